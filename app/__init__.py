@@ -1,0 +1,3 @@
+"""Signalbox: a self-hosted integrations dashboard."""
+
+__version__ = "0.1.0"

@@ -1,0 +1,5 @@
+"""Commands for operators: accounts."""
+
+from flask.cli import AppGroup
+
+accounts_cli = AppGroup("accounts", help="Users and teams.")

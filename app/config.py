@@ -1,0 +1,164 @@
+"""Typed settings: the one reader of the process environment.
+
+Every variable stands in `docs/configuration.md`. A variable of the environment wins over the same one in
+`DATA_DIR/local.env`, the file that `make run` writes for development.
+"""
+
+import os
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+SECRET_MIN_CHARS = 32
+#: A secret with fewer different characters than this was typed, not generated.
+SECRET_MIN_DIFFERENT_CHARS = 10
+#: The longest a webhook may wait for its receiver; the lease must outlive it.
+DELIVERY_TIMEOUT_MAX_S = 30
+LEASE_MARGIN_S = 15
+
+
+class ConfigError(Exception):
+    """The environment does not describe a runnable Signalbox; the message says what to change."""
+
+
+class AppEnv(StrEnum):
+    DEVELOPMENT = "development"
+    PRODUCTION = "production"
+    TEST = "test"
+
+
+class SignUp(StrEnum):
+    INVITED = "invited"
+    OPEN = "open"
+
+
+class LogFormat(StrEnum):
+    CONSOLE = "console"
+    JSON = "json"
+
+
+class Settings(BaseSettings):
+    """What the operator decided, validated. Build it with `load_settings()`."""
+
+    model_config = SettingsConfigDict(extra="ignore", frozen=True, str_strip_whitespace=True)
+
+    app_env: AppEnv = AppEnv.PRODUCTION
+    data_dir: Path = PROJECT_DIR / "data"
+    database_url: str = ""
+    redis_url: str = "redis://127.0.0.1:6379/0"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    public_url: str = ""
+    secret_key: str = ""
+    encryption_key: str = ""
+    encryption_keys_previous: Annotated[tuple[str, ...], NoDecode] = ()
+    sign_up: SignUp = SignUp.INVITED
+    smtp_url: str = ""
+    mail_from: str = "Signalbox <signalbox@localhost>"
+    outbound_allowed_networks: str = ""
+    outbound_ca_bundle: str = ""
+    event_body_max_bytes: int = Field(default=262_144, ge=1024, le=16_777_216)
+    response_body_max_bytes: int = Field(default=16_384, ge=0, le=1_048_576)
+    dispatch_in_flight_max: int = Field(default=640, ge=1, le=10_000)
+    dispatch_in_flight_per_webhook_max: int = Field(default=32, ge=1, le=10_000)
+    dispatch_slice_s: float = Field(default=5, gt=0, le=60)
+    dispatch_lease_s: float = Field(default=75, gt=0, le=3600)
+    dispatch_workers: int = Field(default=1, ge=1, le=64)
+    web_workers: int = Field(default=1, ge=1, le=64)
+    web_threads: int = Field(default=4, ge=1, le=256)
+    demo_receiver_port: int = Field(default=8090, ge=1, le=65535)
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    log_format: LogFormat | None = None
+    log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
+
+    @field_validator("encryption_keys_previous", mode="before")
+    @classmethod
+    def _split_keys(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("log_format", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _fill_and_judge(self) -> Self:
+        fill = object.__setattr__  # The model is frozen for everybody else.
+        fill(self, "data_dir", self.data_dir.expanduser().resolve())
+        if not self.database_url:
+            fill(self, "database_url", f"sqlite:///{self.data_dir / 'signalbox.db'}")
+        fill(self, "database_url", _with_driver(self.database_url))
+        if not self.public_url:
+            fill(self, "public_url", f"http://{self.host}:{self.port}")
+        fill(self, "public_url", self.public_url.rstrip("/"))
+        if self.log_format is None:
+            fill(self, "log_format", LogFormat.JSON if self.is_production else LogFormat.CONSOLE)
+        for name in ("secret_key", "encryption_key"):
+            _judge_secret(name.upper(), getattr(self, name))
+        for key in self.encryption_keys_previous:
+            _judge_secret("ENCRYPTION_KEYS_PREVIOUS", key)
+        if (
+            self.app_env is not AppEnv.TEST
+            and self.dispatch_lease_s < DELIVERY_TIMEOUT_MAX_S + LEASE_MARGIN_S
+        ):
+            raise ValueError(
+                f"DISPATCH_LEASE_S must be at least {DELIVERY_TIMEOUT_MAX_S + LEASE_MARGIN_S}: a lease that ends"
+                " before the slowest send would send twice"
+            )
+        return self
+
+    @property
+    def is_production(self) -> bool:
+        """Whether strict defaults apply: secure cookies, JSON logs, HSTS."""
+        return self.app_env is AppEnv.PRODUCTION
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether the database is a SQLite file."""
+        return self.database_url.startswith("sqlite")
+
+
+def _with_driver(url: str) -> str:
+    for scheme in ("postgres://", "postgresql://"):
+        if url.startswith(scheme):
+            return "postgresql+psycopg://" + url.removeprefix(scheme)
+    if not url.startswith(("sqlite://", "postgresql+psycopg://")):
+        raise ValueError("DATABASE_URL must start with sqlite:// or postgresql://")
+    return url
+
+
+def _judge_secret(name: str, value: str) -> None:
+    hint = (
+        f"{name} must be set to at least {SECRET_MIN_CHARS} random characters; make one with:"
+        " python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
+    )
+    if not value:
+        raise ValueError(f"{hint}. It is empty")
+    if len(value) < SECRET_MIN_CHARS:
+        raise ValueError(f"{hint}. It has {len(value)} characters")
+    if len(set(value)) < SECRET_MIN_DIFFERENT_CHARS:
+        raise ValueError(f"{hint}. It repeats itself")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Return the settings from the environment and `DATA_DIR/local.env`.
+
+    `overrides` win over both. Raises `ConfigError` that names every variable that is missing or wrong.
+    """
+    data_dir = Path(str(overrides.get("data_dir") or os.environ.get("DATA_DIR") or PROJECT_DIR / "data"))
+    try:
+        return Settings(_env_file=data_dir / "local.env", **overrides)  # type: ignore[arg-type]
+    except ValidationError as error:
+        lines = [
+            f"  {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}".replace(
+                "  : Value error, ", "  "
+            )
+            for problem in error.errors()
+        ]
+        raise ConfigError("Signalbox cannot start with this configuration:\n" + "\n".join(lines)) from None

@@ -1,0 +1,27 @@
+"""Who wants to know of new events, within the transaction that stores them.
+
+The layer of events is below that of webhooks: `wiring` subscribes the features above.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+from flask import Flask, current_app
+from sqlalchemy.orm import Session
+
+from app.events.models import Event
+
+#: Called with the session and the new events of one team, before their commit. Returns how many deliveries it added.
+Subscriber = Callable[[Session, str, Sequence[Event]], int]
+_KEY = "signalbox.event_subscribers"
+
+
+def subscribe(app: Flask, subscriber: Subscriber) -> None:
+    """Call `subscriber` for every new event of the app."""
+    app.extensions.setdefault(_KEY, []).append(subscriber)
+
+
+def tell_subscribers(session: Session, team_id: str, events: Sequence[Event]) -> int:
+    """Tell every subscriber of new events of one team; returns how many deliveries they added."""
+    subscribers = cast(list[Subscriber], current_app.extensions.get(_KEY, []))
+    return sum(subscriber(session, team_id, events) for subscriber in subscribers)

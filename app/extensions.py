@@ -1,0 +1,45 @@
+"""The Flask extensions, unbound: `create_app()` binds them."""
+
+from typing import cast
+
+from flask import Flask, current_app
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_wtf import CSRFProtect
+from redis import Redis
+
+from app.config import Settings
+from app.db.base import Base
+from app.lib.sealed import Sealer
+
+db = SQLAlchemy(metadata=Base.metadata)
+migrate = Migrate()
+login_manager = LoginManager()
+csrf = CSRFProtect()
+limiter = Limiter(get_remote_address, strategy="fixed-window", headers_enabled=False)
+
+
+def current_settings() -> Settings:
+    """Return the settings of the current app."""
+    return cast(Settings, current_app.config["SETTINGS"])
+
+
+def redis_client() -> "Redis[bytes]":
+    """Return the current app's Redis client (bytes in, bytes out; one connection pool per process)."""
+    return cast("Redis[bytes]", current_app.extensions["signalbox.redis"])
+
+
+def sealer() -> Sealer:
+    """Return what seals and opens the secrets of the current app's tables."""
+    return cast(Sealer, current_app.extensions["signalbox.sealer"])
+
+
+def init_services(app: Flask, settings: Settings) -> None:
+    """Give the app its Redis client and its sealer. Connects to nothing yet."""
+    app.extensions["signalbox.redis"] = Redis.from_url(
+        settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30
+    )
+    app.extensions["signalbox.sealer"] = Sealer(settings.encryption_key, settings.encryption_keys_previous)

@@ -1,0 +1,76 @@
+"""Builds the application; reads like a table of contents."""
+
+from flask_openapi import Info, OpenAPI
+from jinja2 import StrictUndefined
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from app import __version__, wiring
+from app.config import PROJECT_DIR, Settings, load_settings
+from app.db.session import prepare_engine
+from app.extensions import csrf, db, init_services, limiter, login_manager, migrate
+from app.web.headers import init_headers
+from app.web.logs import init_logs
+from app.web.problems import init_problems, invalid_from_pydantic
+
+#: An event's envelope and the multipart overhead of forms come on top of the largest event.
+_BODY_MARGIN_BYTES = 16_384
+
+
+def create_app(settings: Settings | None = None) -> OpenAPI:
+    """Return the WSGI application. Raises `ConfigError` when the environment does not allow a start."""
+    settings = settings or load_settings()
+    init_logs(settings)
+    app = OpenAPI(
+        "app",
+        info=Info(title="Signalbox", version=__version__),
+        template_folder=str(PROJECT_DIR / "templates"),
+        static_folder=str(PROJECT_DIR / "static"),
+        validation_error_callback=invalid_from_pydantic,
+        doc_ui=False,
+    )
+    app.config.update(_flask_config(settings))
+    app.jinja_env.undefined = StrictUndefined
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    if settings.trusted_proxies:
+        hops = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+
+    db.init_app(app)
+    with app.app_context():
+        prepare_engine(db.engine)
+    migrate.init_app(app, db, directory=str(PROJECT_DIR / "migrations"), render_as_batch=True)
+    init_services(app, settings)
+    login_manager.init_app(app)
+    csrf.init_app(app)
+    limiter.init_app(app)
+    init_headers(app, settings)
+    init_problems(app)
+    wiring.connect(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, object]:
+    engine_options: dict[str, object] = (
+        {} if settings.is_sqlite else {"pool_pre_ping": True, "pool_recycle": 1800}
+    )
+    return {
+        "SETTINGS": settings,
+        "TESTING": settings.app_env == "test",
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options,
+        "SESSION_COOKIE_NAME": "signalbox_session",
+        "SESSION_COOKIE_HTTPONLY": True,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
+        "PERMANENT_SESSION_LIFETIME": 14 * 86_400,
+        "MAX_CONTENT_LENGTH": settings.event_body_max_bytes + _BODY_MARGIN_BYTES,
+        # Tokens that expire break dashboards that stay open; they are bound to the session anyway.
+        "WTF_CSRF_TIME_LIMIT": None,
+        "WTF_CSRF_SSL_STRICT": False,
+        "RATELIMIT_STORAGE_URI": settings.redis_url.replace("unix://", "redis+unix://"),
+        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.3},
+        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
+        "RATELIMIT_KEY_PREFIX": "signalbox",
+        "PROPAGATE_EXCEPTIONS": False,
+    }

@@ -1,0 +1,44 @@
+"""Prefixed identifiers that sort by the time they were made.
+
+The part behind the prefix is a ULID (https://github.com/ulid/spec) in lower case: 48 bits of Unix
+milliseconds and 80 random bits in Crockford's base 32.
+"""
+
+import os
+import re
+import time
+from datetime import UTC, datetime
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
+_RANDOM_BITS = 80
+_LENGTH = 26
+_PATTERN = re.compile(rf"[a-z]+_[{_ALPHABET}]{{{_LENGTH}}}")
+
+
+def new_id(prefix: str) -> str:
+    """Return a new identifier such as `evt_01k9…`: ids of one prefix sort by their millisecond of birth."""
+    return f"{prefix}_{_encode(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Return whether `text` has the form of an identifier with this prefix."""
+    return text.startswith(prefix + "_") and _PATTERN.fullmatch(text) is not None
+
+
+def lowest_id_at(prefix: str, moment: datetime) -> str:
+    """Return the smallest identifier that can be born at `moment`: a time bound for lists ordered by id."""
+    return f"{prefix}_{_encode(max(0, int(moment.timestamp() * 1000)), 0)}"
+
+
+def born_at(identifier: str) -> datetime:
+    """Return when the identifier was made, to the millisecond. Raises ValueError when it is none."""
+    number = 0
+    for char in identifier.rpartition("_")[2]:
+        number = number << 5 | _ALPHABET.index(char)
+    return datetime.fromtimestamp((number >> _RANDOM_BITS) / 1000, UTC)
+
+
+def _encode(milliseconds: int, randomness: int) -> str:
+    number = milliseconds << _RANDOM_BITS | randomness
+    return "".join(_PAIRS[number >> shift & 1023] for shift in range(120, -1, -10))

@@ -1,0 +1,184 @@
+"""Who is calling and whether they may: the only authorisation there is.
+
+Every view carries one of three marks: `@public`, `@signed_in` or `@require("webhooks:manage")`. They are
+enforced here, before the request is parsed; a view without a mark is refused, so that forgetting one fails
+closed. Features above register how a principal is found: accounts for people, api_keys for machines.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar, cast
+
+import structlog
+from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.lib.errors import AuthenticationFailed, AuthorizationFailed, NotFound
+from app.web.permissions import PERMISSIONS
+
+log = structlog.get_logger()
+
+View = TypeVar("View", bound=Callable[..., Any])
+API_PREFIX = "/api/"
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The mark of a view. `permission` None: being signed in is enough; `is_public`: anybody."""
+
+    permission: str | None = None
+    is_public: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who is calling, in which team, and what they may do there."""
+
+    kind: str
+    id: str
+    name: str
+    team_id: str
+    permissions: frozenset[str]
+    role: str | None = None
+
+    def may(self, permission: str) -> bool:
+        """Return whether the permission was granted."""
+        return permission in self.permissions
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentTeam:
+    """The team whose page is shown."""
+
+    id: str
+    slug: str
+    name: str
+
+
+#: Finds the signed-in user's principal and team by the team's slug; None for a stranger.
+MemberLoader = Callable[[str], tuple[Principal, CurrentTeam] | None]
+#: Finds the principal of a presented API key. Raises AuthenticationFailed.
+KeyLoader = Callable[[str], Principal]
+
+
+def public(view: View) -> View:
+    """Mark a view as open to anybody."""
+    return _mark(view, Access(is_public=True))
+
+
+def signed_in(view: View) -> View:
+    """Mark a view as open to every signed-in user, whatever their team."""
+    return _mark(view, Access())
+
+
+def require(permission: str) -> Callable[[View], View]:
+    """Mark a view as needing `permission` in the team of the address or of the API key."""
+    if permission not in PERMISSIONS:
+        raise ValueError(f"unknown permission {permission}")
+    return lambda view: _mark(view, Access(permission=permission))
+
+
+def access_of(view: Callable[..., Any]) -> Access | None:
+    """Return the mark of a view; None where it was forgotten."""
+    return cast(Access | None, getattr(view, "access", None))
+
+
+def principal() -> Principal:
+    """Return who is calling. Only for views marked with `require()`."""
+    return cast(Principal, g.principal)
+
+
+def find_principal() -> Principal | None:
+    """Return who is calling in a team, or None outside of one."""
+    return cast(Principal | None, g.get("principal"))
+
+
+def current_team() -> CurrentTeam:
+    """Return the team of the address. Only for pages below `/t/<team>/`."""
+    return cast(CurrentTeam, g.team)
+
+
+def init_access(app: Flask, *, load_member: MemberLoader, load_key: KeyLoader) -> None:
+    """Enforce the marks on every request of the app."""
+    app.extensions["signalbox.access"] = (load_member, load_key)
+    app.before_request(_enforce)
+    app.url_value_preprocessor(_take_team_from_address)
+    app.url_defaults(_keep_team_in_addresses)
+
+
+def wants_json() -> bool:
+    """Return whether the caller is a program: errors are then problem+json."""
+    return request.path.startswith(API_PREFIX)
+
+
+def _mark(view: View, access: Access) -> View:
+    view.access = access  # type: ignore[attr-defined]
+    return view
+
+
+def _take_team_from_address(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    g.team_slug = values.pop("team", None) if values and request.path.startswith("/t/") else None
+
+
+def _keep_team_in_addresses(endpoint: str, values: dict[str, Any]) -> None:
+    slug = g.get("team_slug")
+    if slug and "team" not in values and current_app.url_map.is_endpoint_expecting(endpoint, "team"):
+        values["team"] = slug
+
+
+def _enforce() -> BaseResponse | None:
+    if request.endpoint is None or request.endpoint == "static":
+        return None
+    access = access_of(current_app.view_functions[request.endpoint])
+    if access is None:
+        log.error("view_without_access_mark", endpoint=request.endpoint)
+        abort(500)
+    if access.is_public:
+        return None
+    load_member, load_key = current_app.extensions["signalbox.access"]
+    if wants_json():
+        g.principal = load_key(_presented_key())
+    else:
+        if not current_user.is_authenticated:
+            return sign_in_first()
+        if access.permission is None:
+            return None
+        found = load_member(g.team_slug) if g.team_slug else None
+        if found is None:
+            raise NotFound("There is no such page, or you are not in the team that it belongs to.")
+        g.principal, g.team = found
+    if access.permission is not None and not g.principal.may(access.permission):
+        raise AuthorizationFailed(_missing(g.principal, access.permission))
+    return None
+
+
+def _missing(caller: Principal, permission: str) -> str:
+    meaning = PERMISSIONS[permission].lower()
+    if caller.kind == "api_key":
+        return f"This API key lacks the scope {permission} ({meaning}). Use a key that has it."
+    return f"Your role in this team ({caller.role}) does not allow this: {meaning}. Ask an admin of the team."
+
+
+def _presented_key() -> str:
+    header = request.headers.get("Authorization", "")
+    scheme, _, credentials = header.partition(" ")
+    if scheme.lower() == "bearer" and credentials.strip():
+        return credentials.strip()
+    key = request.headers.get("X-API-Key", "").strip()
+    if key:
+        return key
+    raise AuthenticationFailed(
+        "Send an API key: 'Authorization: Bearer sb_live_…' or 'X-API-Key: sb_live_…'."
+    )
+
+
+def sign_in_first() -> BaseResponse:
+    """Return the response that sends an anonymous visitor to the sign-in page and back afterwards."""
+    target = request.full_path.rstrip("?") if request.method == "GET" else None
+    if "HX-Request" in request.headers:
+        # htmx follows a 3xx inside fetch and would put the sign-in page into a table cell.
+        response: Response = make_response("", 401)
+        response.headers["HX-Redirect"] = url_for("accounts.sign_in")
+        return response
+    return redirect(url_for("accounts.sign_in", next=target), 303)

@@ -1,0 +1,47 @@
+"""JSON bodies are read once, strictly, before any schema sees them."""
+
+from typing import Any
+
+import orjson
+from flask import Flask, request
+from flask.json.provider import JSONProvider
+
+from app.lib.errors import Invalid, Malformed, SignalboxError
+from app.web.access import wants_json
+
+
+class UnsupportedMediaType(SignalboxError):
+    status = 415
+    code = "VALIDATION_ERROR"
+    title = "The body is not JSON"
+
+
+class OrjsonProvider(JSONProvider):
+    """JSON through orjson: several times faster, and it refuses NaN and lone surrogates."""
+
+    def dumps(self, obj: Any, **_options: Any) -> str:
+        return orjson.dumps(obj, option=orjson.OPT_UTC_Z).decode()
+
+    def loads(self, s: str | bytes, **_options: Any) -> Any:
+        return orjson.loads(s)
+
+
+def read_json_strictly(app: Flask) -> None:
+    """Refuse API bodies that are not JSON, saying where they stop being it."""
+    app.json = OrjsonProvider(app)
+    app.before_request(_read)
+
+
+def _read() -> None:
+    if not wants_json() or request.method not in ("POST", "PUT", "PATCH") or not request.content_length:
+        return
+    if not request.is_json:
+        raise UnsupportedMediaType("Send the body as JSON with the header 'Content-Type: application/json'.")
+    try:
+        body = orjson.loads(request.get_data(cache=True))
+    except orjson.JSONDecodeError as error:
+        raise Malformed(
+            f"The body is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    if not isinstance(body, dict):
+        raise Invalid("The body must be a JSON object: {…}.")

@@ -1,0 +1,56 @@
+"""Headers of every response, the request id, and the read-only mark of GET requests."""
+
+import re
+
+import structlog
+from flask import Flask, Response, g, request
+
+from app.config import Settings
+from app.db.session import begin_reading, end_reading
+from app.lib.ids import new_id
+
+_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
+
+
+def init_headers(app: Flask, settings: Settings) -> None:
+    """Give every request an id and every response its security headers."""
+
+    def begin() -> None:
+        given = request.headers.get("X-Request-Id", "")
+        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=g.request_id)
+        if request.method in ("GET", "HEAD"):
+            g.reading_token = begin_reading()
+
+    def finish(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Request-Id"] = g.get("request_id", "")
+        headers.setdefault("Content-Security-Policy", _CSP)
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers["Cross-Origin-Opener-Policy"] = "same-origin"
+        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
+        if settings.is_production and settings.public_url.startswith("https://"):
+            headers["Strict-Transport-Security"] = "max-age=31536000"
+        if request.endpoint == "static":
+            headers["Cache-Control"] = (
+                "public, max-age=31536000, immutable" if request.args.get("v") else "no-cache"
+            )
+        else:
+            # Pages belong to one person and change with every delivery.
+            headers.setdefault("Cache-Control", "private, no-store")
+        return response
+
+    def end(_error: BaseException | None) -> None:
+        token = g.pop("reading_token", None)
+        if token is not None:
+            end_reading(token)
+
+    app.before_request(begin)
+    app.after_request(finish)
+    app.teardown_request(end)

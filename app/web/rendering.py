@@ -1,0 +1,40 @@
+"""Pages and fragments: one view serves both, from the same template file."""
+
+from typing import Any
+
+from flask import Response, make_response, redirect, render_template, request
+from werkzeug.wrappers import Response as BaseResponse
+
+#: All that decides between page and fragment; named on every response so that no cache mixes them up.
+_VARY = ("HX-Request", "HX-Target", "HX-History-Restore-Request", "Cookie")
+
+
+def is_htmx() -> bool:
+    """Return whether htmx made this request."""
+    return request.headers.get("HX-Request") == "true"
+
+
+def render(
+    page: str, *, fragment: str | None = None, target: str | None = None, status: int = 200, **context: Any
+) -> Response:
+    """Return the page, or only the included file `fragment` when htmx asks to swap the element `target`.
+
+    The fragment has one root element whose id is `target`. A restored history entry gets the whole page.
+    """
+    headers = request.headers
+    wanted, restores = headers.get("HX-Target"), headers.get("HX-History-Restore-Request") == "true"
+    is_fragment = fragment is not None and is_htmx() and not restores and wanted == target
+    response = make_response(
+        render_template(fragment if is_fragment and fragment else page, **context), status
+    )
+    response.vary.update(_VARY)
+    return response
+
+
+def redirect_after(url: str) -> BaseResponse:
+    """Return where to go after a mutation: 303, and for htmx 204 with HX-Redirect (it ignores headers on 3xx)."""
+    if is_htmx():
+        response = make_response("", 204)
+        response.headers["HX-Redirect"] = url
+        return response
+    return redirect(url, 303)

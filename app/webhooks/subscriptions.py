@@ -1,0 +1,48 @@
+"""Turns new events into deliveries, in the transaction that stores the events."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from app.events.models import Event
+from app.lib import clock
+from app.lib.ids import new_id
+from app.webhooks.models import Delivery, Webhook
+from app.webhooks.rules import wants
+
+
+def add_deliveries(session: Session, team_id: str, events: Sequence[Event]) -> int:
+    """Add a delivery for every webhook that wants one of the events; returns how many.
+
+    Paused and disabled webhooks get theirs too: they wait until the webhook is resumed.
+    """
+    subscriptions = session.execute(
+        select(Webhook.id, Webhook.event_types).where(
+            Webhook.team_id == team_id, Webhook.deleted_at.is_(None)
+        )
+    ).all()
+    rows = [
+        new_delivery(event, webhook_id)
+        for event in events
+        for webhook_id, patterns in subscriptions
+        if wants(patterns, event.type)
+    ]
+    if rows:
+        session.execute(insert(Delivery), rows)
+    return len(rows)
+
+
+def new_delivery(event: Event, webhook_id: str) -> dict[str, object]:
+    """Return the values of a delivery that is due at once."""
+    now = clock.now()
+    return {
+        "id": new_id("dlv"),
+        "team_id": event.team_id,
+        "event_id": event.id,
+        "webhook_id": webhook_id,
+        "event_type": event.type,
+        "state": "pending",
+        "due_at": now,
+        "created_at": now,
+    }

@@ -1,0 +1,65 @@
+"""The one place that knows every feature: blueprints, command groups, subscribers, navigation."""
+
+from flask_openapi import APIBlueprint, OpenAPI
+
+from app.accounts import members, sessions
+from app.accounts.cli import accounts_cli
+from app.accounts.views import accounts, teams
+from app.api_keys import verification
+from app.api_keys.cli import keys_cli
+from app.api_keys.views import api_keys
+from app.dashboard.views import dashboard
+from app.demo.cli import demo_cli
+from app.events import fanout
+from app.events.api import events_api
+from app.events.cli import events_cli
+from app.events.views import event_types, events
+from app.extensions import csrf
+from app.webhooks.api import webhooks_api
+from app.webhooks.subscriptions import add_deliveries
+from app.webhooks.views import deliveries, webhooks
+from app.web.access import init_access
+from app.web.bodies import read_json_strictly
+from app.web.health import health
+from app.web.shell import NavItem, NavSection, init_shell
+
+NAVIGATION = (
+    NavSection("", (NavItem("Home", "dashboard.home", "home", "events:read"),)),
+    NavSection(
+        "Sending",
+        (
+            NavItem("Webhooks", "webhooks.index", "webhook", "webhooks:read"),
+            NavItem("Deliveries", "deliveries.index", "send", "events:read"),
+            NavItem("Events", "events.index", "bolt", "events:read"),
+            NavItem("Event types", "event_types.index", "tags", "events:read"),
+        ),
+    ),
+    NavSection(
+        "Team",
+        (
+            NavItem("API keys", "api_keys.index", "key", "keys:manage"),
+            NavItem("Members", "teams.members", "users", "members:read"),
+            NavItem("Settings", "teams.settings", "settings", "team:manage"),
+        ),
+    ),
+)
+
+PAGES = (accounts, teams, api_keys, events, event_types, webhooks, deliveries, dashboard, health)
+APIS: tuple[APIBlueprint, ...] = (events_api, webhooks_api)
+COMMANDS = (accounts_cli, keys_cli, events_cli, demo_cli)
+
+
+def connect(app: OpenAPI) -> None:
+    """Connect every feature with the app."""
+    sessions.init_sessions(app)
+    init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
+    read_json_strictly(app)
+    for blueprint in PAGES:
+        app.register_blueprint(blueprint)
+    for api in APIS:
+        csrf.exempt(api)
+        app.register_api(api)
+    for group in COMMANDS:
+        app.cli.add_command(group)
+    init_shell(app, nav=NAVIGATION, load_teams=members.teams_of_user)
+    fanout.subscribe(app, add_deliveries)
