@@ -15,7 +15,7 @@ from app.events.api import events_api
 from app.events.cli import events_cli
 from app.events.views import event_types, events
 from app.extensions import csrf
-from app.webhooks.api import webhooks_api
+from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.subscriptions import add_deliveries
 from app.webhooks.views import deliveries, webhooks
 from app.web.access import init_access
@@ -45,7 +45,7 @@ NAVIGATION = (
 )
 
 PAGES = (accounts, teams, api_keys, events, event_types, webhooks, deliveries, dashboard, health)
-APIS: tuple[APIBlueprint, ...] = (events_api, webhooks_api)
+APIS: tuple[APIBlueprint, ...] = (events_api, webhooks_api, deliveries_api)
 COMMANDS = (accounts_cli, keys_cli, events_cli, demo_cli)
 
 

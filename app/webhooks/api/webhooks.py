@@ -1,4 +1,4 @@
-"""`/api/v1/webhooks` and `/api/v1/deliveries`."""
+"""`/api/v1/webhooks`."""
 
 from flask_openapi import APIBlueprint
 

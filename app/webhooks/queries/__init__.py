@@ -1,0 +1,1 @@
+"""Finding webhooks and deliveries, always within a team."""
