@@ -1,0 +1,119 @@
+"""Waiting for many sockets at once, cheaply: epoll where there is one, whatever `selectors` finds elsewhere.
+
+Speaks libcurl's numbers, because it is called for every request: POLL_IN and POLL_OUT for what is wanted, CSELECT_* for what
+is ready. On epoll a socket that libcurl lets go of stays registered until it is heard of: on a keep-alive connection the
+next request asks for it again at once, which saves a system call per request. A number that was closed and given to another
+socket meanwhile cannot deceive us: every new wish is told to the kernel, which knows.
+"""
+
+import select
+import selectors
+from collections.abc import Iterable
+from typing import Protocol
+
+import pycurl  # type: ignore[import-untyped]
+
+_IN, _OUT, _ERR = pycurl.CSELECT_IN, pycurl.CSELECT_OUT, pycurl.CSELECT_ERR
+
+
+class Readiness(Protocol):
+    """A set of sockets and what is wanted of each."""
+
+    def want(self, fd: int, what: int) -> None:
+        """Watch `fd` from now on for exactly `what` (POLL_IN, POLL_OUT or both)."""
+
+    def forget(self, fd: int) -> None:
+        """Stop reporting `fd`, which may be closed at any time from now on."""
+
+    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
+        """Return (fd, CSELECT bits) of the ready sockets; nothing when `timeout_s` passed first."""
+
+    def close(self) -> None:
+        """Free the descriptor; nothing may be called afterwards."""
+
+
+def open_readiness() -> Readiness:
+    """Return the fastest Readiness this system has."""
+    return EpollReadiness() if hasattr(select, "epoll") else SelectorReadiness()
+
+
+class EpollReadiness:
+    """Readiness over epoll."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        # What libcurl wants, 0 for a socket it let go of and that may still be registered.
+        self._wanted: dict[int, int] = {}
+        self._events = [0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT]
+        self._bits = [_curl_bits(events) for events in range(32)]
+
+    def want(self, fd: int, what: int) -> None:
+        is_new = fd not in self._wanted
+        self._wanted[fd] = what
+        first, second = (self._epoll.register, self._epoll.modify) if is_new else (self._epoll.modify, self._epoll.register)
+        try:
+            first(fd, self._events[what])
+        except (FileExistsError, FileNotFoundError):
+            second(fd, self._events[what])
+
+    def forget(self, fd: int) -> None:
+        self._wanted[fd] = 0
+
+    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
+        ready = []
+        for fd, events in self._epoll.poll(timeout_s):
+            if self._wanted.get(fd):
+                ready.append((fd, self._bits[events & 31]))
+            else:
+                self._drop(fd)
+        return ready
+
+    def close(self) -> None:
+        self._epoll.close()
+
+    def _drop(self, fd: int) -> None:
+        self._wanted.pop(fd, None)
+        try:
+            self._epoll.unregister(fd)
+        except OSError:
+            pass  # Closed since; then the kernel has forgotten it already.
+
+
+class SelectorReadiness:
+    """Readiness over `selectors`: kqueue on macOS and BSD."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def want(self, fd: int, what: int) -> None:
+        events = (selectors.EVENT_READ if what & _IN else 0) | (selectors.EVENT_WRITE if what & _OUT else 0)
+        try:
+            self._selector.modify(fd, events)
+        except KeyError:
+            self._selector.register(fd, events)
+
+    def forget(self, fd: int) -> None:
+        try:
+            self._selector.unregister(fd)
+        except (KeyError, OSError):
+            pass  # Never watched, or closed by libcurl first.
+
+    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
+        return [
+            (key.fd, (_IN if events & selectors.EVENT_READ else 0) | (_OUT if events & selectors.EVENT_WRITE else 0))
+            for key, events in self._selector.select(timeout_s)
+        ]
+
+    def close(self) -> None:
+        self._selector.close()
+
+
+def _curl_bits(events: int) -> int:
+    bits = 0
+    if events & (select.EPOLLIN | select.EPOLLPRI):
+        bits |= _IN
+    if events & select.EPOLLOUT:
+        bits |= _OUT
+    if events & (select.EPOLLERR | select.EPOLLHUP):
+        bits |= _ERR
+    return bits
