@@ -1,5 +1,175 @@
 """`/api/v1/events` and `/api/v1/event-types`."""
 
-from flask_openapi import APIBlueprint
+import dataclasses
+from typing import Any
 
-events_api = APIBlueprint("events_api", __name__, url_prefix="/api/v1")
+import orjson
+from flask import Response, request
+from flask_openapi import APIBlueprint, Tag
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.events import queries, services
+from app.events.catalogue import KnownType
+from app.events.models import Event
+from app.events.schemas import (
+    EventAccepted,
+    EventDetail,
+    EventIn,
+    EventList,
+    EventPath,
+    EventQuery,
+    EventTypeChange,
+    EventTypeIn,
+    EventTypeList,
+    EventTypeOut,
+    EventTypePath,
+)
+from app.extensions import current_settings
+from app.lib.errors import Invalid, TooLarge
+from app.web.access import principal, require
+from app.web.problems import answer
+from app.web.schemas import PROBLEMS, Problem
+
+events_api = APIBlueprint("events_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
+
+_EVENTS = Tag(name="Events", description="Things that happened in your product.")
+_TYPES = Tag(name="Event types", description="What kinds of events there are.")
+
+
+@events_api.post(
+    "/events",
+    tags=[_EVENTS],
+    summary="Emit an event",
+    responses={202: EventAccepted, 200: EventAccepted, 409: Problem, 413: Problem},
+)
+@require("events:write")
+def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
+    """Store an event and what it owes to every webhook that wants it.
+
+    202: it is stored. 200: it was stored before under the same idempotency key.
+    """
+    emitted = services.emit(
+        principal().team_id, body.type, body.data, idempotency_key=_idempotency_key(body.idempotency_key)
+    )
+    accepted = {
+        "id": emitted.event_id,
+        "deliveries": emitted.delivery_count,
+        "is_duplicate": not emitted.is_new,
+    }
+    return accepted, 202 if emitted.is_new else 200
+
+
+@events_api.get("/events", tags=[_EVENTS], summary="List events", responses={200: EventList})
+@require("events:read")
+def list_events(query: EventQuery) -> dict[str, Any]:
+    """Return events without their data, newest first."""
+    page = queries.list_events(
+        principal().team_id,
+        limit=query.limit,
+        cursor=query.cursor,
+        event_type=query.type,
+        is_test=query.is_test,
+    )
+    return {"data": [_shown(event) for event in page.rows], "next_cursor": page.next_cursor}
+
+
+@events_api.get("/events/<event_id>", tags=[_EVENTS], summary="Get an event", responses={200: EventDetail})
+@require("events:read")
+def get_event(path: EventPath) -> dict[str, Any]:
+    """Return one event with its data."""
+    event = queries.get_event(principal().team_id, path.event_id)
+    return _shown(event) | {"data": orjson.loads(event.body)["data"]}
+
+
+@events_api.get("/event-types", tags=[_TYPES], summary="List event types", responses={200: EventTypeList})
+@require("events:read")
+def list_event_types() -> dict[str, Any]:
+    """Return the built-in types and the team's own, with an example of each."""
+    return {"data": [_described(known) for known in queries.known_types(principal().team_id)]}
+
+
+@events_api.post(
+    "/event-types", tags=[_TYPES], summary="Add an event type", responses={201: EventTypeOut, 409: Problem}
+)
+@require("event_types:manage")
+def create_event_type(body: EventTypeIn) -> tuple[dict[str, Any], int]:
+    """Add a type of your own."""
+    known = services.create_type(
+        principal().team_id, name=body.name, description=body.description, example=body.example
+    )
+    return _described(known), 201
+
+
+@events_api.get(
+    "/event-types/<name>", tags=[_TYPES], summary="Get an event type", responses={200: EventTypeOut}
+)
+@require("events:read")
+def get_event_type(path: EventTypePath) -> dict[str, Any]:
+    """Return one type."""
+    return _described(queries.get_type(principal().team_id, path.name))
+
+
+@events_api.patch(
+    "/event-types/<name>",
+    tags=[_TYPES],
+    summary="Change an event type",
+    responses={200: EventTypeOut, 409: Problem},
+)
+@require("event_types:manage")
+def change_event_type(path: EventTypePath, body: EventTypeChange) -> dict[str, Any]:
+    """Change the description or the example of a type of your own. Its name stays."""
+    team_id = principal().team_id
+    known = queries.get_type(team_id, path.name)
+    changed = services.change_type(
+        team_id,
+        path.name,
+        description=known.description if body.description is None else body.description,
+        example=known.example if body.example is None else body.example,
+    )
+    return _described(changed)
+
+
+@events_api.delete(
+    "/event-types/<name>", tags=[_TYPES], summary="Delete an event type", responses={204: None, 409: Problem}
+)
+@require("event_types:manage")
+def delete_event_type(path: EventTypePath) -> tuple[str, int]:
+    """Delete a type of your own: new events of it are refused, stored ones stay."""
+    services.delete_type(principal().team_id, queries.get_type(principal().team_id, path.name).name)
+    return "", 204
+
+
+@events_api.errorhandler(RequestEntityTooLarge)
+def _too_large(_error: RequestEntityTooLarge) -> Response:
+    cap_bytes = current_settings().event_body_max_bytes
+    return answer(
+        TooLarge(
+            f"The request is larger than an event may be: {cap_bytes} bytes (EVENT_BODY_MAX_BYTES)."
+            " Send a reference to large content instead of the content."
+        )
+    )
+
+
+def _idempotency_key(in_body: str | None) -> str | None:
+    """Return the key of the body or of the header `Idempotency-Key`. Raises Invalid when they differ."""
+    in_header = request.headers.get("Idempotency-Key")
+    if in_body is not None and in_header is not None and in_body != in_header:
+        raise Invalid.field(
+            "idempotency_key",
+            "The header Idempotency-Key and the field idempotency_key differ. Send one, or both the same.",
+        )
+    return in_header if in_body is None else in_body
+
+
+def _shown(event: Event) -> dict[str, Any]:
+    return {
+        "id": event.id,
+        "type": event.type,
+        "timestamp": event.created_at,
+        "is_test": event.is_test,
+        "idempotency_key": event.idempotency_key,
+    }
+
+
+def _described(known: KnownType) -> dict[str, Any]:
+    return dataclasses.asdict(known)

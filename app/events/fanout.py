@@ -4,15 +4,26 @@ The layer of events is below that of webhooks: `wiring` subscribes the features 
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import cast
 
 from flask import Flask, current_app
 from sqlalchemy.orm import Session
 
-from app.events.models import Event
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event that was just stored and is not committed yet."""
+
+    id: str
+    team_id: str
+    type: str
+    created_at: datetime
+
 
 #: Called with the session and the new events of one team, before their commit. Returns how many deliveries it added.
-Subscriber = Callable[[Session, str, Sequence[Event]], int]
+Subscriber = Callable[[Session, str, Sequence[NewEvent]], int]
 _KEY = "signalbox.event_subscribers"
 
 
@@ -21,7 +32,7 @@ def subscribe(app: Flask, subscriber: Subscriber) -> None:
     app.extensions.setdefault(_KEY, []).append(subscriber)
 
 
-def tell_subscribers(session: Session, team_id: str, events: Sequence[Event]) -> int:
+def tell_subscribers(session: Session, team_id: str, events: Sequence[NewEvent]) -> int:
     """Tell every subscriber of new events of one team; returns how many deliveries they added."""
     subscribers = cast(list[Subscriber], current_app.extensions.get(_KEY, []))
     return sum(subscriber(session, team_id, events) for subscriber in subscribers)

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from app.events.models import Event
+from app.events.fanout import NewEvent
 from app.lib import clock
 from app.lib.ids import new_id
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.rules import wants
 
 
-def add_deliveries(session: Session, team_id: str, events: Sequence[Event]) -> int:
+def add_deliveries(session: Session, team_id: str, events: Sequence[NewEvent]) -> int:
     """Add a delivery for every webhook that wants one of the events; returns how many.
 
     Paused and disabled webhooks get theirs too: they wait until the webhook is resumed.
@@ -33,7 +33,7 @@ def add_deliveries(session: Session, team_id: str, events: Sequence[Event]) -> i
     return len(rows)
 
 
-def new_delivery(event: Event, webhook_id: str) -> dict[str, object]:
+def new_delivery(event: NewEvent, webhook_id: str) -> dict[str, object]:
     """Return the values of a delivery that is due at once."""
     now = clock.now()
     return {

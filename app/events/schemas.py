@@ -1,0 +1,119 @@
+"""What the API takes and returns for events and event types."""
+
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
+
+from app.events.rules import DESCRIPTION_MAX_CHARS
+from app.web.schemas import Body, PageQuery
+
+_DATA: dict[str, JsonValue] = {
+    "post_id": "post_01k9zq4w6v",
+    "channel": "linkedin",
+    "published_at": "2026-03-12T08:30:04Z",
+}
+
+
+class EventIn(Body):
+    """An event to emit."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {"type": "post.published", "data": _DATA, "idempotency_key": "post-8123-published"}
+        }
+    )
+
+    type: str = Field(description="A built-in type or one of your own.", examples=["post.published"])
+    data: dict[str, Any] = Field(
+        description="What happened, as a JSON object. Sent as it stands, keys in this order. Send numbers beyond 64"
+        " bits as strings.",
+        examples=[_DATA],
+    )
+    idempotency_key: str | None = Field(
+        default=None,
+        description="Repeating a request under its key adds nothing. Can also be sent as the header Idempotency-Key.",
+        examples=["post-8123-published"],
+    )
+
+
+class EventAccepted(BaseModel):
+    """The event is stored, and so is every delivery that it needs."""
+
+    id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
+    deliveries: int = Field(description="How many deliveries this request added.", examples=[2])
+    is_duplicate: bool = Field(description="Whether it was accepted before under its idempotency key.")
+
+
+class EventOut(BaseModel):
+    """An event."""
+
+    id: str
+    type: str
+    timestamp: str
+    is_test: bool
+    idempotency_key: str | None
+
+
+class EventDetail(EventOut):
+    """An event with its data."""
+
+    data: dict[str, Any]
+
+
+class EventList(BaseModel):
+    """Events, newest first."""
+
+    data: list[EventOut]
+    next_cursor: str | None
+
+
+class EventPath(BaseModel):
+    event_id: str = Field(description="An event id.")
+
+
+class EventQuery(PageQuery):
+    """Which events to list."""
+
+    type: str | None = Field(default=None, max_length=100, description="Only events of this type.")
+    is_test: bool | None = Field(default=None, description="Only test events, or only real ones.")
+
+
+class EventTypeIn(Body):
+    """A type of the team's own."""
+
+    name: str = Field(examples=["order.shipped"])
+    description: str = Field(
+        default="", max_length=DESCRIPTION_MAX_CHARS, examples=["An order left the warehouse."]
+    )
+    example: dict[str, Any] = Field(
+        default_factory=dict,
+        description="The `data` of an example event.",
+        examples=[{"order_id": "10443", "carrier": "postnord"}],
+    )
+
+
+class EventTypeChange(Body):
+    """What to change; a field left out stays as it is."""
+
+    description: str | None = Field(default=None, max_length=DESCRIPTION_MAX_CHARS)
+    example: dict[str, Any] | None = None
+
+
+class EventTypeOut(BaseModel):
+    """An event type."""
+
+    name: str
+    category: str
+    description: str
+    example: dict[str, Any]
+    is_own: bool
+
+
+class EventTypeList(BaseModel):
+    """All event types: the built-in ones, then the team's own."""
+
+    data: list[EventTypeOut]
+
+
+class EventTypePath(BaseModel):
+    name: str = Field(description="The type's name.")

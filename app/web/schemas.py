@@ -1,0 +1,68 @@
+"""What all schemas of `/api/v1` share: strict bodies, the shape of problems and of lists."""
+
+import difflib
+from typing import Any
+
+from flask_openapi.types import ResponseDict
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
+
+from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
+
+
+class Body(BaseModel):
+    """A request body. A field it does not know is refused: a misspelt option must not be silently ignored."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_what_is_unknown(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            raise PydanticCustomError(
+                "object_expected", "Send a JSON object with 'Content-Type: application/json'."
+            )
+        for name in value:
+            if name not in cls.model_fields:
+                near = difflib.get_close_matches(str(name), cls.model_fields, n=1)
+                hint = f"Did you mean {near[0]}?" if near else f"Known: {', '.join(cls.model_fields)}."
+                raise PydanticCustomError(
+                    "unknown_field",
+                    "There is no field {name}. {hint}",
+                    {"name": str(name)[:100], "hint": hint},
+                )
+        return value
+
+
+class PageQuery(BaseModel):
+    """The query parameters of every list."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
+    cursor: str | None = Field(
+        default=None, max_length=40, description="`next_cursor` of the page before; none for the newest rows."
+    )
+
+
+class FieldProblem(BaseModel):
+    """What is wrong with one field."""
+
+    field: str
+    message: str
+
+
+class Problem(BaseModel):
+    """An error (RFC 9457)."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    code: str = Field(examples=["VALIDATION_ERROR"])
+    request_id: str
+    errors: list[FieldProblem] | None = None
+
+
+#: The errors that every operation of the API can answer with.
+PROBLEMS: ResponseDict = {401: Problem, 403: Problem, 404: Problem, 422: Problem, 429: Problem}
