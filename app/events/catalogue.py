@@ -177,9 +177,7 @@ _TYPES = (
             "name": "Order desk",
             "url": "https://orders.example.com/hooks",
             "consecutive_failures": 5,
-            "disabled_after": 10,
             "last_error": "http_5xx",
-            "last_status": 503,
         },
     ),
     KnownType(
@@ -190,8 +188,9 @@ _TYPES = (
             "webhook_id": "wh_01k9zq5b2n8m4t7c3x6v9d0r1s",
             "name": "Order desk",
             "url": "https://orders.example.com/hooks",
-            "reason": "10 deliveries in a row failed.",
             "consecutive_failures": 10,
+            "last_error": "timeout_first_byte",
+            "reason": "10 deliveries in a row failed.",
         },
     ),
     KnownType(

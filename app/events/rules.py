@@ -42,7 +42,7 @@ def seal_envelope(event_id: str, event_type: str, data: dict[str, Any], *, momen
     return Envelope(f"{head}{encoded.decode()}}}", digest)
 
 
-def encode_object(value: Any, *, field: str) -> bytes:
+def encode_object(value: object, *, field: str) -> bytes:
     """Return the JSON of an object. Raises Invalid naming `field` for all that receivers or databases refuse."""
     if not isinstance(value, dict):
         raise Invalid.field(field, f"{field} must be a JSON object: {{…}}.")

@@ -239,7 +239,7 @@ def _refuse_built_in(name: str) -> None:
         raise Conflict(f"{name} is built in: it cannot be changed or deleted.")
 
 
-def _check_example(example: Any) -> None:
+def _check_example(example: object) -> None:
     size_bytes = len(rules.encode_object(example, field="example"))
     if size_bytes > rules.EXAMPLE_MAX_BYTES:
         raise Invalid.field(

@@ -18,6 +18,8 @@ class Body(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _refuse_what_is_unknown(cls, value: Any) -> Any:
+        if value is None and not any(field.is_required() for field in cls.model_fields.values()):
+            return {}
         if not isinstance(value, dict):
             raise PydanticCustomError(
                 "object_expected", "Send a JSON object with 'Content-Type: application/json'."

@@ -1,5 +1,153 @@
 """`/api/v1/webhooks`."""
 
-from flask_openapi import APIBlueprint
+from typing import Any
 
-webhooks_api = APIBlueprint("webhooks_api", __name__, url_prefix="/api/v1")
+from flask_openapi import APIBlueprint, Tag
+
+from app.lib.redact import MASK
+from app.web.access import principal, require
+from app.web.schemas import PROBLEMS, Problem
+from app.webhooks.models import Webhook
+from app.webhooks.queries import webhooks as queries
+from app.webhooks.queries.webhooks import Stats
+from app.webhooks.schemas import (
+    Resumed,
+    ResumeIn,
+    TestIn,
+    TestSent,
+    WebhookChange,
+    WebhookCreated,
+    WebhookIn,
+    WebhookList,
+    WebhookOut,
+    WebhookPath,
+    WebhookQuery,
+)
+from app.webhooks.services import webhooks as services
+from app.webhooks.services.webhooks import WebhookSettings
+
+webhooks_api = APIBlueprint(
+    "webhooks_api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_responses={**PROBLEMS},
+    abp_tags=[Tag(name="Webhooks", description="Addresses that receive events.")],
+)
+
+
+@webhooks_api.get("/webhooks", summary="List webhooks", responses={200: WebhookList})
+@require("webhooks:read")
+def list_webhooks(query: WebhookQuery) -> dict[str, Any]:
+    """Return the team's webhooks, newest first."""
+    page = queries.list_webhooks(
+        principal().team_id, limit=query.limit, cursor=query.cursor, status=query.status
+    )
+    return {"data": [_shown(row.webhook, row.stats) for row in page.rows], "next_cursor": page.next_cursor}
+
+
+@webhooks_api.post(
+    "/webhooks", summary="Create a webhook", responses={201: WebhookCreated, 409: Problem, 413: Problem}
+)
+@require("webhooks:manage")
+def create_webhook(body: WebhookIn) -> tuple[dict[str, Any], int]:
+    """Create an active webhook. Only this answer holds its signing secret."""
+    values = body.model_dump()
+    settings = WebhookSettings(**{**values, "headers": list(body.headers.items())})
+    created = services.create_webhook(principal().team_id, settings, created_by_id=_user_id())
+    return {**_found(created.webhook_id), "secret": created.secret}, 201
+
+
+@webhooks_api.get("/webhooks/<webhook_id>", summary="Get a webhook", responses={200: WebhookOut})
+@require("webhooks:read")
+def get_webhook(path: WebhookPath) -> dict[str, Any]:
+    """Return one webhook and how it is doing."""
+    return _found(path.webhook_id)
+
+
+@webhooks_api.patch("/webhooks/<webhook_id>", summary="Change a webhook", responses={200: WebhookOut})
+@require("webhooks:manage")
+def change_webhook(path: WebhookPath, body: WebhookChange) -> dict[str, Any]:
+    """Change settings; fields left out stay as they are. What is due goes by the new settings."""
+    webhook = queries.get_webhook(principal().team_id, path.webhook_id)
+    values = settings_of(webhook) | body.model_dump(exclude_none=True)
+    if body.headers is not None:
+        values["headers"] = list(body.headers.items())
+    services.update_webhook(principal().team_id, path.webhook_id, WebhookSettings(**values))
+    return _found(path.webhook_id)
+
+
+@webhooks_api.delete("/webhooks/<webhook_id>", summary="Delete a webhook", responses={204: None})
+@require("webhooks:manage")
+def delete_webhook(path: WebhookPath) -> tuple[str, int]:
+    """Delete a webhook: what waits for it is cancelled, its history stays."""
+    services.delete_webhook(principal().team_id, path.webhook_id)
+    return "", 204
+
+
+@webhooks_api.post(
+    "/webhooks/<webhook_id>/pause", summary="Pause a webhook", responses={200: WebhookOut, 409: Problem}
+)
+@require("webhooks:manage")
+def pause_webhook(path: WebhookPath) -> dict[str, Any]:
+    """Send nothing until it is resumed; new deliveries wait."""
+    services.pause_webhook(principal().team_id, path.webhook_id, by=principal().name)
+    return _found(path.webhook_id)
+
+
+@webhooks_api.post("/webhooks/<webhook_id>/resume", summary="Resume a webhook", responses={200: Resumed})
+@require("webhooks:manage")
+def resume_webhook(path: WebhookPath, body: ResumeIn) -> dict[str, Any]:
+    """Send again, with or without what waited meanwhile."""
+    cancelled = services.resume_webhook(principal().team_id, path.webhook_id, backlog=body.backlog)
+    return {**_found(path.webhook_id), "cancelled_deliveries": cancelled}
+
+
+@webhooks_api.post(
+    "/webhooks/<webhook_id>/test", summary="Send a test event", responses={202: TestSent, 409: Problem}
+)
+@require("webhooks:manage")
+def test_webhook(path: WebhookPath, body: TestIn) -> tuple[dict[str, Any], int]:
+    """Send the example of a type to this webhook and no other."""
+    sent = services.send_test_event(principal().team_id, path.webhook_id, event_type=body.event_type)
+    return {"event_id": sent.event_id, "delivery_id": sent.delivery_id}, 202
+
+
+def settings_of(webhook: Webhook) -> dict[str, Any]:
+    """Return a webhook's settings as `WebhookSettings` takes them, header values masked: they are kept."""
+    values: dict[str, Any] = {name: getattr(webhook, name) for name in services.LIMITS}
+    return values | {
+        "name": webhook.name,
+        "url": webhook.url,
+        "event_types": webhook.event_types,
+        "headers": [(name, MASK) for name, _ in services.stored_headers(webhook)],
+    }
+
+
+def _found(webhook_id: str) -> dict[str, Any]:
+    team_id = principal().team_id
+    webhook = queries.get_webhook(team_id, webhook_id)
+    return _shown(webhook, queries.stats_of(team_id, [webhook_id])[webhook_id])
+
+
+def _shown(webhook: Webhook, stats: Stats) -> dict[str, Any]:
+    return settings_of(webhook) | {
+        "id": webhook.id,
+        "headers": {name: MASK for name, _ in services.stored_headers(webhook)},
+        "status": webhook.status,
+        "status_reason": webhook.status_reason,
+        "status_changed_at": webhook.status_changed_at,
+        "consecutive_failures": webhook.consecutive_failures,
+        "created_at": webhook.created_at,
+        "updated_at": webhook.updated_at,
+        "last_24_hours": {
+            "succeeded": stats.succeeded,
+            "failed": stats.failed,
+            "attempts": stats.attempts,
+            "average_ms": stats.average_ms,
+            "backlog": stats.backlog,
+        },
+    }
+
+
+def _user_id() -> str | None:
+    return principal().id if principal().kind == "user" else None
