@@ -1,13 +1,52 @@
-"""Finds who is in which team."""
+"""Finds who is in which team. Each answer comes from a short reading transaction of its own, so that a request
+that goes on to hash or to wait holds nothing open."""
 
+from flask import session
+from flask_login import current_user
+from sqlalchemy import bindparam, select
+
+from app.accounts.models import Membership, Team
+from app.accounts.sessions import LAST_TEAM
+from app.db.session import reading
+from app.extensions import db
 from app.web.access import CurrentTeam, Principal
+from app.web.permissions import ROLE_PERMISSIONS, Role
+
+_MEMBER_BY_SLUG = (
+    select(Membership.role, Team.id, Team.slug, Team.name)
+    .join(Team, Team.id == Membership.team_id)
+    .where(Team.slug == bindparam("slug"), Membership.user_id == bindparam("user_id"))
+)
+_TEAMS_OF_USER = (
+    select(Team.id, Team.slug, Team.name)
+    .join(Membership, Membership.team_id == Team.id)
+    .where(Membership.user_id == bindparam("user_id"))
+    .order_by(Team.name, Team.id)
+)
 
 
 def find_member(slug: str) -> tuple[Principal, CurrentTeam] | None:
     """Return the signed-in user's principal in the team of this slug; None for a stranger."""
-    return None
+    with reading(), db.engine.connect() as connection:
+        row = connection.execute(_MEMBER_BY_SLUG, {"slug": slug, "user_id": current_user.id}).one_or_none()
+    if row is None:
+        return None
+    role, team_id, team_slug, team_name = row
+    if session.get(LAST_TEAM) != team_id:
+        session[LAST_TEAM] = team_id
+    principal = Principal(
+        kind="user",
+        id=current_user.id,
+        name=current_user.name,
+        team_id=team_id,
+        permissions=ROLE_PERMISSIONS[Role(role)],
+        role=role,
+    )
+    return principal, CurrentTeam(team_id, team_slug, team_name)
 
 
 def teams_of_user(user_id: str) -> list[CurrentTeam]:
     """Return the teams of a user, by name."""
-    return []
+    with reading(), db.engine.connect() as connection:
+        rows = connection.execute(_TEAMS_OF_USER, {"user_id": user_id}).all()
+    return [CurrentTeam(*row) for row in rows]

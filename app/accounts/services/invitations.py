@@ -1,0 +1,181 @@
+"""Invitations: links that let one person join a team."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from app import queues
+from app.accounts import rules, tokens
+from app.accounts.models import Invitation, Membership, Team, User
+from app.accounts.queries import InvitationState, state_of
+from app.accounts.services.people import NewPerson, SignedUp, add_user, prepared_user
+from app.extensions import db
+from app.lib import clock
+from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound, Unavailable
+from app.lib.ids import new_id
+from app.web.permissions import Role
+
+INVITATION_VALID = timedelta(days=7)
+
+_ASK_AGAIN = "Ask an admin of the team for a new one."
+_NOT_OPEN = {
+    InvitationState.ACCEPTED: f"This invitation was used already. If that was not you: {_ASK_AGAIN.lower()}",
+    InvitationState.REVOKED: f"This invitation was revoked. {_ASK_AGAIN}",
+    InvitationState.EXPIRED: f"This invitation has expired. {_ASK_AGAIN}",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class CreatedInvitation:
+    """A new invitation. `is_mailed` None: it was not meant to be; False: the mail could not be sent."""
+
+    id: str
+    token: str
+    is_mailed: bool | None
+
+
+def why_not_open(state: InvitationState) -> str | None:
+    """Return what happened to an invitation that cannot be accepted and what to do; None when it can."""
+    return _NOT_OPEN.get(state)
+
+
+def invite(team_id: str, *, role: Role, email: str | None, actor_id: str) -> CreatedInvitation:
+    """Create an invitation that is valid for a week, mail it when it has an address, return its only token.
+
+    Raises Invalid, AuthorizationFailed.
+    """
+    address = _checked_email(email) if email else None
+    actor = _find_membership(team_id, actor_id)
+    if actor is None or not rules.may_change_role(Role(actor.role), old=role, new=role):
+        raise AuthorizationFailed(f"You cannot invite somebody as {role}.")
+    if address:
+        _refuse_second(team_id, address)
+    invitation_id = new_id("inv")
+    token = tokens.invitation_token(invitation_id)
+    db.session.add(
+        Invitation(
+            id=invitation_id,
+            team_id=team_id,
+            email=address,
+            role=role,
+            token_digest=tokens.digest_of(token),
+            invited_by_id=actor_id,
+            expires_at=clock.now() + INVITATION_VALID,
+        )
+    )
+    db.session.commit()
+    return CreatedInvitation(invitation_id, token, _mail(invitation_id) if address else None)
+
+
+def revoke_invitation(team_id: str, invitation_id: str) -> None:
+    """Make an invitation's link worthless. Raises NotFound, Conflict when it was accepted."""
+    invitation = db.session.scalar(
+        select(Invitation)
+        .where(Invitation.team_id == team_id, Invitation.id == invitation_id)
+        .with_for_update()
+    )
+    if invitation is None:
+        raise NotFound("There is no such invitation in this team.")
+    if invitation.accepted_at is not None:
+        raise Conflict("This invitation was accepted. Remove the member instead.")
+    if invitation.revoked_at is None:
+        invitation.revoked_at = clock.now()
+    db.session.commit()
+
+
+def accept(token: str, user_id: str) -> str:
+    """Let a signed-in user join and return the team's slug. Raises NotFound, Conflict, AuthorizationFailed.
+
+    Who is in the team already is led there, and the invitation stays for somebody else.
+    """
+    invitation = _locked(token)
+    team = db.session.get_one(Team, invitation.team_id)
+    user = db.session.get_one(User, user_id)
+    slug = team.slug
+    if _find_membership(team.id, user_id) is None:
+        _refuse_unless_open(invitation)
+        if invitation.email and invitation.email != user.email:
+            raise AuthorizationFailed(
+                f"This invitation is for {invitation.email}, and you are signed in as {user.email}. Sign out,"
+                " then open the link again."
+            )
+        _join(invitation, user)
+    user.last_team_id = team.id
+    db.session.commit()
+    return slug
+
+
+def sign_up_invited(token: str, person: NewPerson) -> SignedUp:
+    """Create a user who joins the team of the invitation. Raises NotFound, Conflict, Invalid."""
+    user = prepared_user(person)
+    invitation = _locked(token)
+    _refuse_unless_open(invitation)
+    if invitation.email and invitation.email != user.email:
+        raise Invalid.field("email", f"This invitation is for {invitation.email}. Sign up with that address.")
+    add_user(user)
+    _join(invitation, user)
+    user.last_team_id = invitation.team_id
+    signed_up = SignedUp(user.id, db.session.get_one(Team, invitation.team_id).slug)
+    db.session.commit()
+    return signed_up
+
+
+def _locked(token: str) -> Invitation:
+    """Return the invitation; of several who accept it at once, the others wait here and find it used."""
+    invitation = db.session.scalar(
+        select(Invitation).where(Invitation.token_digest == tokens.digest_of(token)).with_for_update()
+    )
+    if invitation is None:
+        raise NotFound(f"This invitation does not exist. Check that you opened the whole link. {_ASK_AGAIN}")
+    return invitation
+
+
+def _refuse_unless_open(invitation: Invitation) -> None:
+    reason = why_not_open(state_of(invitation))
+    if reason:
+        raise Conflict(reason)
+
+
+def _join(invitation: Invitation, user: User) -> None:
+    db.session.add(Membership(team_id=invitation.team_id, user_id=user.id, role=invitation.role))
+    invitation.accepted_at = clock.now()
+    invitation.accepted_by_id = user.id
+
+
+def _find_membership(team_id: str, user_id: str) -> Membership | None:
+    return db.session.get(Membership, (team_id, user_id))
+
+
+def _refuse_second(team_id: str, email: str) -> None:
+    is_member = (
+        select(User.id)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.team_id == team_id, User.email == email)
+    )
+    if db.session.scalar(is_member) is not None:
+        raise Invalid.field("email", f"{email} is in the team already.")
+    open_one = select(Invitation.id).where(
+        Invitation.team_id == team_id,
+        Invitation.email == email,
+        Invitation.accepted_at.is_(None),
+        Invitation.revoked_at.is_(None),
+        Invitation.expires_at > clock.now(),
+    )
+    if db.session.scalar(open_one.limit(1)) is not None:
+        raise Invalid.field("email", f"{email} has an open invitation. Revoke it first to send another one.")
+
+
+def _mail(invitation_id: str) -> bool:
+    try:
+        queues.enqueue("accounts.send_invitation", invitation_id)
+    except Unavailable:
+        return False  # The invitation stands; its link can be handed over in another way.
+    return True
+
+
+def _checked_email(email: str) -> str:
+    try:
+        return rules.normal_email(email)
+    except ValueError as error:
+        raise Invalid.field("email", str(error)) from None

@@ -1,0 +1,131 @@
+"""Teams and who is in them. A team always keeps an owner."""
+
+from sqlalchemy import func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.accounts import rules
+from app.accounts.models import Membership, Team, User
+from app.extensions import db
+from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
+from app.lib.ids import new_id
+from app.web.permissions import Role
+
+_SLUG_TRIES = 5
+
+
+def create_team(user_id: str, name: str) -> str:
+    """Create a team owned by the user and return its slug. Raises Invalid."""
+    team = add_team(_checked_name(name))
+    db.session.add(Membership(team_id=team.id, user_id=user_id, role=Role.OWNER))
+    db.session.execute(update(User).where(User.id == user_id).values(last_team_id=team.id))
+    slug = team.slug
+    db.session.commit()
+    return slug
+
+
+def add_team(name: str) -> Team:
+    """Add a team to the open transaction, under a slug of its own made from the name."""
+    base = rules.slug_of(name)
+    for _ in range(_SLUG_TRIES):
+        team = Team(name=name, slug=_free_slug(base))
+        try:
+            with db.session.begin_nested():
+                db.session.add(team)
+            return team
+        except IntegrityError:  # Another team took the slug since it was free.
+            continue
+    raise Conflict("Many teams of this name are being created. Try again.")
+
+
+def rename_team(team_id: str, name: str) -> None:
+    """Give the team another name; its address stays. Raises Invalid."""
+    name = _checked_name(name)
+    db.session.execute(update(Team).where(Team.id == team_id).values(name=name))
+    db.session.commit()
+
+
+def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str) -> None:
+    """Give a member another role. Raises NotFound, AuthorizationFailed, Conflict for the last owner."""
+    actor, member = _locked_members(team_id, actor_id, user_id)
+    _authorise(actor, member, role)
+    if member.role == Role.OWNER and role is not Role.OWNER:
+        _keep_an_owner(team_id)
+    member.role = role
+    db.session.commit()
+
+
+def remove_member(team_id: str, user_id: str, *, actor_id: str) -> None:
+    """Take a member out of the team. Raises NotFound, AuthorizationFailed, Conflict for the last owner."""
+    actor, member = _locked_members(team_id, actor_id, user_id)
+    _authorise(actor, member, None)
+    if member.role == Role.OWNER:
+        _keep_an_owner(team_id)
+    db.session.delete(member)
+    db.session.commit()
+
+
+def leave_team(team_id: str, user_id: str) -> None:
+    """Leave the team. Raises NotFound, Conflict for the last owner."""
+    member, _ = _locked_members(team_id, user_id, user_id)
+    if member.role == Role.OWNER:
+        _keep_an_owner(team_id)
+    db.session.delete(member)
+    db.session.commit()
+
+
+def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
+    """Make another member owner; the owner stays as admin. Raises NotFound, AuthorizationFailed, Invalid."""
+    owner, heir = _locked_members(team_id, from_id, to_id)
+    if owner.role != Role.OWNER:
+        raise AuthorizationFailed("Only an owner can hand the team over.")
+    if from_id == to_id:
+        raise Invalid.field("to", "You own the team already. Choose somebody else.")
+    heir.role = Role.OWNER
+    owner.role = Role.ADMIN
+    db.session.commit()
+
+
+def _locked_members(team_id: str, *user_ids: str) -> tuple[Membership, Membership]:
+    """Return the memberships of two users; whoever else changes the team's members waits for us."""
+    db.session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
+    found = {
+        membership.user_id: membership
+        for membership in db.session.scalars(
+            select(Membership)
+            .where(Membership.team_id == team_id, Membership.user_id.in_(user_ids))
+            .execution_options(populate_existing=True)
+        )
+    }
+    try:
+        return found[user_ids[0]], found[user_ids[1]]
+    except KeyError:
+        raise NotFound("There is no such member in this team.") from None
+
+
+def _authorise(actor: Membership, member: Membership, new: Role | None) -> None:
+    if not rules.may_change_role(Role(actor.role), old=Role(member.role), new=new):
+        raise AuthorizationFailed("Only an owner can make or remove an owner.")
+
+
+def _keep_an_owner(team_id: str) -> None:
+    owners = db.session.scalar(
+        select(func.count()).where(Membership.team_id == team_id, Membership.role == Role.OWNER)
+    )
+    if not owners or owners < 2:
+        raise Conflict("This is the team's only owner. Make another member owner first.")
+
+
+def _free_slug(base: str) -> str:
+    taken = set(db.session.scalars(select(Team.slug).where(Team.slug.startswith(base))))
+    for number in range(1, 1000):
+        slug = base if number == 1 else f"{base}-{number}"
+        if slug not in taken and slug not in rules.RESERVED_SLUGS:
+            return slug
+    return f"{base}-{new_id('x')[-7:]}"
+
+
+def _checked_name(name: str) -> str:
+    name = rules.one_line(name)
+    if not name or len(name) > rules.TEAM_NAME_CHARS_MAX:
+        raise Invalid.field("name", f"Give the team a name, at most {rules.TEAM_NAME_CHARS_MAX} characters.")
+    return name

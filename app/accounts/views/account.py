@@ -1,0 +1,162 @@
+"""One's own account, one's teams, and the theme."""
+
+from urllib.parse import urlsplit
+
+from flask import Response, flash, request, session, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import throttle
+from app.accounts.forms import EmailForm, NameForm, PasswordForm, TeamForm
+from app.accounts.members import teams_of_user
+from app.accounts.queries import teams_with_roles
+from app.accounts.services import people
+from app.accounts.services import teams as team_services
+from app.accounts.sessions import LAST_TEAM, start_session
+from app.accounts.views.blueprints import accounts, home_of, local_path
+from app.extensions import current_settings
+from app.lib.errors import NotFound, SignalboxError
+from app.web.access import public, signed_in
+from app.web.rendering import redirect_after, render
+from app.web.shell import THEME_COOKIE, THEMES
+
+_THEME_KEPT_S = 365 * 86_400
+
+
+@accounts.get("/account")
+@signed_in
+def account() -> BaseResponse:
+    return _account_page()
+
+
+@accounts.post("/account/name")
+@signed_in
+def change_name() -> BaseResponse:
+    form = NameForm(prefix="name-")
+    if not form.validate():
+        return _account_page(name_form=form, status=422)
+    people.change_name(current_user.id, str(form.name.data))
+    flash("Your name is changed.", "success")
+    return redirect_after(url_for("accounts.account"))
+
+
+@accounts.post("/account/email")
+@signed_in
+def change_email() -> BaseResponse:
+    form = EmailForm(prefix="email-")
+    if not form.validate():
+        return _account_page(email_form=form, status=422)
+    try:
+        throttle.count_password_check(current_user.id)
+        people.change_email(
+            current_user.id, email=str(form.email.data), password=str(form.current_password.data)
+        )
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _account_page(email_form=form, status=error.status)
+    flash(f"Sign in with {form.email.data} from now on.", "success")
+    return redirect_after(url_for("accounts.account"))
+
+
+@accounts.post("/account/password")
+@signed_in
+def change_password() -> BaseResponse:
+    form = PasswordForm(prefix="password-")
+    if not form.validate():
+        return _account_page(password_form=form, status=422)
+    try:
+        throttle.count_password_check(current_user.id)
+        people.change_password(
+            current_user.id, current=str(form.current_password.data), new=str(form.new_password.data)
+        )
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _account_page(password_form=form, status=error.status)
+    start_session(current_user.id)
+    flash("Your password is changed. Sessions on other devices have ended.", "success")
+    return redirect_after(url_for("accounts.account"))
+
+
+@accounts.post("/account/end-sessions")
+@signed_in
+def end_other_sessions() -> BaseResponse:
+    user_id = current_user.id
+    people.end_sessions(user_id)
+    start_session(user_id)
+    flash("You are signed out everywhere but here.", "success")
+    return redirect_after(url_for("accounts.account"))
+
+
+@accounts.get("/teams")
+@signed_in
+def teams() -> BaseResponse:
+    return render("teams/index.html", teams=teams_with_roles(current_user.id))
+
+
+@accounts.get("/teams/new")
+@signed_in
+def new_team() -> BaseResponse:
+    return render("teams/new.html", form=TeamForm())
+
+
+@accounts.post("/teams/new")
+@signed_in
+def create_team() -> BaseResponse:
+    form = TeamForm()
+    if not form.validate():
+        return render("teams/new.html", status=422, form=form)
+    try:
+        slug = team_services.create_team(current_user.id, str(form.name.data))
+    except SignalboxError as error:
+        form.take_errors(error)
+        return render("teams/new.html", status=error.status, form=form)
+    return redirect_after(home_of(slug))
+
+
+@accounts.post("/teams/<slug>/switch")
+@signed_in
+def switch_team(slug: str) -> BaseResponse:
+    team = next((team for team in teams_of_user(current_user.id) if team.slug == slug), None)
+    if team is None:
+        raise NotFound("There is no such team, or you are not in it.")
+    people.remember_team(current_user.id, team.id)
+    session[LAST_TEAM] = team.id
+    return redirect_after(home_of(team.slug))
+
+
+@accounts.post("/theme")
+@public
+def theme() -> BaseResponse:
+    chosen = request.form.get("theme", "")
+    # The path alone: a page that came from elsewhere must not choose where people end up.
+    came_from = urlsplit(request.headers.get("Referer", "")).path
+    response = redirect_after(
+        local_path(request.form.get("next")) or local_path(came_from) or url_for("accounts.start")
+    )
+    if chosen in THEMES:
+        response.set_cookie(
+            THEME_COOKIE,
+            chosen,
+            max_age=_THEME_KEPT_S,
+            samesite="Lax",
+            secure=current_settings().public_url.startswith("https://"),
+        )
+    return response
+
+
+def _account_page(
+    *,
+    name_form: NameForm | None = None,
+    email_form: EmailForm | None = None,
+    password_form: PasswordForm | None = None,
+    status: int = 200,
+) -> Response:
+    return render(
+        "accounts/account.html",
+        status=status,
+        user=current_user,
+        teams=teams_with_roles(current_user.id),
+        name_form=name_form or NameForm(formdata=None, prefix="name-", data={"name": current_user.name}),
+        email_form=email_form or EmailForm(formdata=None, prefix="email-"),
+        password_form=password_form or PasswordForm(formdata=None, prefix="password-"),
+    )

@@ -1,0 +1,148 @@
+"""Invitations: made and revoked on a team's pages, accepted through their link."""
+
+from flask import Response, flash, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import queries, rules, throttle
+from app.accounts.forms import InviteForm, JoinForm
+from app.accounts.services import invitations
+from app.accounts.services.people import NewPerson
+from app.accounts.sessions import start_session
+from app.accounts.views.blueprints import accounts, home_of, teams
+from app.extensions import current_settings
+from app.lib.errors import Conflict, NotFound, SignalboxError
+from app.web.access import current_team, principal, public, require, signed_in
+from app.web.once import show_once, take_once
+from app.web.permissions import Role
+from app.web.rendering import redirect_after, render
+
+_ROLE_NOTES = {
+    Role.OWNER.value: "Everything, renaming and handing over the team included",
+    Role.ADMIN.value: "Everything but renaming and handing over the team",
+    Role.MEMBER.value: "Webhooks, event types and deliveries; no keys, no members",
+    Role.VIEWER.value: "Sees everything, changes nothing",
+}
+
+
+@teams.get("/invitations/new")
+@require("members:manage")
+def new_invitation() -> BaseResponse:
+    return _invite_page(_form())
+
+
+@teams.post("/invitations/new")
+@require("members:manage")
+def invite() -> BaseResponse:
+    form = _form()
+    if not form.validate():
+        return _invite_page(form, status=422)
+    try:
+        created = invitations.invite(
+            current_team().id,
+            role=Role(str(form.role.data)),
+            email=str(form.email.data) if form.email.data else None,
+            actor_id=principal().id,
+        )
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _invite_page(form, status=error.status)
+    if created.is_mailed is False:
+        flash("The mail could not be queued: Redis does not answer. Hand the link over yourself.", "warning")
+    show_once(created.id, created.token)
+    return redirect_after(url_for("teams.invitation", invitation_id=created.id))
+
+
+@teams.get("/invitations/<invitation_id>")
+@require("members:manage")
+def invitation(invitation_id: str) -> BaseResponse:
+    shown = queries.get_invitation(current_team().id, invitation_id)
+    token = take_once(invitation_id)
+    link = current_settings().public_url + url_for("accounts.invitation", token=token) if token else None
+    return render("teams/invitation.html", invitation=shown, link=link)
+
+
+@teams.get("/invitations/<invitation_id>/revoke")
+@require("members:manage")
+def confirm_revoke(invitation_id: str) -> BaseResponse:
+    shown = queries.get_invitation(current_team().id, invitation_id)
+    return render(
+        "teams/revoke.html", fragment="teams/_revoke.html", target="revoke-invitation", invitation=shown
+    )
+
+
+@teams.post("/invitations/<invitation_id>/revoke")
+@require("members:manage")
+def revoke_invitation(invitation_id: str) -> BaseResponse:
+    invitations.revoke_invitation(current_team().id, invitation_id)
+    flash("The invitation is revoked: its link is worthless now.", "success")
+    return redirect_after(url_for("teams.members"))
+
+
+@accounts.get("/invitations/<token>", endpoint="invitation")
+@public
+def open_invitation(token: str) -> BaseResponse:
+    return _invitation_page(token, JoinForm(formdata=None))
+
+
+@accounts.post("/invitations/<token>/accept")
+@signed_in
+def accept_invitation(token: str) -> BaseResponse:
+    slug = invitations.accept(token, current_user.id)
+    return redirect_after(home_of(slug))
+
+
+@accounts.post("/invitations/<token>/join")
+@public
+def join(token: str) -> BaseResponse:
+    form = JoinForm()
+    if current_user.is_authenticated or not form.validate():
+        return _invitation_page(token, form, status=422)
+    person = NewPerson(str(form.name.data), str(form.email.data), str(form.password.data))
+    try:
+        throttle.count_sign_up()
+        signed_up = invitations.sign_up_invited(token, person)
+    except (NotFound, Conflict):
+        return _invitation_page(token, form)
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _invitation_page(token, form, status=error.status)
+    start_session(signed_up.user_id)
+    return redirect_after(home_of(signed_up.team_slug))
+
+
+def _form() -> InviteForm:
+    form = InviteForm()
+    form.offer(rules.grantable_roles(Role(str(principal().role))))
+    if form.role.data in (None, "None", ""):
+        form.role.data = Role.MEMBER.value
+    return form
+
+
+def _invite_page(form: InviteForm, status: int = 200) -> Response:
+    return render("teams/invite.html", status=status, form=form, role_notes=_ROLE_NOTES)
+
+
+def _invitation_page(token: str, form: JoinForm, status: int = 200) -> Response:
+    shown = queries.find_invitation_by_token(token)
+    if shown is None:
+        raise NotFound(
+            "This invitation does not exist. Check that you opened the whole link, or ask for a new one."
+        )
+    reason = invitations.why_not_open(shown.state)
+    if reason:
+        return render("accounts/invitation_closed.html", status=409, invitation=shown, reason=reason)
+    if shown.email and not form.email.data:
+        form.email.data = shown.email
+    is_for_other = bool(
+        current_user.is_authenticated and shown.email and shown.email != current_user.email
+    )
+    return render(
+        "accounts/invitation.html",
+        status=status,
+        invitation=shown,
+        token=token,
+        form=form,
+        user=current_user if current_user.is_authenticated else None,
+        is_for_other=is_for_other,
+    )

@@ -1,0 +1,69 @@
+"""Forgotten passwords."""
+
+from flask import Response, flash, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import throttle
+from app.accounts.forms import ForgotPasswordForm, ResetPasswordForm
+from app.accounts.services import people
+from app.accounts.sessions import start_session
+from app.accounts.views.blueprints import accounts
+from app.lib.errors import NotFound, SignalboxError
+from app.web.access import public
+from app.web.rendering import redirect_after, render
+
+
+@accounts.get("/forgot-password")
+@public
+def forgot_password() -> BaseResponse:
+    return render("accounts/forgot_password.html", form=ForgotPasswordForm())
+
+
+@accounts.post("/forgot-password")
+@public
+def request_reset() -> BaseResponse:
+    form = ForgotPasswordForm()
+    if not form.validate():
+        return render("accounts/forgot_password.html", status=422, form=form)
+    email = str(form.email.data)
+    try:
+        throttle.count_reset_request(email)
+        people.request_password_reset(email)
+    except SignalboxError as error:
+        form.take_errors(error)
+        response = render("accounts/forgot_password.html", status=error.status, form=form)
+        if error.retry_after_s is not None:
+            response.headers["Retry-After"] = str(error.retry_after_s)
+        return response
+    return render("accounts/reset_requested.html", email=email)
+
+
+@accounts.get("/reset-password/<token>")
+@public
+def reset_password(token: str) -> BaseResponse:
+    return _reset_page(ResetPasswordForm(), token)
+
+
+@accounts.post("/reset-password/<token>")
+@public
+def store_new_password(token: str) -> BaseResponse:
+    form = ResetPasswordForm()
+    if not form.validate():
+        return _reset_page(form, token, status=422)
+    try:
+        user_id = people.reset_password(token, str(form.password.data))
+    except NotFound:
+        return _reset_page(form, token)
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _reset_page(form, token, status=error.status)
+    start_session(user_id)
+    flash("Your password is changed. Sessions on other devices have ended.", "success")
+    return redirect_after(url_for("accounts.start"))
+
+
+def _reset_page(form: ResetPasswordForm, token: str, status: int = 200) -> Response:
+    user = people.find_user_of_reset(token)
+    if user is None:
+        return render("accounts/reset_worthless.html", status=404)
+    return render("accounts/reset_password.html", status=status, form=form, token=token, email=user.email)

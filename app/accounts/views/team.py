@@ -1,0 +1,126 @@
+"""A team's members and settings."""
+
+from flask import Response, flash, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import queries, rules
+from app.accounts.forms import RoleForm, TeamForm
+from app.accounts.services import teams as services
+from app.accounts.views.blueprints import teams
+from app.lib.errors import Invalid, NotFound, SignalboxError
+from app.web.access import current_team, principal, require
+from app.web.permissions import Role
+from app.web.rendering import redirect_after, render
+
+
+@teams.get("/members")
+@require("members:read")
+def members() -> BaseResponse:
+    caller = principal()
+    manages = caller.may("members:manage")
+    actor = Role(str(caller.role))
+    listed = queries.members_of_team(current_team().id)
+    changeable = {
+        member.user_id for member in listed if manages and rules.may_change_role(actor, old=member.role, new=None)
+    }
+    return render(
+        "teams/members.html",
+        members=listed,
+        changeable=changeable,
+        roles=rules.grantable_roles(actor),
+        own_id=caller.id,
+        manages=manages,
+        invitations=queries.open_invitations(current_team().id) if manages else (),
+    )
+
+
+@teams.post("/members/<user_id>/role")
+@require("members:manage")
+def change_role(user_id: str) -> BaseResponse:
+    form = RoleForm()
+    if not form.validate():
+        raise Invalid.field("role", "Choose one of the roles: " + ", ".join(Role) + ".")
+    services.change_role(
+        current_team().id, user_id, Role(str(form.role.data)), actor_id=principal().id
+    )
+    flash("The role is changed.", "success")
+    return redirect_after(url_for("teams.members"))
+
+
+@teams.get("/members/<user_id>/remove")
+@require("members:manage")
+def confirm_remove(user_id: str) -> BaseResponse:
+    member = queries.get_member(current_team().id, user_id)
+    return render("teams/remove.html", fragment="teams/_remove.html", target="remove-member", member=member)
+
+
+@teams.post("/members/<user_id>/remove")
+@require("members:manage")
+def remove_member(user_id: str) -> BaseResponse:
+    is_oneself = user_id == principal().id
+    services.remove_member(current_team().id, user_id, actor_id=principal().id)
+    flash("You left the team." if is_oneself else "The member is removed.", "success")
+    return redirect_after(url_for("accounts.teams") if is_oneself else url_for("teams.members"))
+
+
+@teams.get("/leave")
+@require("members:read")
+def confirm_leave() -> BaseResponse:
+    return render("teams/leave.html", fragment="teams/_leave.html", target="leave-team")
+
+
+@teams.post("/leave")
+@require("members:read")
+def leave() -> BaseResponse:
+    services.leave_team(current_team().id, principal().id)
+    flash(f"You left {current_team().name}.", "success")
+    return redirect_after(url_for("accounts.teams"))
+
+
+@teams.get("/settings")
+@require("team:manage")
+def settings() -> BaseResponse:
+    return _settings_page(TeamForm(formdata=None, data={"name": current_team().name}))
+
+
+@teams.post("/settings")
+@require("team:manage")
+def rename() -> BaseResponse:
+    form = TeamForm()
+    if not form.validate():
+        return _settings_page(form, status=422)
+    try:
+        services.rename_team(current_team().id, str(form.name.data))
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _settings_page(form, status=error.status)
+    flash("The team is renamed.", "success")
+    return redirect_after(url_for("teams.settings"))
+
+
+@teams.get("/settings/transfer")
+@require("team:manage")
+def confirm_transfer() -> BaseResponse:
+    heir = queries.get_member(current_team().id, request.args.get("to", ""))
+    if heir.user_id == principal().id:
+        raise NotFound("You own the team already. Go back and choose somebody else.")
+    return render("teams/transfer.html", fragment="teams/_transfer.html", target="transfer-team", heir=heir)
+
+
+@teams.post("/settings/transfer")
+@require("team:manage")
+def transfer() -> BaseResponse:
+    services.transfer_ownership(
+        current_team().id, from_id=principal().id, to_id=request.form.get("to", "")
+    )
+    flash("The team is handed over. You are an admin of it now.", "success")
+    return redirect_after(url_for("teams.members"))
+
+
+def _settings_page(form: TeamForm, status: int = 200) -> Response:
+    others = [
+        member
+        for member in queries.members_of_team(current_team().id)
+        if member.user_id != principal().id and member.role is not Role.OWNER
+    ]
+    return render("teams/settings.html", status=status, form=form, team=current_team(), others=others)
