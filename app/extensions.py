@@ -27,9 +27,9 @@ def current_settings() -> Settings:
     return cast(Settings, current_app.config["SETTINGS"])
 
 
-def redis_client() -> "Redis[bytes]":
+def redis_client() -> Redis:
     """Return the current app's Redis client (bytes in, bytes out; one connection pool per process)."""
-    return cast("Redis[bytes]", current_app.extensions["signalbox.redis"])
+    return cast(Redis, current_app.extensions["signalbox.redis"])
 
 
 def sealer() -> Sealer:

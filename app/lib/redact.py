@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 
 MASK = "••••••"
 
@@ -11,6 +12,7 @@ _SECRET_NAME = re.compile(
 )
 
 
+@lru_cache(maxsize=1024)
 def is_secret_name(name: str) -> bool:
     """Return whether a header or field of this name usually carries a secret."""
     return _SECRET_NAME.search(name) is not None

@@ -1,0 +1,118 @@
+"""The job table, and the only ways to reach a worker.
+
+Jobs take ids and other JSON values, never objects. A name is a promise between releases: workers of the last
+release may still hold jobs under it.
+"""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.extensions import redis_client
+from app.lib.errors import Unavailable
+
+log = structlog.get_logger()
+
+DISPATCH_QUEUE = "dispatch"
+DEFAULT_QUEUE = "default"
+
+#: Redis pub/sub channel on which dispatchers hear that something became due.
+WAKE_CHANNEL = "signalbox:wake"
+#: Sorted sets of who is alive, scored by the time of their last sign of life.
+_SLICES = "signalbox:slices"
+_DISPATCHERS = "signalbox:dispatchers"
+_ALIVE_S = 3.0
+NO_TIMEOUT = -1
+_FAILED_JOB_KEPT_S = 7 * 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class JobSpec:
+    """Where a job's function is, which queue carries it and after how long it is killed (`NO_TIMEOUT`: never)."""
+
+    path: str
+    queue: str
+    timeout_s: int
+
+
+JOBS: dict[str, JobSpec] = {
+    # A slice ends by itself, and goes on for as long as Redis is away: RQ must not interrupt it.
+    "webhooks.dispatch": JobSpec("app.webhooks.jobs.dispatch", DISPATCH_QUEUE, NO_TIMEOUT),
+    "webhooks.send_disabled_notice": JobSpec("app.webhooks.jobs.send_disabled_notice", DEFAULT_QUEUE, 60),
+    "accounts.send_password_reset": JobSpec("app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60),
+    "accounts.send_invitation": JobSpec("app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60),
+}
+
+
+def enqueue(name: str, *args: str | int | bool | None) -> None:
+    """Hand a job of the table to a worker. Call it after the commit. Raises `Unavailable` when Redis is down."""
+    spec = JOBS[name]
+    queue = Queue(spec.queue, connection=redis_client(), serializer=JSONSerializer)
+    try:
+        queue.enqueue_call(
+            spec.path, args=args, timeout=spec.timeout_s, result_ttl=0, failure_ttl=_FAILED_JOB_KEPT_S
+        )
+    except RedisError as error:
+        log.warning("job_not_enqueued", job=name, error=str(error))
+        raise Unavailable(
+            "Redis does not answer, so this cannot be done now. Try again in a minute."
+        ) from error
+
+
+def nudge_dispatch() -> None:
+    """Tell the dispatchers that something became due. Call it after the commit.
+
+    Only a hint: what is due stands in the database, and dispatchers look there once a second by themselves.
+    """
+    try:
+        redis_client().publish(WAKE_CHANNEL, b"1")
+    except RedisError as error:
+        log.warning("nudge_failed", error=str(error))
+
+
+def ensure_dispatch(*, besides: str | None = None) -> bool:
+    """Enqueue a dispatch slice when fewer run or wait than there are dispatching workers.
+
+    Called by the ticker each second and by a slice about to end (`besides`: its own id, which no longer counts).
+    Returns whether Redis answered. RQ alone would restart a killed slice after minutes.
+    """
+    redis = redis_client()
+    since = time.time() - _ALIVE_S
+    try:
+        pipe = redis.pipeline(transaction=False)
+        pipe.zrangebyscore(_SLICES, since, "+inf")
+        pipe.zcount(_DISPATCHERS, since, "+inf")
+        pipe.llen(f"rq:queue:{DISPATCH_QUEUE}")
+        slices, dispatchers, waiting = pipe.execute()
+        running = len([slice_id for slice_id in slices if slice_id.decode() != besides])
+        if running + waiting < dispatchers:
+            enqueue("webhooks.dispatch")
+        pipe = redis.pipeline(transaction=False)
+        pipe.zremrangebyscore(_SLICES, "-inf", since - 60)
+        pipe.zremrangebyscore(_DISPATCHERS, "-inf", since - 60)
+        pipe.execute()
+    except (RedisError, Unavailable):
+        return False
+    return True
+
+
+def sign_of_life(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
+    """Say that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
+    now = time.time()
+    if slice_id:
+        redis.zadd(_SLICES, {slice_id: now})
+    if dispatcher_ids:
+        redis.zadd(_DISPATCHERS, dict.fromkeys(dispatcher_ids, now))
+
+
+def forget_slice(slice_id: str) -> None:
+    """Say that a slice has ended, so that it is not waited for."""
+    with contextlib.suppress(RedisError):
+        redis_client().zrem(_SLICES, slice_id)

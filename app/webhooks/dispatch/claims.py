@@ -1,0 +1,142 @@
+"""Claims what is due, under a lease.
+
+Claiming moves `due_at` past the lease: the same column is schedule and lease, so a sender that dies leaves
+rows that simply become due again. Every active webhook with something due gets its share, and one whose
+in-flight cap is reached gets none: rows of a receiver that hangs never stand in front of others.
+"""
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, bindparam, text
+
+from app.db.types import UtcDateTime
+from app.lib import clock
+
+#: The first due time of each active webhook: one index probe each.
+_READY = text(
+    """
+    SELECT w.id, w.updated_at, (
+        SELECT d.due_at FROM deliveries d
+        WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1
+    ) AS first_due
+    FROM webhooks w WHERE w.status = 'active' AND w.deleted_at IS NULL
+    """
+)
+
+_CLAIM_POSTGRESQL = text(
+    """
+    WITH room AS (
+        SELECT * FROM json_to_recordset(CAST(:room AS json)) AS r(webhook_id text, room int)
+    ), picked AS (
+        SELECT d.id FROM room CROSS JOIN LATERAL (
+            SELECT id FROM deliveries
+            WHERE webhook_id = room.webhook_id AND due_at <= :now
+            ORDER BY due_at LIMIT room.room FOR UPDATE SKIP LOCKED
+        ) d
+    ), claimed AS (
+        UPDATE deliveries d SET due_at = :lease_ends, lease = :lease
+        FROM picked WHERE d.id = picked.id
+        RETURNING d.id, d.webhook_id, d.event_id, d.attempt_count, d.round_attempt_count, d.is_manual
+    )
+    SELECT claimed.*, e.body FROM claimed JOIN events e ON e.id = claimed.event_id
+    """
+)
+
+_CLAIM_SQLITE = """
+    UPDATE deliveries SET due_at = ?, lease = ? WHERE id IN (
+        SELECT id FROM deliveries WHERE webhook_id = ? AND due_at <= ? ORDER BY due_at LIMIT ?
+    ) RETURNING id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual
+"""
+_BODIES_SQLITE = "SELECT id, body FROM events WHERE id IN (SELECT value FROM json_each(?))"
+
+_GIVE_BACK = text(
+    "UPDATE deliveries SET due_at = :now, lease = NULL WHERE id = :id AND lease = :lease AND state = 'pending'"
+).bindparams(bindparam("now", type_=UtcDateTime()))
+
+#: id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body
+ClaimedRow = tuple[str, str, str, int, int, bool, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What waits: versions of the webhooks with something due, and when the next thing becomes due."""
+
+    due: dict[str, object]
+    next_due_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Rows that are ours until `ends_at`, if results are written under `lease`."""
+
+    lease: str
+    ends_at: datetime
+    rows: list[ClaimedRow]
+
+
+def find_ready(connection: Connection) -> Ready:
+    """Return which active webhooks have deliveries due now, with their versions, and the next due time."""
+    now = clock.now()
+    due: dict[str, object] = {}
+    next_due_at: datetime | None = None
+    for webhook_id, version, first_due in connection.execute(_READY):
+        if first_due is None:
+            continue
+        moment = _aware(first_due)
+        if moment <= now:
+            due[webhook_id] = version
+        elif next_due_at is None or moment < next_due_at:
+            next_due_at = moment
+    return Ready(due, next_due_at)
+
+
+def claim(connection: Connection, room: Mapping[str, int], *, lease_s: float) -> Claim:
+    """Take up to `room[webhook_id]` due deliveries of each webhook, oldest first, for `lease_s` seconds."""
+    lease = secrets.token_hex(8)
+    now = clock.now()
+    ends_at = now + timedelta(seconds=lease_s)
+    take = _claim_sqlite if connection.dialect.name == "sqlite" else _claim_postgresql
+    return Claim(lease, ends_at, take(connection, room, lease, now, ends_at))
+
+
+def _claim_postgresql(
+    connection: Connection, room: Mapping[str, int], lease: str, now: datetime, ends_at: datetime
+) -> list[ClaimedRow]:
+    wanted = orjson.dumps([{"webhook_id": key, "room": value} for key, value in room.items()]).decode()
+    parameters = {"room": wanted, "now": now, "lease_ends": ends_at, "lease": lease}
+    return [tuple(row) for row in connection.execute(_CLAIM_POSTGRESQL, parameters)]  # type: ignore[misc]
+
+
+def _claim_sqlite(
+    connection: Connection, room: Mapping[str, int], lease: str, now: datetime, ends_at: datetime
+) -> list[ClaimedRow]:
+    taken: list[Any] = []
+    for webhook_id, count in room.items():
+        parameters = (sqlite_time(ends_at), lease, webhook_id, sqlite_time(now), count)
+        taken += connection.exec_driver_sql(_CLAIM_SQLITE, parameters).all()
+    event_ids = orjson.dumps(list({row[2] for row in taken})).decode()
+    bodies: dict[str, str] = dict(connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,)).all())  # type: ignore[arg-type]
+    return [(*row[:5], bool(row[5]), bodies[row[2]]) for row in taken]
+
+
+def sqlite_time(moment: datetime) -> str:
+    """Return `moment` as `UtcDateTime` stores it on SQLite: text that sorts by time."""
+    return moment.isoformat(" ", "microseconds")[:26]
+
+
+def _aware(value: object) -> datetime:
+    if isinstance(value, str):
+        return datetime.fromisoformat(value + "+00:00")
+    assert isinstance(value, datetime)
+    return value
+
+
+def give_back(connection: Connection, ids: Sequence[str], lease: str) -> None:
+    """Make claimed deliveries due again at once, where the lease is still this one."""
+    parameters = [{"id": delivery_id, "lease": lease, "now": clock.now()} for delivery_id in ids]
+    connection.execute(_GIVE_BACK, parameters)

@@ -1,0 +1,224 @@
+"""The loop: claims, transfers and records, all at the same time and none waiting for another."""
+
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+
+import structlog
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.config import Settings
+from app.extensions import redis_client
+from app.lib.outbound import AllowedNetworks, Multi, Result
+from app.webhooks.dispatch.holdings import Holdings
+from app.webhooks.dispatch.ledger import Ledger, Taken
+from app.webhooks.dispatch.messages import Claimed, request_of
+from app.webhooks.dispatch.outcomes import Outcome, outcome_of
+from app.webhooks.dispatch.wakeups import Wakeups
+
+log = structlog.get_logger()
+
+CLAIM_BATCH_MAX = 500
+RECORD_BATCH = 200
+#: A result waits at most so long for others to be recorded with.
+RECORD_WITHIN_S = 0.015
+#: Without any wake-up, what is due is found after this long.
+LOOK_AGAIN_S = 1.0
+#: Results that the database would not take are kept up to this many; no more is claimed meanwhile.
+UNRECORDED_MAX = 5000
+DATABASE_RETRY_S = 1.0
+#: On stopping, transfers under way get this long to end; the leases of the rest end by themselves.
+DRAIN_S = 10.0
+
+
+class Dispatcher:
+    """Sends what is due. Lives as long as its worker process: slices end, transfers and connections do not."""
+
+    def __init__(self, app: Flask, settings: Settings):
+        self._settings = settings
+        self._multi = Multi(
+            AllowedNetworks.parse(settings.outbound_allowed_networks),
+            ca_file=settings.outbound_ca_bundle or None,
+        )
+        self._wakeups = Wakeups(redis_client())
+        self._wakeups.start()
+        self._multi.register_waker(self._wakeups.fileno())
+        self._ledger = Ledger(app, settings, on_done=self._wakeups.wake)
+        self._holdings = Holdings(per_webhook_max=settings.dispatch_in_flight_per_webhook_max)
+        self._claiming: Future[Taken] | None = None
+        self._recording: tuple[Future[None], list[Outcome]] | None = None
+        self._unrecorded: deque[Outcome] = deque()
+        self._oldest_unrecorded_s = 0.0
+        self._claim_at_s = 0.0
+        self._record_at_s = 0.0
+
+    def run(self, *, for_s: float, slice_id: str, is_stopping: Callable[[], bool]) -> None:
+        """Send for `for_s` seconds or until told to stop. Results of this time are recorded when it returns."""
+        self._wakeups.slice_id = slice_id
+        self._claim_at_s = 0.0
+        ends_at_s = time.monotonic() + for_s
+        while time.monotonic() < ends_at_s and not is_stopping():
+            self._turn(ends_at_s)
+        self._settle()
+        self._wakeups.slice_id = None
+
+    def close(self) -> None:
+        """Stop for good: give back what was not sent, let transfers end, record, close the connections."""
+        self._await_claim()
+        for lease, ids in self._holdings.take_back().items():
+            self._try(self._ledger.give_back, ids, lease)
+        ends_at_s = time.monotonic() + DRAIN_S
+        while self._multi.in_flight and time.monotonic() < ends_at_s:
+            self._take_results(self._multi.poll(0.2))
+            self._record_if_useful()
+        self._settle()
+        self._multi.close()
+        self._wakeups.close()
+        self._ledger.close()
+
+    def _turn(self, ends_at_s: float) -> None:
+        self._absorb_claim()
+        self._absorb_record()
+        self._claim_if_useful()
+        self._absorb_claim()
+        self._start_transfers()
+        self._record_if_useful()
+        self._take_results(self._multi.poll(self._patience_s(ends_at_s)))
+        if self._wakeups.drain_news():
+            self._claim_at_s = 0.0
+
+    def _patience_s(self, ends_at_s: float) -> float:
+        """Return how long the loop may sleep if no socket and no wake-up stirs."""
+        wake_at_s = ends_at_s
+        if self._claiming is None:
+            wake_at_s = min(wake_at_s, self._claim_at_s)
+        if self._unrecorded and self._recording is None:
+            wake_at_s = min(wake_at_s, max(self._record_at_s, self._oldest_unrecorded_s + RECORD_WITHIN_S))
+        return max(0.0, wake_at_s - time.monotonic())
+
+    def _claim_if_useful(self) -> None:
+        now_s = time.monotonic()
+        if self._claiming is not None or now_s < self._claim_at_s:
+            return
+        if len(self._unrecorded) > UNRECORDED_MAX:
+            self._claim_at_s = now_s + DATABASE_RETRY_S
+            return
+        total = min(CLAIM_BATCH_MAX, 2 * self._settings.dispatch_in_flight_max - self._holdings.total)
+        self._claim_at_s = now_s + LOOK_AGAIN_S
+        if total > 0:
+            holdings = self._holdings
+            self._claiming = self._ledger.submit(
+                self._ledger.take,
+                dict(holdings.held),
+                holdings.allowances(),
+                holdings.default_allowance,
+                total,
+            )
+
+    def _absorb_claim(self) -> None:
+        if self._claiming is None or not self._claiming.done():
+            return
+        future, self._claiming = self._claiming, None
+        now_s = time.monotonic()
+        try:
+            taken = future.result()
+        except SQLAlchemyError as error:
+            log.error("claim_failed", reason=str(error).splitlines()[0])
+            self._claim_at_s = now_s + DATABASE_RETRY_S
+            return
+        if taken.next_due_in_s is not None:
+            self._claim_at_s = min(self._claim_at_s, now_s + taken.next_due_in_s)
+        self._holdings.wanting = taken.has_more
+        if taken.claim is not None:
+            self._hold(taken, now_s)
+
+    def _hold(self, taken: Taken, now_s: float) -> None:
+        assert taken.claim is not None
+        lease, lease_s = taken.claim.lease, self._settings.dispatch_lease_s
+        for row in taken.claim.rows:
+            delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body = row
+            target = taken.targets[webhook_id]
+            self._holdings.hold(
+                Claimed(
+                    id=delivery_id,
+                    webhook_id=webhook_id,
+                    event_id=event_id,
+                    attempt_count=attempt_count,
+                    round_attempt_count=round_attempt_count,
+                    is_manual=is_manual,
+                    body=body.encode(),
+                    lease=lease,
+                    target=target,
+                    # A claim can have waited for its thread; half the margin is kept for the record.
+                    start_before_s=now_s + lease_s - target.timeout_s - min(5.0, lease_s / 4),
+                )
+            )
+
+    def _start_transfers(self) -> None:
+        room = self._settings.dispatch_in_flight_max - self._multi.in_flight
+        if room <= 0 or not self._holdings.waiting:
+            return
+        for claimed in self._holdings.next_to_send(room, time.monotonic()):
+            self._multi.add(request_of(claimed, max_body_bytes=self._settings.response_body_max_bytes))
+
+    def _take_results(self, ended: list[tuple[object, Result]]) -> None:
+        if not ended:
+            return
+        if not self._unrecorded:
+            self._oldest_unrecorded_s = time.monotonic()
+        for request, result in ended:
+            claimed: Claimed = request.tag  # type: ignore[attr-defined]
+            self._unrecorded.append(outcome_of(claimed, result))
+            if self._holdings.release(claimed, result.total_ms):
+                self._claim_at_s = 0.0
+
+    def _record_if_useful(self) -> None:
+        if not self._unrecorded or self._recording is not None:
+            return
+        now_s = time.monotonic()
+        is_full = len(self._unrecorded) >= RECORD_BATCH
+        is_late = now_s >= self._oldest_unrecorded_s + RECORD_WITHIN_S
+        if now_s < self._record_at_s or not (is_full or is_late or not self._multi.in_flight):
+            return
+        batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), 2 * RECORD_BATCH))]
+        self._oldest_unrecorded_s = now_s
+        self._recording = (self._ledger.submit(self._ledger.write, batch), batch)
+        self._absorb_record()
+
+    def _absorb_record(self) -> None:
+        if self._recording is None or not self._recording[0].done():
+            return
+        (future, batch), self._recording = self._recording, None
+        try:
+            future.result()
+        except SQLAlchemyError as error:
+            log.error("record_failed", size=len(batch), reason=str(error).splitlines()[0])
+            self._unrecorded.extendleft(reversed(batch))
+            self._record_at_s = time.monotonic() + DATABASE_RETRY_S
+
+    def _settle(self) -> None:
+        """Wait for the calls that run and record what is left, unless the database refuses."""
+        self._await_claim()
+        while self._recording is not None or self._unrecorded:
+            if self._recording is None:
+                self._record_at_s = self._oldest_unrecorded_s = 0.0
+                self._record_if_useful()
+            if self._recording is not None:
+                self._recording[0].exception()
+                self._absorb_record()
+            if self._record_at_s > time.monotonic():
+                return
+
+    def _await_claim(self) -> None:
+        if self._claiming is not None:
+            self._claiming.exception()
+            self._absorb_claim()
+
+    @staticmethod
+    def _try(function: Callable[..., None], *args: object) -> None:
+        try:
+            function(*args)
+        except SQLAlchemyError as error:
+            log.warning("give_back_failed", reason=str(error).splitlines()[0])

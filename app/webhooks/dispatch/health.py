@@ -1,0 +1,106 @@
+"""Counts failed deliveries in a row; warns, then disables the webhook, and says so as an event."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, bindparam, text
+from sqlalchemy.orm import Session
+
+from app.db.types import UtcDateTime
+from app.events.services import add_event
+from app.lib import clock
+from app.webhooks.dispatch.outcomes import GONE, Outcome
+from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
+
+_SUCCEEDED = text("UPDATE webhooks SET consecutive_failures = 0 WHERE id = :id AND consecutive_failures <> 0")
+_FAILED = text(
+    """
+    UPDATE webhooks SET consecutive_failures = :more + CASE WHEN :starts_anew THEN 0 ELSE consecutive_failures END
+    WHERE id = :id RETURNING id, team_id, name, url, status, consecutive_failures
+    """
+)
+# The condition on the status makes two dispatchers that see the tenth failure at once disable, and tell, once.
+_DISABLE = text(
+    """
+    UPDATE webhooks SET status = 'disabled', status_reason = :reason, status_changed_at = :now
+    WHERE id = :id AND status <> 'disabled' AND deleted_at IS NULL RETURNING id
+    """
+).bindparams(bindparam("now", type_=UtcDateTime()))
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a batch says about one webhook: failures since its last success in the batch, if there was one."""
+
+    failures: int = 0
+    has_success: bool = False
+    is_gone: bool = False
+    last_error: str | None = None
+
+
+def judge_webhooks(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> list[str]:
+    """Count what the batch decided, within its transaction; returns the ids of webhooks that it disabled."""
+    disabled = []
+    # Sorted for the same reason as the counts: one order of locks for all dispatchers.
+    for webhook_id, tally in sorted(_tallies(outcomes, won).items()):
+        if not tally.failures:
+            connection.execute(_SUCCEEDED, {"id": webhook_id})
+            continue
+        parameters = {"id": webhook_id, "more": tally.failures, "starts_anew": tally.has_success}
+        webhook = connection.execute(_FAILED, parameters).one_or_none()
+        if webhook is None:
+            continue
+        if tally.is_gone or webhook.consecutive_failures >= FAILURES_TO_DISABLE:
+            if _disable(connection, webhook, tally):
+                disabled.append(webhook_id)
+        elif webhook.consecutive_failures - tally.failures < FAILURES_TO_WARN <= webhook.consecutive_failures:
+            _tell(connection, "signalbox.webhook.failing", webhook, tally.last_error)
+    return disabled
+
+
+def _tallies(outcomes: Sequence[Outcome], won: set[str]) -> dict[str, _Tally]:
+    tallies: dict[str, _Tally] = {}
+    for outcome in outcomes:
+        if outcome.claimed.id not in won or outcome.state == "pending":
+            continue
+        tally = tallies.setdefault(outcome.claimed.webhook_id, _Tally())
+        if outcome.state == "succeeded":
+            tally.failures, tally.has_success = 0, True
+        else:
+            tally.failures += 1
+            tally.is_gone = tally.is_gone or outcome.is_gone
+            tally.last_error = outcome.error_kind
+    return tallies
+
+
+def _disable(connection: Connection, webhook: Row[tuple[object, ...]], tally: _Tally) -> bool:
+    reason = (
+        f"The receiver answered {GONE} Gone: it no longer wants these events."
+        if tally.is_gone
+        else f"{webhook.consecutive_failures} deliveries in a row failed."
+    )
+    parameters = {"id": webhook.id, "reason": reason, "now": clock.now()}
+    if connection.execute(_DISABLE, parameters).one_or_none() is None:
+        return False
+    _tell(connection, "signalbox.webhook.disabled", webhook, tally.last_error, reason=reason)
+    return True
+
+
+def _tell(
+    connection: Connection,
+    event_type: str,
+    webhook: Row[tuple[object, ...]],
+    error_kind: str | None,
+    **more: object,
+) -> None:
+    data = {
+        "webhook_id": webhook.id,
+        "name": webhook.name,
+        "url": webhook.url,
+        "consecutive_failures": webhook.consecutive_failures,
+        "last_error": error_kind,
+        **more,
+    }
+    with Session(bind=connection) as session:
+        add_event(session, webhook.team_id, event_type, data)
+        session.flush()

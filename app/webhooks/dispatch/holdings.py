@@ -1,0 +1,114 @@
+"""What the dispatcher holds: claimed deliveries that wait for a transfer or are in one, by webhook."""
+
+from collections import deque
+from collections.abc import Iterator
+
+from app.webhooks.dispatch.messages import Claimed
+
+#: So much is claimed ahead of the transfers, in multiples of the in-flight cap of a webhook. Receivers that
+#: answer at once get more, so that they never wait for a claim; slow ones little, so that no lease runs out.
+_AHEAD_MIN = 2
+_AHEAD_MAX = 12
+_AHEAD_FOR_MS = 1000.0
+_SMOOTHING = 0.1
+
+
+class Holdings:
+    """Counts, buffers and fair turns. All by webhook id."""
+
+    def __init__(self, *, per_webhook_max: int):
+        self._per_webhook_max = per_webhook_max
+        #: Claimed and not ended, whether waiting or in transfer.
+        self.held: dict[str, int] = {}
+        self.total = 0
+        #: Claimed and not in transfer, over all webhooks.
+        self.waiting = 0
+        #: Webhooks that had more due than room at the last claim.
+        self.wanting: set[str] = set()
+        self._in_transfer: dict[str, int] = {}
+        self._buffers: dict[str, deque[Claimed]] = {}
+        self._typical_ms: dict[str, float] = {}
+
+    @property
+    def default_allowance(self) -> int:
+        """How much to hold of a webhook that is not known yet."""
+        return self._per_webhook_max * _AHEAD_MIN
+
+    def allowances(self) -> dict[str, int]:
+        """Return how much to hold of each webhook, from how fast it answers."""
+        return {key: self._allowance(typical_ms) for key, typical_ms in self._typical_ms.items()}
+
+    def hold(self, claimed: Claimed) -> None:
+        """Take a claimed delivery in."""
+        key = claimed.webhook_id
+        self.held[key] = self.held.get(key, 0) + 1
+        self.total += 1
+        self.waiting += 1
+        self._buffers.setdefault(key, deque()).append(claimed)
+
+    def next_to_send(self, count: int, now_s: float) -> Iterator[Claimed]:
+        """Yield up to `count` deliveries to start now, webhooks in turn, each within its in-flight cap.
+
+        One that waited so long that its lease could end before its attempt does is dropped: its lease ends,
+        and it is due again.
+        """
+        keys = deque(self._buffers)
+        while keys and count > 0:
+            key = keys.popleft()
+            buffer = self._buffers[key]
+            in_transfer = self._in_transfer.get(key, 0)
+            if in_transfer >= self._per_webhook_max:
+                continue
+            claimed = buffer.popleft()
+            self.waiting -= 1
+            if buffer:
+                keys.append(key)
+            else:
+                del self._buffers[key]
+            if now_s > claimed.start_before_s:
+                self._let_go(key)
+                continue
+            self._in_transfer[key] = in_transfer + 1
+            count -= 1
+            yield claimed
+
+    def release(self, claimed: Claimed, total_ms: float | None) -> bool:
+        """Note the end of a transfer; returns whether its webhook has room enough for another claim."""
+        key = claimed.webhook_id
+        in_transfer = self._in_transfer[key] - 1
+        if in_transfer:
+            self._in_transfer[key] = in_transfer
+        else:
+            del self._in_transfer[key]
+        if total_ms is not None:
+            before = self._typical_ms.get(key, total_ms)
+            self._typical_ms[key] = before + _SMOOTHING * (total_ms - before)
+        held = self._let_go(key)
+        return key in self.wanting and 2 * held <= self._allowance(self._typical_ms.get(key))
+
+    def take_back(self) -> dict[str, list[str]]:
+        """Empty the buffers; returns the ids of what was in them by lease."""
+        by_lease: dict[str, list[str]] = {}
+        for key, buffer in self._buffers.items():
+            for claimed in buffer:
+                by_lease.setdefault(claimed.lease, []).append(claimed.id)
+                self._let_go(key)
+        self._buffers.clear()
+        self.waiting = 0
+        return by_lease
+
+    def _allowance(self, typical_ms: float | None) -> int:
+        if typical_ms is None:
+            return self.default_allowance
+        ahead = min(_AHEAD_MAX, max(_AHEAD_MIN, _AHEAD_FOR_MS / max(typical_ms, 1.0)))
+        return int(self._per_webhook_max * ahead)
+
+    def _let_go(self, key: str) -> int:
+        """Count one less of the webhook; returns how many are still held of it."""
+        self.total -= 1
+        held = self.held[key] - 1
+        if held:
+            self.held[key] = held
+        else:
+            del self.held[key]
+        return held

@@ -1,0 +1,58 @@
+"""The request of one attempt, as Standard Webhooks wants it (specification 1.0.0)."""
+
+import time
+from dataclasses import dataclass
+
+import orjson
+
+from app.lib import signing
+from app.lib.outbound import Request
+from app.webhooks.dispatch.targets import Target
+
+CONNECT_TIMEOUT_S = 10.0
+
+
+@dataclass(slots=True)
+class Claimed:
+    """A delivery under our lease, with what its next attempt needs."""
+
+    id: str
+    webhook_id: str
+    event_id: str
+    attempt_count: int
+    round_attempt_count: int
+    is_manual: bool
+    body: bytes
+    lease: str
+    target: Target
+    #: On the monotonic clock: an attempt may start until then and still end within the lease.
+    start_before_s: float
+    shown_headers: bytes = b""
+
+
+def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
+    """Return the signed request; notes on `claimed` which headers will be recorded.
+
+    `webhook-id` is the event's id, the same on every attempt: by it receivers recognise a repetition.
+    """
+    target = claimed.target
+    timestamp_s = int(time.time())
+    signature = signing.sign(
+        target.signing_key, message_id=claimed.event_id, timestamp_s=timestamp_s, body=claimed.body
+    )
+    own = (
+        ("webhook-id", claimed.event_id),
+        ("webhook-timestamp", str(timestamp_s)),
+        ("webhook-signature", signature),
+    )
+    claimed.shown_headers = orjson.dumps((*target.shown_headers, *own))
+    return Request(
+        url=target.url,
+        method="POST",
+        headers=(*target.headers, *own),
+        body=claimed.body,
+        connect_timeout_s=min(CONNECT_TIMEOUT_S, target.timeout_s),
+        timeout_s=target.timeout_s,
+        max_body_bytes=max_body_bytes,
+        tag=claimed,
+    )

@@ -1,0 +1,204 @@
+"""Writes attempts and new states in one transaction per batch.
+
+A state is written only where the lease is still the sender's own. An attempt made under a lost lease happened,
+so it is recorded, marked superseded; the delivery's state then belongs to somebody else.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from operator import itemgetter
+from typing import Any
+
+import orjson
+import structlog
+from sqlalchemy import Connection, text
+from sqlalchemy.exc import DataError, IntegrityError
+
+from app.lib.ids import new_id
+from app.lib.redact import headers as redact_headers
+from app.webhooks.dispatch.claims import sqlite_time
+from app.webhooks.dispatch.outcomes import Outcome
+
+log = structlog.get_logger()
+
+_DETAIL_CHARS_MAX = 500
+
+_ROW = """
+    delivery_id text, lease text, state text, due_at timestamptz, finished_at timestamptz, status_code int,
+    error_kind text, id text, number int, trigger text, started_at timestamptz, url text, request_headers text,
+    response_headers text, response_body text, response_truncated bool, error_detail text, remote_address text,
+    dns_ms float, connect_ms float, tls_ms float, first_byte_ms float, total_ms float
+"""
+_ATTEMPT_COLUMNS = (
+    "delivery_id, id, number, trigger, started_at, url, request_headers, response_headers, response_body,"
+    " response_truncated, status_code, error_kind, error_detail, remote_address, dns_ms, connect_ms, tls_ms,"
+    " first_byte_ms, total_ms"
+)
+_of_attempt = itemgetter(*_ATTEMPT_COLUMNS.split(", "))
+_of_state = itemgetter("state", "due_at", "finished_at", "status_code", "error_kind", "delivery_id", "lease")
+# The last SELECT sees the tables as they were before: joining deliveries leaves out the attempts of
+# deliveries that were deleted meanwhile, which would otherwise break the foreign key and the whole batch.
+_RECORD_POSTGRESQL = text(
+    f"""
+    WITH r AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r({_ROW})),
+    won AS (
+        UPDATE deliveries d SET
+            state = r.state, due_at = r.due_at, lease = NULL, finished_at = r.finished_at, is_manual = false,
+            attempt_count = d.attempt_count + 1, round_attempt_count = d.round_attempt_count + 1,
+            last_status = r.status_code, last_error = r.error_kind
+        FROM r WHERE d.id = r.delivery_id AND d.lease = r.lease RETURNING d.id
+    ),
+    attempted AS (
+        INSERT INTO attempts ({_ATTEMPT_COLUMNS}, is_superseded)
+        SELECT {", ".join("r." + name for name in _ATTEMPT_COLUMNS.split(", "))}, won.id IS NULL
+        FROM r JOIN deliveries d ON d.id = r.delivery_id LEFT JOIN won ON won.id = r.delivery_id
+    )
+    SELECT id FROM won
+    """  # noqa: S608 - column lists of this module
+)
+
+_STATE_SQLITE = """
+    UPDATE deliveries SET
+        state = ?, due_at = ?, lease = NULL, finished_at = ?, is_manual = 0,
+        attempt_count = attempt_count + 1, round_attempt_count = round_attempt_count + 1,
+        last_status = ?, last_error = ?
+    WHERE id = ? AND lease = ?
+"""
+_ATTEMPT_SQLITE = f"""
+    INSERT INTO attempts ({_ATTEMPT_COLUMNS}, is_superseded)
+    SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?
+    WHERE EXISTS (SELECT 1 FROM deliveries WHERE id = ?)
+"""  # noqa: S608 - column lists of this module
+
+_COUNT = text(
+    """
+    INSERT INTO delivery_counts (webhook_id, hour, team_id, succeeded, failed, attempts, attempt_failures, total_ms)
+    VALUES (:webhook_id, :hour, :team_id, :succeeded, :failed, :attempts, :attempt_failures, :total_ms)
+    ON CONFLICT (webhook_id, hour) DO UPDATE SET
+        succeeded = delivery_counts.succeeded + excluded.succeeded,
+        failed = delivery_counts.failed + excluded.failed,
+        attempts = delivery_counts.attempts + excluded.attempts,
+        attempt_failures = delivery_counts.attempt_failures + excluded.attempt_failures,
+        total_ms = delivery_counts.total_ms + excluded.total_ms
+    """
+)
+
+
+@dataclass(slots=True)
+class Count:
+    """What one batch adds to one webhook's hour."""
+
+    team_id: str
+    succeeded: int = 0
+    failed: int = 0
+    attempts: int = 0
+    attempt_failures: int = 0
+    total_ms: float = 0.0
+
+
+def record(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
+    """Write a batch within the caller's transaction; returns the ids of deliveries whose state it decided."""
+    is_sqlite = connection.dialect.name == "sqlite"
+    won = (_record_sqlite if is_sqlite else _record_postgresql)(connection, outcomes)
+    _count(connection, outcomes, won)
+    return won
+
+
+def record_one_by_one(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
+    """Write a batch that the database refused as a whole, leaving out and logging only what it still refuses."""
+    won: set[str] = set()
+    for outcome in outcomes:
+        try:
+            with connection.begin_nested():
+                won |= record(connection, [outcome])
+        except (IntegrityError, DataError) as error:
+            log.error("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=str(error.orig))
+    return won
+
+
+def _record_postgresql(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
+    rows = orjson.dumps([_row(outcome) for outcome in outcomes]).decode()
+    return set(connection.execute(_RECORD_POSTGRESQL, {"rows": rows}).scalars())
+
+
+def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
+    won: set[str] = set()
+    attempts = []
+    cursor = connection.connection.cursor()
+    for outcome in outcomes:
+        row = _row(outcome, time_text=sqlite_time)
+        cursor.execute(_STATE_SQLITE, _of_state(row))
+        is_won = cursor.rowcount == 1
+        if is_won:
+            won.add(outcome.claimed.id)
+        attempts.append((*_of_attempt(row), not is_won, outcome.claimed.id))
+    cursor.executemany(_ATTEMPT_SQLITE, attempts)
+    cursor.close()
+    return won
+
+
+def _row(outcome: Outcome, *, time_text: Callable[[datetime], str] = datetime.isoformat) -> dict[str, Any]:
+    claimed, result = outcome.claimed, outcome.result
+    has_answer = result.status_code is not None
+    shown = redact_headers(result.headers) if has_answer else None
+    return {
+        "delivery_id": claimed.id,
+        "lease": claimed.lease,
+        "state": outcome.state,
+        "due_at": time_text(outcome.due_at) if outcome.due_at else None,
+        "finished_at": time_text(outcome.finished_at) if outcome.finished_at else None,
+        "status_code": result.status_code,
+        "error_kind": outcome.error_kind,
+        "id": new_id("att"),
+        "number": claimed.attempt_count + 1,
+        "trigger": "manual" if claimed.is_manual else "automatic",
+        "started_at": time_text(result.started_at),
+        "url": claimed.target.url,
+        "request_headers": claimed.shown_headers.decode(),
+        "response_headers": _clean(orjson.dumps(shown).decode()) if has_answer else None,
+        "response_body": _clean(result.body.decode("utf-8", "replace")) if has_answer else None,
+        "response_truncated": result.body_truncated,
+        "error_detail": _clean(result.error_detail)[:_DETAIL_CHARS_MAX] if result.error_detail else None,
+        "remote_address": result.remote_address,
+        "dns_ms": result.dns_ms,
+        "connect_ms": result.connect_ms,
+        "tls_ms": result.tls_ms,
+        "first_byte_ms": result.first_byte_ms,
+        "total_ms": result.total_ms,
+    }
+
+
+def _clean(value: str) -> str:
+    """Return the text without NUL, which PostgreSQL stores neither raw nor escaped."""
+    return value.replace("\x00", "\ufffd").replace("\\u0000", "\\ufffd")
+
+
+def _count(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> None:
+    counts: dict[tuple[str, datetime], Count] = {}
+    for outcome in outcomes:
+        claimed, result = outcome.claimed, outcome.result
+        hour = result.started_at.replace(minute=0, second=0, microsecond=0)
+        count = counts.setdefault((claimed.webhook_id, hour), Count(claimed.target.team_id))
+        count.attempts += 1
+        count.attempt_failures += outcome.error_kind is not None
+        count.total_ms += result.total_ms or 0.0
+        if claimed.id in won:
+            count.succeeded += outcome.state == "succeeded"
+            count.failed += outcome.state == "failed"
+    is_sqlite = connection.dialect.name == "sqlite"
+    # In the order of the key: two dispatchers that lock the same rows lock them in the same order.
+    for (webhook_id, hour), count in sorted(counts.items(), key=lambda item: item[0]):
+        connection.execute(
+            _COUNT,
+            {
+                "webhook_id": webhook_id,
+                "hour": sqlite_time(hour) if is_sqlite else hour,
+                "team_id": count.team_id,
+                "succeeded": count.succeeded,
+                "failed": count.failed,
+                "attempts": count.attempts,
+                "attempt_failures": count.attempt_failures,
+                "total_ms": count.total_ms,
+            },
+        )

@@ -1,0 +1,88 @@
+"""Webhooks as the dispatcher needs them: secrets opened, headers prepared, kept until the row changes."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import orjson
+import structlog
+from sqlalchemy import Connection, select
+
+from app import __version__
+from app.lib import signing
+from app.lib.redact import MASK, is_secret_name
+from app.lib.sealed import CannotOpen, Sealer
+from app.webhooks.models import Webhook
+
+log = structlog.get_logger()
+
+USER_AGENT = f"Signalbox/{__version__} (webhooks)"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A webhook, ready to be sent to."""
+
+    id: str
+    team_id: str
+    url: str
+    signing_key: bytes
+    timeout_s: float
+    max_retries: int
+    first_retry_s: float
+    retry_multiplier: float
+    headers: tuple[tuple[str, str], ...]
+    #: The same headers as they may be stored and shown.
+    shown_headers: tuple[tuple[str, str], ...]
+    version: object
+
+
+class Targets:
+    """Keeps targets by id; one is read again when its webhook's `updated_at` moved."""
+
+    def __init__(self, sealer: Sealer):
+        self._sealer = sealer
+        self._kept: dict[str, Target] = {}
+
+    def load(self, connection: Connection, versions: dict[str, object]) -> dict[str, Target]:
+        """Return the targets of these webhook ids. One whose secrets do not open is left out, and logged."""
+        stale = [key for key, version in versions.items() if not self._is_fresh(key, version)]
+        if stale:
+            self._read(connection, stale, versions)
+        return {key: self._kept[key] for key in versions if key in self._kept}
+
+    def _is_fresh(self, webhook_id: str, version: object) -> bool:
+        kept = self._kept.get(webhook_id)
+        return kept is not None and kept.version == version
+
+    def _read(self, connection: Connection, ids: Iterable[str], versions: dict[str, object]) -> None:
+        columns = Webhook.__table__.c
+        for row in connection.execute(select(Webhook.__table__).where(columns.id.in_(list(ids)))):
+            try:
+                self._kept[row.id] = self._open(row._mapping, versions[row.id])
+            except (CannotOpen, ValueError) as error:
+                self._kept.pop(row.id, None)
+                log.error("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
+
+    def _open(self, row: "dict[str, object] | object", version: object) -> Target:
+        values = dict(row)  # type: ignore[call-overload]
+        row_id = values["id"]
+        secret = self._sealer.open(values["secret_sealed"], table="webhooks", column="secret", row_id=row_id)
+        own: list[list[str]] = []
+        if values["headers_sealed"]:
+            own = orjson.loads(
+                self._sealer.open(values["headers_sealed"], table="webhooks", column="headers", row_id=row_id)
+            )
+        fixed = (("content-type", "application/json"), ("user-agent", USER_AGENT))
+        return Target(
+            id=row_id,
+            team_id=values["team_id"],
+            url=values["url"],
+            signing_key=signing.secret_key(secret.decode()),
+            timeout_s=float(values["timeout_s"]),
+            max_retries=values["max_retries"],
+            first_retry_s=float(values["first_retry_s"]),
+            retry_multiplier=values["retry_multiplier"],
+            headers=(*fixed, *((name, value) for name, value in own)),
+            shown_headers=(*fixed, *((name, MASK if is_secret_name(name) else value) for name, value in own)),
+            version=version,
+        )
