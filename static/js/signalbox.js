@@ -1,0 +1,351 @@
+// Everything here improves a page that already works without it. htmx 2 is loaded before this file.
+(() => {
+  "use strict";
+  const $ = (selector, root = document) => root.querySelector(selector);
+  const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+  // Words for screen readers: emptied first, so that the same sentence is read again.
+  function announce(words) {
+    const announcer = $("#announcer");
+    announcer.textContent = "";
+    setTimeout(() => { announcer.textContent = words; }, 60);
+  }
+
+  // ── Copy and reveal ────────────────────────────────────────────────────────────────────────────────────────
+  async function copyText(text) {
+    // The clipboard API exists only on https and localhost; installations on plain http keep the older way.
+    if (navigator.clipboard && window.isSecureContext) return navigator.clipboard.writeText(text);
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "visually-hidden";
+    (($("#dialog[open]")) || document.body).append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) throw new Error("copy refused");
+  }
+
+  async function copy(button) {
+    const source = $(button.dataset.copy);
+    if (!source) return;
+    const label = $("[data-copy-label]", button);
+    let words = "Copied";
+    try {
+      await copyText("value" in source ? source.value : source.textContent);
+      button.classList.add("is-done");
+    } catch {
+      words = "Select and copy by hand";
+      if (source.select) source.select();
+      else getSelection().selectAllChildren(source);
+    }
+    announce(words);
+    button.focus({ preventScroll: true });
+    if (!label) return;
+    label.dataset.words ??= label.textContent;
+    label.textContent = words;
+    clearTimeout(button.copyTimer);
+    button.copyTimer = setTimeout(() => {
+      label.textContent = label.dataset.words;
+      button.classList.remove("is-done");
+    }, 2000);
+  }
+
+  function reveal(button) {
+    const target = $(button.dataset.reveal);
+    if (!target) return;
+    let isShown;
+    if (target.hasAttribute("data-secret")) {
+      isShown = target.classList.toggle("is-shown");
+    } else {
+      isShown = target.type === "password";
+      target.type = isShown ? "text" : "password";
+    }
+    const label = $("[data-reveal-label]", button);
+    if (label) label.textContent = isShown ? "Hide" : "Show";
+  }
+
+  // ── Toasts ─────────────────────────────────────────────────────────────────────────────────────────────────
+  const TOAST_MS = 6000;
+
+  function startToast(toast) {
+    if (toast.dataset.started) return;
+    toast.dataset.started = "yes";
+    if (toast.dataset.toast === "red") return; // what went wrong stays until it is closed
+    let timer;
+    const run = () => { timer = setTimeout(() => toast.remove(), TOAST_MS); };
+    const pause = () => clearTimeout(timer);
+    for (const event of ["mouseenter", "focusin"]) toast.addEventListener(event, pause);
+    for (const event of ["mouseleave", "focusout"]) toast.addEventListener(event, () => { pause(); run(); });
+    run();
+  }
+
+  // An error is said once, however many requests run into it.
+  function showError(message) {
+    const toasts = $("#toasts");
+    const shown = $$("[data-toast]", toasts).find((toast) => $("p", toast).textContent === message);
+    if (shown) return;
+    const toast = $("#toast-template").content.firstElementChild.cloneNode(true);
+    $("p", toast).textContent = message;
+    toasts.append(toast);
+    startToast(toast);
+  }
+
+  // Screen readers read what is added to a live region, not what the page arrived with.
+  function announceToasts() {
+    const arrived = $$("#toasts [data-toast]");
+    if (!arrived.length) return;
+    arrived.forEach((toast) => toast.remove());
+    setTimeout(() => { $("#toasts").append(...arrived); arrived.forEach(startToast); }, 80);
+  }
+
+  // ── Dialog ─────────────────────────────────────────────────────────────────────────────────────────────────
+  const dialog = $("#dialog");
+  let opener = null;
+
+  function openDialog(link) {
+    opener = link;
+    const id = link.dataset.dialog;
+    // The fragment's root replaces an empty element of the same id, as it would on its own page.
+    if (id && id !== "dialog") {
+      const place = document.createElement("div");
+      place.id = id;
+      dialog.replaceChildren(place);
+      htmx.ajax("GET", link.href, { source: place, target: place, swap: "outerHTML" });
+    } else {
+      dialog.replaceChildren();
+      htmx.ajax("GET", link.href, { source: dialog, target: dialog, swap: "innerHTML" });
+    }
+  }
+
+  function presentDialog() {
+    const title = $("[data-dialog-title], h1, h2", dialog);
+    if (title) dialog.setAttribute("aria-label", title.textContent.trim());
+    if (!dialog.open) dialog.showModal();
+    const first = $("[data-autofocus], [autofocus], [aria-invalid=true]", dialog)
+      || $("input:not([type=hidden]), select, textarea", dialog);
+    if (first) first.focus();
+  }
+
+  dialog.addEventListener("close", () => {
+    dialog.replaceChildren();
+    if (opener && opener.isConnected) opener.focus();
+    opener = null;
+  });
+  let pressedOutside = false;
+  dialog.addEventListener("pointerdown", (event) => { pressedOutside = event.target === dialog; });
+  dialog.addEventListener("click", (event) => { if (event.target === dialog && pressedOutside) dialog.close(); });
+  document.body.addEventListener("closeDialog", () => { if (dialog.open) dialog.close(); });
+
+  // ── Clicks and keys ────────────────────────────────────────────────────────────────────────────────────────
+  document.addEventListener("click", (event) => {
+    for (const menu of $$("details[data-menu][open]")) {
+      if (!menu.contains(event.target)) menu.open = false;
+    }
+    const copyButton = event.target.closest("[data-copy]");
+    if (copyButton) return void copy(copyButton);
+    const revealButton = event.target.closest("[data-reveal]");
+    if (revealButton) return reveal(revealButton);
+    const closeButton = event.target.closest("[data-toast-close]");
+    if (closeButton) return closeButton.closest("[data-toast]").remove();
+    const closer = event.target.closest("[data-dialog-close]");
+    if (closer && dialog.contains(closer)) {
+      event.preventDefault();
+      return dialog.close();
+    }
+    const link = event.target.closest("a[data-dialog]");
+    const isPlainClick = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
+    if (link && isPlainClick && window.htmx) {
+      event.preventDefault();
+      openDialog(link);
+    }
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key === "Escape") {
+      const menu = event.target.closest?.("details[data-menu][open]") || $("details[data-menu][open]");
+      if (menu) {
+        menu.open = false;
+        $("summary", menu).focus();
+      }
+    }
+    const isTyping = event.target.closest?.("input, select, textarea, [contenteditable]");
+    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      const search = $("[role=search] input[type=search]");
+      if (search) {
+        event.preventDefault();
+        search.focus();
+        search.select();
+      }
+    }
+  });
+
+  // ── Forms ──────────────────────────────────────────────────────────────────────────────────────────────────
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.matches("[data-theme-form]")) return chooseTheme(event);
+    if (event.defaultPrevented || form.method !== "post") return;
+    if (form.dataset.sent) return event.preventDefault(); // a second click while the first is on its way
+    form.dataset.sent = "yes";
+    if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
+  });
+
+  // Back from the browser's own cache, forms can be sent again.
+  window.addEventListener("pageshow", () => {
+    for (const form of $$("form[data-sent]")) delete form.dataset.sent;
+    for (const button of $$("[aria-busy]")) button.removeAttribute("aria-busy");
+  });
+
+  function chooseTheme(event) {
+    const button = event.submitter;
+    if (!button) return;
+    event.preventDefault();
+    const body = new FormData(event.target, button);
+    document.documentElement.dataset.themeChoice = button.value;
+    document.dispatchEvent(new CustomEvent("signalbox:theme-choice"));
+    for (const other of $$("[data-theme-form] button")) {
+      other.setAttribute("aria-pressed", String(other.value === button.value));
+    }
+    fetch(event.target.action, { method: "POST", body, redirect: "manual", credentials: "same-origin" })
+      .catch(() => showError("Signalbox could not be reached, so the theme is not kept."));
+  }
+
+  // ── Times ──────────────────────────────────────────────────────────────────────────────────────────────────
+  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
+  const full = new Intl.DateTimeFormat(undefined, {
+    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
+  });
+  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
+
+  function relative(then, now) {
+    const away = Math.round((now - then) / 1000);
+    const s = Math.abs(away);
+    if (s < 2) return "now";
+    const amount = s < 60 ? `${s} s`
+      : s < 3600 ? `${Math.floor(s / 60)} min`
+      : s < 86400 ? `${Math.floor(s / 3600)} h`
+      : s < 86400 * 45 ? `${Math.floor(s / 86400)} d` : null;
+    if (amount === null) return day.format(then);
+    return away > 0 ? `${amount} ago` : `in ${amount}`;
+  }
+
+  function showTimes(root) {
+    for (const element of $$("time[data-local], time[data-relative]", root)) {
+      const then = new Date(element.dateTime);
+      if (Number.isNaN(then.getTime())) continue;
+      if (!element.title) element.title = `${element.textContent.trim()} · ${exact.format(then)}`;
+      if (element.hasAttribute("data-relative")) continue;
+      element.textContent = (element.dataset.local === "date" ? day : full).format(then);
+    }
+    tick(root);
+  }
+
+  function tick(root = document) {
+    if (document.hidden) return;
+    const now = Date.now();
+    for (const element of $$("time[data-relative]", root)) {
+      const then = new Date(element.dateTime);
+      if (Number.isNaN(then.getTime())) continue;
+      const words = relative(then, now);
+      if (element.textContent !== words) element.textContent = words;
+    }
+  }
+
+  // ── htmx ───────────────────────────────────────────────────────────────────────────────────────────────────
+  const POLL_RETRY_MS = 5000;
+  const waiting = new Set(); // polls held back while nobody looks
+
+  function pollAgain(element) {
+    if (!element.isConnected) return;
+    const path = element.getAttribute("hx-get");
+    const target = element.getAttribute("hx-target") || "this";
+    htmx.ajax("GET", path, {
+      source: element,
+      target: target === "this" ? element : target,
+      swap: element.getAttribute("hx-swap") || "outerHTML",
+    });
+  }
+
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) return;
+    tick();
+    for (const element of waiting) pollAgain(element);
+    waiting.clear();
+  });
+
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const element = event.detail.elt;
+    if (element.matches("[data-poll]")) {
+      if (document.hidden) {
+        event.preventDefault();
+        waiting.add(element);
+      }
+      return;
+    }
+    document.documentElement.classList.add("sb-busy");
+  });
+  document.body.addEventListener("htmx:afterRequest", () => document.documentElement.classList.remove("sb-busy"));
+
+  // htmx keeps the focus of elements with an id; open details and inner scroll positions are kept here.
+  let kept = [];
+  document.body.addEventListener("htmx:beforeSwap", (event) => {
+    const target = event.detail.target;
+    const isIntoDialog = dialog.contains(target) || target === dialog;
+    if (isIntoDialog && /<html[\s>]/i.test(event.detail.xhr.responseText.slice(0, 2000))) {
+      // The address has no fragment for the dialog: go there instead.
+      event.detail.shouldSwap = false;
+      location.assign(event.detail.xhr.responseURL);
+      return;
+    }
+    kept = $$("[id]", target)
+      .filter((element) => element.open || element.scrollLeft || element.scrollTop)
+      .map((element) => [element.id, element.tagName === "DETAILS" && element.open, element.scrollLeft, element.scrollTop]);
+  });
+  document.body.addEventListener("htmx:afterSwap", () => {
+    for (const [id, open, left, top] of kept) {
+      const element = document.getElementById(id);
+      if (!element || element === dialog) continue;
+      if (open) element.open = true;
+      element.scrollLeft = left;
+      element.scrollTop = top;
+    }
+    kept = [];
+    if (dialog.childElementCount && (!dialog.open || !dialog.contains(document.activeElement))) presentDialog();
+  });
+  document.body.addEventListener("htmx:load", (event) => {
+    const root = event.detail.elt.parentElement || event.detail.elt;
+    showTimes(root);
+    $$("#toasts [data-toast]").forEach(startToast);
+  });
+  document.body.addEventListener("htmx:oobAfterSwap", () => $$("#toasts [data-toast]").forEach(startToast));
+
+  function failed(event, message) {
+    const element = event.detail.elt;
+    if (element.matches("[data-poll]") && (event.detail.xhr?.status ?? 0) !== 404) {
+      setTimeout(() => (document.hidden ? waiting.add(element) : pollAgain(element)), POLL_RETRY_MS);
+    }
+    showError(message);
+  }
+  const unreachable = "Signalbox could not be reached. Check the connection, then try again.";
+  document.body.addEventListener("htmx:sendError", (event) => failed(event, unreachable));
+  document.body.addEventListener("htmx:timeout", (event) => failed(event, unreachable));
+  document.body.addEventListener("htmx:responseError", (event) => {
+    const xhr = event.detail.xhr;
+    if (xhr.status === 401 && xhr.getResponseHeader("HX-Redirect")) return;
+    const request = xhr.getResponseHeader("X-Request-Id");
+    const words = {
+      400: "The form was opened in another session. Reload the page and try again.",
+      403: "You may not do this. Ask an admin of the team.",
+      404: "This no longer exists. Reload the page.",
+      409: "Someone else changed this meanwhile. Reload the page and try again.",
+      429: "Too many requests. Wait a moment, then try again.",
+    }[xhr.status];
+    failed(event, words || `Signalbox could not do this (error ${xhr.status}${request ? `, request ${request}` : ""}). Try again in a moment.`);
+  });
+
+  // ── Start ──────────────────────────────────────────────────────────────────────────────────────────────────
+  announceToasts();
+  showTimes(document);
+  setInterval(tick, 1000);
+  const summary = $("main [data-autofocus]");
+  if (summary && summary.getAttribute("role") === "alert") summary.focus();
+})();
