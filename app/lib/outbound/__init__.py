@@ -1,11 +1,9 @@
 """The one door out: the only code that opens a connection to an address somebody typed.
 
-`check_url` says early and kindly what is wrong with a URL; `send` carries one request, `Multi` many. Both obey the same
-rules, which live in `exchange.py`: http(s) only, every address judged when its socket is opened, no redirects, no proxies,
-hard deadlines, capped answers.
+`check_url` says early and kindly what is wrong with a URL; `send` carries one request, `Multi` many. Both
+obey the same rules, which live in `exchange.py`: http(s) only, every address judged when its socket is
+opened, no redirects, no proxies, hard deadlines, capped answers.
 """
-
-import pycurl  # type: ignore[import-untyped]
 
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, Refusal, judge
 from app.lib.outbound.exchange import Exchange, find_ca_file
@@ -29,19 +27,17 @@ __all__ = [
 ]
 
 
-def send(request: Request, *, allowed: AllowedNetworks = NOTHING_ALLOWED, ca_file: str | None = None) -> Result:
+def send(
+    request: Request, *, allowed: AllowedNetworks = NOTHING_ALLOWED, ca_file: str | None = None
+) -> Result:
     """Send one request on a connection of its own and wait for its end, at most `request.timeout_s`.
 
-    Raises ValueError, in words for people, for a request that cannot be sent (URL, method or headers); whatever happens
-    on the network is in the result.
+    Raises ValueError, in words for people, for a request that cannot be sent (URL, method or headers);
+    whatever happens on the network is in the result.
     """
     exchange = Exchange(allowed, find_ca_file(ca_file))
     try:
         exchange.begin(request)
-        try:
-            exchange.handle.perform()
-        except pycurl.error as error:
-            return exchange.finish(error.args[0], error.args[1])
-        return exchange.finish(0, "")
+        return exchange.run()
     finally:
         exchange.close()

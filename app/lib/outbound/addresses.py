@@ -1,10 +1,11 @@
 """Which addresses Signalbox may connect to. Pure: no sockets, no names, no clock.
 
-The deny-list is written out. Python's `is_global` lets multicast, 6to4, NAT64, v4-compatible, site-local and newer special
-networks through, and it changes between Python versions; a list that can be read and tested does neither.
+The deny-list is written out. Python's `is_global` lets multicast, 6to4, NAT64, v4-compatible, site-local and
+newer special networks through, and it changes between Python versions; a list that can be read and tested
+does neither.
 
-Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries, the multicast registries, and RFC 4291 for what lies
-outside global unicast (2000::/3).
+Sources: the IANA IPv4 and IPv6 Special-Purpose Address Registries, the multicast registries, and RFC 4291 for
+what lies outside global unicast (2000::/3).
 """
 
 from collections.abc import Iterator
@@ -114,19 +115,16 @@ NOTHING_ALLOWED = AllowedNetworks()
 def judge(address: str | Address, port: int, allowed: AllowedNetworks = NOTHING_ALLOWED) -> Refusal | None:
     """Return why `address` must not be connected to on `port`, or None when it may.
 
-    An IPv4-mapped IPv6 address is judged as its IPv4, also against `allowed`. Text that is no address, and an address with
-    a zone (`%eth0`), is refused, never raised.
+    An IPv4-mapped IPv6 address is judged as its IPv4, also against `allowed`. Text that is no address, and an
+    address with a zone (`%eth0`), is refused, never raised.
     """
-    if isinstance(address, str):
-        if "%" in address:
-            return Refusal(address, "an address tied to a network interface")
-        try:
-            address = ip_address(address)
-        except ValueError:
-            return Refusal(address, "not an IP address")
-    if isinstance(address, IPv6Address) and address.scope_id is not None:
-        return Refusal(str(address), "an address tied to a network interface")
-    plain = _unmap(address)
+    text = str(address)
+    if "%" in text:
+        return Refusal(text, "an address tied to a network interface")
+    try:
+        plain = _unmap(ip_address(text))
+    except ValueError:
+        return Refusal(text, "not an IP address")
     what = _special_v4(plain) if isinstance(plain, IPv4Address) else _special_v6(plain)
     if what is None or allowed.allows(plain, port):
         return None

@@ -1,23 +1,24 @@
 """One libcurl easy handle: its rules, one request at a time through it, and the result read out of it.
 
-Handles are used again. The constant options are set once per handle and only the few per-request ones afterwards; a handle
-that changes its method, or had a large body, is reset first, so nothing of one request reaches the next.
+Handles are used again. The constant options are set once per handle and only the few per-request ones
+afterwards; a handle that changes its method, or had a large body, is reset first, so nothing of one request
+reaches the next.
 
-The rules live here because here the socket is made: every address, whatever it was resolved from, is judged at that moment
-(`CURLOPT_OPENSOCKETFUNCTION`), so a name that changes its mind between check and use gains nothing. A connection taken from
-the pool was judged when it was opened. Nothing is followed, proxied, remembered or decompressed.
+The rules live here because here the socket is made: every address, whatever it was resolved from, is judged
+at that moment (`CURLOPT_OPENSOCKETFUNCTION`), so a name that changes its mind between check and use gains
+nothing. A connection taken from the pool was judged when it was opened. Nothing is followed, proxied,
+remembered or decompressed.
 """
 
-import os
-import socket
 import ssl
 from typing import Any
 
-import pycurl  # type: ignore[import-untyped]
+import pycurl
 
 from app.lib import clock
-from app.lib.outbound.addresses import AllowedNetworks, Refusal, judge
+from app.lib.outbound.addresses import AllowedNetworks, Refusal
 from app.lib.outbound.failures import Progress, classify
+from app.lib.outbound.sockets import CurlAddress, Descriptor, judge_socket
 from app.lib.outbound.transfer import HEADER_BYTES_MAX, Request, Result, header_lines, read_headers
 
 _DISALLOW_USERNAME_IN_URL = 278  # CURLOPT_…, which pycurl has no names for.
@@ -25,7 +26,8 @@ _QUICK_EXIT = 322
 _IDLE_CONNECTION_AGE_S = 50
 _LARGE_BODY_BYTES = 16_384
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-# libcurl adds these three by itself; a line without value leaves its own out and does not touch one given by the caller.
+# libcurl adds these three by itself; a line without value leaves its own out and does not touch one given by
+# the caller.
 _NO_DEFAULTS = ["Expect:", "Accept:", "Content-Type:"]
 
 _URL = pycurl.URL
@@ -87,13 +89,16 @@ class Exchange:
     def begin(self, request: Request) -> None:
         """Set the handle up for `request`; it is then run by whoever holds the handle.
 
-        Raises ValueError, in words for people, when the request cannot be sent; then the exchange is to be closed.
+        Raises ValueError, in words for people, when the request cannot be sent; then the exchange is to be
+        closed.
         """
         lines = header_lines(request.headers)
         lines += _NO_DEFAULTS
         if not request.url.startswith(("https://", "http://")):
             _check_scheme(request.url)
-        shape = request.method if request.method == self._shape and request.method == "POST" else _shape(request)
+        shape = (
+            request.method if request.method == self._shape and request.method == "POST" else _shape(request)
+        )
         if shape != self._shape:
             self._reshape(shape)
         setopt = self.handle.setopt
@@ -118,8 +123,16 @@ class Exchange:
         self._body_room = request.max_body_bytes
         self._started_at = clock.now()
 
+    def run(self) -> Result:
+        """Carry the request begun, on this thread and on a connection of its own, and return its result."""
+        try:
+            self.handle.perform()
+        except pycurl.error as error:
+            return self.finish(int(error.args[0]), str(error.args[-1]))
+        return self.finish(0, "")
+
     def finish(self, code: int, message: str) -> Result:
-        """Return the result of the request begun, given libcurl's error code (0: none) and message; frees the exchange."""
+        """Return the result of the request begun, given libcurl's error code (0: none) and message."""
         result = Result(self._started_at)
         getinfo = self.handle.getinfo
         status = getinfo(_RESPONSE_CODE)
@@ -128,7 +141,8 @@ class Exchange:
             result.headers = read_headers(self._header_parts)
             result.body = b"".join(self._body_parts)
             result.body_truncated = self._body_room < 0
-        # The one thing libcurl sets only once the request is on its way; its times are all set when a connect fails.
+        # The one thing libcurl sets only once the request is on its way; its times are all set when a connect
+        # fails.
         is_sent = not code or getinfo(pycurl.REQUEST_SIZE) > 0
         if is_sent and getinfo(_NUM_CONNECTS) == 0:
             result.connection_reused = True
@@ -137,7 +151,9 @@ class Exchange:
         else:
             self._read_connect_timings(result)
         if self._header_parts:
-            result.first_byte_ms = max(0, getinfo(_STARTTRANSFER_TIME_T) - getinfo(_PRETRANSFER_TIME_T)) / 1000
+            result.first_byte_ms = (
+                max(0, getinfo(_STARTTRANSFER_TIME_T) - getinfo(_PRETRANSFER_TIME_T)) / 1000
+            )
         result.total_ms = getinfo(_TOTAL_TIME_T) / 1000
         address = getinfo(_PRIMARY_IP)
         if address:
@@ -167,7 +183,7 @@ class Exchange:
         return self.request is not None and self.request.url[:5].lower() == "https"
 
     def close(self) -> None:
-        """Free the handle and the reference cycle through its callbacks; the exchange is of no use afterwards."""
+        """Free the handle, and the reference cycle through its callbacks. Nothing else may follow."""
         self.request = None
         self.handle.close()
 
@@ -182,25 +198,13 @@ class Exchange:
         else:
             self._read_connect_timings(result)
         if self._header_parts:
-            result.first_byte_ms = max(0, getinfo(_STARTTRANSFER_TIME_T) - getinfo(_PRETRANSFER_TIME_T)) / 1000
+            result.first_byte_ms = (
+                max(0, getinfo(_STARTTRANSFER_TIME_T) - getinfo(_PRETRANSFER_TIME_T)) / 1000
+            )
         address = getinfo(_PRIMARY_IP)
         if address:
             result.remote_address = address
             result.remote_port = getinfo(_PRIMARY_PORT)
-
-    def _read_connect_timings(self, result: Result) -> None:
-        looked_up_us = self.handle.getinfo(pycurl.NAMELOOKUP_TIME_T)
-        connected_us = self.handle.getinfo(pycurl.CONNECT_TIME_T)
-        secured_us = self.handle.getinfo(pycurl.APPCONNECT_TIME_T)
-        if looked_up_us or connected_us:
-            result.dns_ms = looked_up_us / 1000
-        if connected_us:
-            result.connect_ms = max(0, connected_us - looked_up_us) / 1000
-        if secured_us and self._is_tls():
-            result.tls_ms = max(0, secured_us - connected_us) / 1000
-
-    def _is_tls(self) -> bool:
-        return self.request is not None and self.request.url[:5].lower() == "https"
 
     def _explain(self, code: int, message: str, progress: Progress) -> tuple[str, str]:
         if self._refusal is not None and not self._has_opened:
@@ -259,19 +263,18 @@ class Exchange:
         self.handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(request.connect_timeout_s * 1000)))
         self._timeout_s, self._connect_timeout_s = request.timeout_s, request.connect_timeout_s
 
-    def _open_socket(self, purpose: int, address: Any) -> Any:
-        """libcurl asks for the socket to this one address: judge it, then make the socket or refuse."""
-        refusal = _judge_socket(purpose, address, self._allowed)
+    def _open_socket(self, purpose: int, address: CurlAddress) -> Descriptor | int:
+        """Answer libcurl's wish for a socket to this one address: judge it, then make the socket or refuse."""
+        refusal = judge_socket(purpose, address, self._allowed)
         if refusal is not None:
             self._refusal = self._refusal or refusal
             return pycurl.SOCKET_BAD
         self._has_opened = True
         try:
-            opened = socket.socket(address.family, address.socktype, address.protocol)
+            return Descriptor(address)
         except OSError as error:
             self._socket_errno = error.errno or 0
             return pycurl.SOCKET_BAD
-        return _Descriptor(opened.detach())
 
     def _take_header(self, line: bytes) -> int | None:
         self._header_room = room = self._header_room - len(line)
@@ -291,35 +294,8 @@ class Exchange:
         return -1
 
 
-class _Descriptor:
-    """A socket handed to libcurl, which takes a duplicate: this one is closed as soon as it is let go of."""
-
-    __slots__ = ("_fd",)
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def __del__(self) -> None:
-        os.close(self._fd)
-
-
-def _judge_socket(purpose: int, address: Any, allowed: AllowedNetworks) -> Refusal | None:
-    if purpose != pycurl.SOCKTYPE_IPCXN:
-        return Refusal("The socket", "for something other than a connection")
-    if address.family not in (socket.AF_INET, socket.AF_INET6):
-        return Refusal("The address", "not an internet address")
-    if address.socktype & 0xFF != socket.SOCK_STREAM:
-        return Refusal(address.addr[0], "not reached over TCP")
-    if address.family == socket.AF_INET6 and address.addr[3]:
-        return Refusal(address.addr[0], "an address tied to a network interface")
-    return judge(address.addr[0], address.addr[1], allowed)
-
-
 def _shape(request: Request) -> str:
-    """Return what the handle must be set up as: requests of one shape differ in URL, headers, body and deadlines only."""
+    """Return the handle's set-up: requests of one shape differ in URL, headers, body, deadlines only."""
     method = request.method
     if method in _METHODS_WITH_BODY:
         return method

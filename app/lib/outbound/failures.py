@@ -4,7 +4,7 @@ import errno
 import os
 from dataclasses import dataclass
 
-import pycurl  # type: ignore[import-untyped]
+import pycurl
 
 _TOO_LARGE = 100  # CURLE_TOO_LARGE, which pycurl has no name for.
 
@@ -24,9 +24,24 @@ _TLS_CODES = frozenset(
         pycurl.E_SSL_INVALIDCERTSTATUS,
     }
 )
+# E_UNSUPPORTED_PROTOCOL is also the word for an answer without any headers (HTTP/0.9).
 _INVALID_CODES = frozenset(
-    {pycurl.E_FTP_WEIRD_SERVER_REPLY, pycurl.E_PARTIAL_FILE, pycurl.E_BAD_CONTENT_ENCODING, pycurl.E_HTTP2}
+    {
+        pycurl.E_UNSUPPORTED_PROTOCOL,
+        pycurl.E_FTP_WEIRD_SERVER_REPLY,
+        pycurl.E_PARTIAL_FILE,
+        pycurl.E_BAD_CONTENT_ENCODING,
+        pycurl.E_HTTP2,
+    }
 )
+_PLAIN = {
+    pycurl.E_COULDNT_RESOLVE_HOST: ("dns_failed", "The host name could not be resolved."),
+    pycurl.E_URL_MALFORMAT: ("url_invalid", "The URL is not valid."),
+    pycurl.E_LOGIN_DENIED: ("url_invalid", "The URL holds a user name or password."),
+    pycurl.E_GOT_NOTHING: ("reset", "The connection was closed before an answer arrived."),
+    pycurl.E_SEND_ERROR: ("reset", "The connection was closed while the request was being sent."),
+    _TOO_LARGE: ("headers_too_large", "The answer's headers are too large."),
+}
 _RESET_ERRNOS = frozenset({errno.ECONNRESET, errno.EPIPE, errno.ECONNABORTED, errno.ENOTCONN})
 
 
@@ -42,27 +57,21 @@ class Progress:
 def classify(code: int, message: str, progress: Progress) -> tuple[str, str]:
     """Return (error kind, sentence for people) for a libcurl error code and its message.
 
-    A deadline is told apart by the phase in which it struck: `timeout_connect` (lookup, connect, TLS handshake),
-    `timeout_first_byte` (sending, waiting for the final status), `timeout_body`.
+    A deadline is told apart by the phase in which it struck: `timeout_connect` (lookup, connect, TLS
+    handshake), `timeout_first_byte` (sending, waiting for the final status), `timeout_body`.
     """
+    if code in _PLAIN:
+        return _PLAIN[code]
     if code == pycurl.E_OPERATION_TIMEDOUT:
         return _timed_out(message, progress)
-    if code == pycurl.E_COULDNT_RESOLVE_HOST:
-        return "dns_failed", "The host name could not be resolved."
     if code == pycurl.E_COULDNT_CONNECT:
         return _not_connected(progress.os_errno)
     if code in _TLS_CODES:
         return "tls_failed", f"The TLS handshake failed: {message or 'no reason given'}."
-    if code == _TOO_LARGE:
-        return "headers_too_large", "The answer's headers are too large."
-    if code in (pycurl.E_URL_MALFORMAT, pycurl.E_LOGIN_DENIED):
-        return "url_invalid", "The URL is not valid."
     if code == pycurl.E_UNSUPPORTED_PROTOCOL and not progress.is_sent:
         return "url_invalid", "The URL must start with http:// or https://."
-    if code == pycurl.E_UNSUPPORTED_PROTOCOL or code in _INVALID_CODES:
+    if code in _INVALID_CODES:
         return "response_invalid", f"The answer is not valid HTTP: {message or 'it could not be read'}."
-    if code in (pycurl.E_GOT_NOTHING, pycurl.E_SEND_ERROR):
-        return "reset", "The connection was closed before an answer arrived."
     if code == pycurl.E_RECV_ERROR:
         return _not_received(message, progress)
     return "unknown", f"The transfer failed: {message or pycurl.easy_strerror(code)}."
@@ -83,6 +92,8 @@ def _not_connected(os_errno: int) -> tuple[str, str]:
         return "connect_refused", "The connection was refused: nothing listens on that port."
     if os_errno == errno.ETIMEDOUT:
         return "timeout_connect", "No connection was established in time."
+    if os_errno in _RESET_ERRNOS:  # Reset so soon that the connect had not been noticed yet.
+        return "reset", "The connection was reset before an answer arrived."
     reason = os.strerror(os_errno) if os_errno else "the address could not be reached"
     return "connect_failed", f"No connection could be established: {reason}."
 

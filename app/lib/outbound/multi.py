@@ -1,16 +1,17 @@
 """Many transfers at once on one thread: the dispatcher's door out.
 
-libcurl's multi interface driven by its socket and timer callbacks, so the cost of a round follows what happened in it and
-not how much is in flight, and there is no limit of 1 024 descriptors (`CurlMulti.select` has it). Connections are kept and
-used again; how many requests go to one host at a time is the caller's to bound. Not for use by several threads.
+libcurl's multi interface driven by its socket and timer callbacks, so the cost of a round follows what
+happened in it and not how much is in flight, and there is no limit of 1 024 descriptors (`CurlMulti.select`
+has it). Connections are kept and used again; how many requests go to one host at a time is the caller's to
+bound. Not for use by several threads.
 """
 
 import logging
 from time import monotonic
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, cast
 
-import pycurl  # type: ignore[import-untyped]
+import pycurl
 
 from app.lib import clock
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks
@@ -22,54 +23,60 @@ log = logging.getLogger(__name__)
 
 _IDLE_EXCHANGES_MAX = 1024
 _TIMEOUT = pycurl.SOCKET_TIMEOUT
-_REMOVE = pycurl.POLL_REMOVE
 
 
 class Multi:
-    """Sends requests concurrently. Every request added comes back from `poll` exactly once, unless it is cancelled."""
+    """Sends requests concurrently. Every request added comes back from `poll` once, unless cancelled."""
 
     def __init__(
-        self, allowed: AllowedNetworks = NOTHING_ALLOWED, *, ca_file: str | None = None, idle_connections_max: int = 1024
+        self,
+        allowed: AllowedNetworks = NOTHING_ALLOWED,
+        *,
+        ca_file: str | None = None,
+        idle_connections_max: int = 1024,
     ) -> None:
         self.in_flight = 0
         """Requests added and not yet returned by `poll`."""
         self._allowed = allowed
         self._ca_file = find_ca_file(ca_file)
-        self._running: dict[Any, Exchange] = {}
+        self._running: dict[pycurl.Curl, Exchange] = {}
         self._idle: list[Exchange] = []
         self._failed_early: list[tuple[Request, Result]] = []
         self._wakers: set[int] = set()
         self._timer_at: float | None = None
         self._readiness = open_readiness()
-        self._want = self._readiness.want
-        self._forget = self._readiness.forget
-        self._multi: Any = pycurl.CurlMulti()
+        self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, 0)
         self._multi.setopt(pycurl.M_MAXCONNECTS, idle_connections_max)
-        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._on_socket)
+        self._multi.setopt(pycurl.M_SOCKETFUNCTION, self._readiness.on_socket)
         self._multi.setopt(pycurl.M_TIMERFUNCTION, self._on_timer)
 
     def register_waker(self, fd: int) -> None:
-        """Make `poll` return early whenever `fd` is readable. The caller drains it, and unregisters it before closing it."""
+        """Make `poll` return early when `fd` is readable. The caller drains it; unregister before closing."""
         self._wakers.add(fd)
-        self._readiness.want(fd, pycurl.POLL_IN)
+        self._readiness.on_socket(pycurl.POLL_IN, fd)
 
     def unregister_waker(self, fd: int) -> None:
         """Undo `register_waker`."""
         self._wakers.discard(fd)
-        self._readiness.forget(fd)
+        self._readiness.on_socket(pycurl.POLL_REMOVE, fd)
 
     def add(self, request: Request) -> None:
-        """Start `request`. Never raises: one that cannot be sent comes back from the next `poll` as `url_invalid`."""
+        """Start `request`. Never raises: one that cannot be sent comes back from `poll` as `url_invalid`."""
         self.in_flight += 1
         exchange = self._idle.pop() if self._idle else Exchange(self._allowed, self._ca_file)
         try:
             exchange.begin(request)
             self._multi.add_handle(exchange.handle)
-        except (ValueError, TypeError, pycurl.error) as error:
+        except Exception as error:
             exchange.close()
-            result = Result(clock.now(), error_kind="url_invalid", error_detail=str(error))
-            self._failed_early.append((request, result))
+            is_refused = isinstance(error, ValueError)
+            if not is_refused:
+                log.exception("A request could not be set up")
+            detail = str(error) if is_refused else "The request could not be set up."
+            self._failed_early.append(
+                (request, Result(clock.now(), error_kind="url_invalid", error_detail=detail))
+            )
         else:
             self._running[exchange.handle] = exchange
 
@@ -92,7 +99,7 @@ class Multi:
                 return ended
 
     def cancel_all(self) -> list[Request]:
-        """Abandon everything in flight, closing the connections in use; return the requests, which `poll` never returns."""
+        """Abandon everything in flight and return those requests; `poll` will not return them."""
         cancelled = [request for request, _ in self._failed_early]
         self._failed_early.clear()
         for handle, exchange in self._running.items():
@@ -105,7 +112,7 @@ class Multi:
         return cancelled
 
     def close(self) -> None:
-        """Cancel what is in flight and close every connection. Safe to call twice; nothing else may follow."""
+        """Cancel what is in flight, close every connection. Safe to call twice; nothing else may follow."""
         if self._multi.closed:
             return
         self.cancel_all()
@@ -151,29 +158,24 @@ class Multi:
                 ended.append(self._finish(handle, code, message))
         return ended
 
-    def _finish(self, handle: Any, code: int, message: str) -> tuple[Request, Result]:
+    def _finish(self, handle: pycurl.Curl, code: int, message: str) -> tuple[Request, Result]:
         self._multi.remove_handle(handle)
         exchange = self._running.pop(handle)
-        request = exchange.request
-        assert request is not None
+        request = cast(Request, exchange.request)
         try:
             result = exchange.finish(code, message)
         except Exception:
             # A result must not be lost to an answer we failed to read; the handle may be in any state now.
             log.exception("The answer of a transfer could not be read")
             exchange.close()
-            return request, Result(clock.now(), error_kind="unknown", error_detail="The answer could not be read.")
+            return request, Result(
+                clock.now(), error_kind="unknown", error_detail="The answer could not be read."
+            )
         if len(self._idle) < _IDLE_EXCHANGES_MAX:
             self._idle.append(exchange)
         else:
             exchange.close()
         return request, result
-
-    def _on_socket(self, what: int, fd: int, _multi: Any, _data: Any) -> None:
-        if what == _REMOVE:
-            self._forget(fd)
-        else:
-            self._want(fd, what)
 
     def _on_timer(self, timeout_ms: int) -> None:
         self._timer_at = None if timeout_ms < 0 else monotonic() + timeout_ms / 1000

@@ -1,31 +1,34 @@
 """Waiting for many sockets at once, cheaply: epoll where there is one, whatever `selectors` finds elsewhere.
 
-Speaks libcurl's numbers, because it is called for every request: POLL_IN and POLL_OUT for what is wanted, CSELECT_* for what
-is ready. On epoll a socket that libcurl lets go of stays registered until it is heard of: on a keep-alive connection the
-next request asks for it again at once, which saves a system call per request. A number that was closed and given to another
-socket meanwhile cannot deceive us: every new wish is told to the kernel, which knows.
+Speaks libcurl's numbers, because it is called for every request: POLL_IN and POLL_OUT for what is wanted,
+CSELECT_* for what is ready. On epoll a socket that libcurl lets go of stays registered until it is heard of:
+on a keep-alive connection the next request asks for it again at once, which saves a system call per request.
+A number that was closed and given to another socket meanwhile cannot deceive us: every new wish is told to
+the kernel, which knows.
 """
 
+import contextlib
 import select
 import selectors
-from collections.abc import Iterable
 from typing import Protocol
 
-import pycurl  # type: ignore[import-untyped]
+import pycurl
 
+_REMOVE = pycurl.POLL_REMOVE
 _IN, _OUT, _ERR = pycurl.CSELECT_IN, pycurl.CSELECT_OUT, pycurl.CSELECT_ERR
 
 
 class Readiness(Protocol):
     """A set of sockets and what is wanted of each."""
 
-    def want(self, fd: int, what: int) -> None:
-        """Watch `fd` from now on for exactly `what` (POLL_IN, POLL_OUT or both)."""
+    def on_socket(self, what: int, fd: int, multi: object = None, data: object = None) -> None:
+        """Watch `fd` from now on for exactly `what`; POLL_REMOVE: report it no more, it may be closed at any
+        time.
 
-    def forget(self, fd: int) -> None:
-        """Stop reporting `fd`, which may be closed at any time from now on."""
+        Has the signature of libcurl's socket callback and is used as such.
+        """
 
-    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
+    def wait(self, timeout_s: float) -> list[tuple[int, int]]:
         """Return (fd, CSELECT bits) of the ready sockets; nothing when `timeout_s` passed first."""
 
     def close(self) -> None:
@@ -47,25 +50,30 @@ class EpollReadiness:
         self._events = [0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT]
         self._bits = [_curl_bits(events) for events in range(32)]
 
-    def want(self, fd: int, what: int) -> None:
-        is_new = fd not in self._wanted
+    def on_socket(self, what: int, fd: int, multi: object = None, data: object = None) -> None:
+        if what == _REMOVE:
+            self._wanted[fd] = 0
+            return
+        is_known = fd in self._wanted
         self._wanted[fd] = what
-        first, second = (self._epoll.register, self._epoll.modify) if is_new else (self._epoll.modify, self._epoll.register)
         try:
-            first(fd, self._events[what])
-        except (FileExistsError, FileNotFoundError):
-            second(fd, self._events[what])
-
-    def forget(self, fd: int) -> None:
-        self._wanted[fd] = 0
-
-    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
-        ready = []
-        for fd, events in self._epoll.poll(timeout_s):
-            if self._wanted.get(fd):
-                ready.append((fd, self._bits[events & 31]))
+            if is_known:
+                self._epoll.modify(fd, self._events[what])
             else:
-                self._drop(fd)
+                self._epoll.register(fd, self._events[what])
+        except FileNotFoundError:
+            self._epoll.register(fd, self._events[what])
+        except FileExistsError:
+            self._epoll.modify(fd, self._events[what])
+
+    def wait(self, timeout_s: float) -> list[tuple[int, int]]:
+        polled = self._epoll.poll(timeout_s)
+        wanted, bits = self._wanted.get, self._bits
+        ready = [(fd, bits[events & 31]) for fd, events in polled if wanted(fd)]
+        if len(ready) != len(polled):
+            for fd, _ in polled:
+                if not wanted(fd):
+                    self._drop(fd)
         return ready
 
     def close(self) -> None:
@@ -73,10 +81,8 @@ class EpollReadiness:
 
     def _drop(self, fd: int) -> None:
         self._wanted.pop(fd, None)
-        try:
+        with contextlib.suppress(OSError):  # Closed since; then the kernel has forgotten it already.
             self._epoll.unregister(fd)
-        except OSError:
-            pass  # Closed since; then the kernel has forgotten it already.
 
 
 class SelectorReadiness:
@@ -85,22 +91,24 @@ class SelectorReadiness:
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
-    def want(self, fd: int, what: int) -> None:
+    def on_socket(self, what: int, fd: int, multi: object = None, data: object = None) -> None:
+        if what == _REMOVE:
+            with contextlib.suppress(KeyError, OSError):  # Never watched, or closed by libcurl first.
+                self._selector.unregister(fd)
+            return
         events = (selectors.EVENT_READ if what & _IN else 0) | (selectors.EVENT_WRITE if what & _OUT else 0)
         try:
             self._selector.modify(fd, events)
         except KeyError:
             self._selector.register(fd, events)
 
-    def forget(self, fd: int) -> None:
-        try:
-            self._selector.unregister(fd)
-        except (KeyError, OSError):
-            pass  # Never watched, or closed by libcurl first.
-
-    def wait(self, timeout_s: float) -> Iterable[tuple[int, int]]:
+    def wait(self, timeout_s: float) -> list[tuple[int, int]]:
         return [
-            (key.fd, (_IN if events & selectors.EVENT_READ else 0) | (_OUT if events & selectors.EVENT_WRITE else 0))
+            (
+                key.fd,
+                (_IN if events & selectors.EVENT_READ else 0)
+                | (_OUT if events & selectors.EVENT_WRITE else 0),
+            )
             for key, events in self._selector.select(timeout_s)
         ]
 

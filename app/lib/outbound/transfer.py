@@ -1,4 +1,4 @@
-"""What is asked of a transfer and what comes back: `Request` and `Result`, and the rules for request headers."""
+"""What is asked of a transfer and what comes back: `Request`, `Result`, and the rules for headers."""
 
 import re
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ ERROR_KINDS = frozenset(
         "unknown",
     }
 )
-"""Every `Result.error_kind` this package gives. The kinds about a status (`http_4xx` …) are the caller's to give."""
+"""Every `Result.error_kind` given here. Those about a status (`http_4xx` …) are the caller's to give."""
 
-# Written by libcurl itself. A second value would let the caller contradict the bytes that follow (request smuggling), or
-# leave the peer waiting for a body that never comes.
+# Written by libcurl itself. A second value would let the caller contradict the bytes that follow (request
+# smuggling), or leave the peer waiting for a body that never comes.
 RESERVED_HEADERS = frozenset(
     {
         "connection",
@@ -53,8 +53,8 @@ _known_names: set[str] = set()
 class Request:
     """One HTTP request. `timeout_s` is the hard end of everything, name lookup and body included.
 
-    Headers are sent as given, in order; nothing is added but Host, Content-Length and the connection's own. `tag` is the
-    caller's and is never looked at.
+    Headers are sent as given, in order; nothing is added but Host, Content-Length and the connection's own.
+    `tag` is the caller's and is never looked at.
     """
 
     url: str
@@ -71,10 +71,11 @@ class Request:
 class Result:
     """What became of one request.
 
-    `status_code` is set once a final status line has arrived, also when the rest then failed: `error_kind` None means that
-    the answer is complete, or complete up to `max_body_bytes` (then `body_truncated`). Durations are of each phase, in
-    milliseconds, not cumulative: None for a phase not reached, 0.0 for dns, connect and tls on a reused connection.
-    `error_detail` is a sentence for people and holds no header, body or query of the request.
+    `status_code` is set once a final status line has arrived, also when the rest then failed: `error_kind`
+    None means that the answer is complete, or complete up to `max_body_bytes` (then `body_truncated`).
+    Durations are of each phase, in milliseconds, not cumulative: None for a phase not reached, 0.0 for dns,
+    connect and tls on a reused connection. `error_detail` is a sentence for people and holds no header, body
+    or query of the request.
     """
 
     started_at: datetime
@@ -97,22 +98,24 @@ class Result:
 def header_lines(headers: Sequence[tuple[str, str]]) -> list[str]:
     """Return the header lines as libcurl takes them.
 
-    Raises ValueError for a name that is no token, a name libcurl must write itself (RESERVED_HEADERS), and a value that
-    holds CR, LF, NUL or anything outside ASCII.
+    Raises ValueError for a name that is no token, a name libcurl must write itself (RESERVED_HEADERS), and a
+    value that holds CR, LF, NUL or anything outside ASCII.
     """
     if not _known_names.issuperset([name for name, _ in headers]):
         _learn_names(headers)
     # libcurl reads "Name:" as "leave this header out" and "Name;" as "send it empty".
-    lines = [f"{name}: {value}" if value and not value.isspace() else f"{name};" for name, value in headers]
+    lines = [f"{name}: {value}" if value.strip() else f"{name};" for name, value in headers]
     joined = "\n".join(lines)
     if not joined.isascii() or joined.count("\n") >= (len(lines) or 1) or "\r" in joined or "\0" in joined:
-        bad = next(name for name, value in headers if not value.isascii() or any(c in value for c in "\r\n\0"))
+        bad = next(
+            name for name, value in headers if not value.isascii() or any(c in value for c in "\r\n\0")
+        )
         raise ValueError(f"The value of the header {bad} contains a line break or a character outside ASCII.")
     return lines
 
 
 def _learn_names(headers: Sequence[tuple[str, str]]) -> None:
-    """Raise ValueError for the first bad name; remember the good ones, which come again with nearly every request."""
+    """Raise ValueError for the first bad name; remember good ones, which come with nearly every request."""
     for name, _ in headers:
         if _TOKEN.fullmatch(name) is None:
             raise ValueError("A header name may hold letters, digits and !#$%&'*+-.^_`|~ only.")
@@ -127,23 +130,23 @@ def read_headers(parts: Sequence[bytes]) -> list[tuple[str, str]]:
 
     Interim (1xx) responses before it and trailers after it are left out; bytes outside ASCII read as Latin-1.
     """
-    text = b"".join(parts).decode("latin-1")
-    lines = text.split("\r\n")
-    if text.count("\r\n\r\n") > 1 or text[9:10] == "1" or "\n " in text or "\n\t" in text or text.count("\n") >= len(lines):
-        lines = _final_block(text)
-    # The rest holds the final status line first, and empty strings at the end.
-    return [(name, value.strip()) for name, colon, value in [line.partition(":") for line in lines[1:]] if colon]
+    if parts.count(b"\r\n") != 1 or parts[-1] != b"\r\n" or parts[0][9:10] == b"1":
+        parts = _final_block(parts)
+    headers = []
+    for line in parts[1:]:
+        name, colon, value = line.decode("latin-1").partition(":")
+        if colon:
+            headers.append((name, value.strip()))
+    return headers
 
 
-def _final_block(text: str) -> list[str]:
-    """Return the lines of the first response that is not interim, continuation lines joined to what they continue."""
-    block: list[str] = []
-    for line in text.replace("\r\n", "\n").split("\n"):
-        if line[:1] in (" ", "\t") and block:
-            block[-1] += f" {line.strip()}"
-        elif line:
+def _final_block(parts: Sequence[bytes]) -> list[bytes]:
+    """Return the lines of the first response that is not interim, status line first."""
+    block: list[bytes] = []
+    for line in parts:
+        if line.strip():
             block.append(line)
-        elif block and block[0][9:10] != "1":
+        elif block and block[0][9:10] != b"1":
             break
         else:
             block = []

@@ -1,8 +1,9 @@
 """Early, kind feedback on a URL somebody typed. Pure: nothing is resolved, nothing is connected to.
 
-This is not the guard. A name may resolve to anything by the time it is used, so the judgement that counts is made when the
-socket is opened (`exchange.py`). What is judged here is what the text alone tells: an address in any of the notations that
-libcurl and the C library accept (`0x7f.1`, `2130706433`, `①②⑦.⓪.⓪.①`), and `localhost`.
+This is not the guard. A name may resolve to anything by the time it is used, so the judgement that counts is
+made when the socket is opened (`exchange.py`). What is judged here is what the text alone tells: an address
+in any of the notations that libcurl and the C library accept (`0x7f.1`, `2130706433`, `①②⑦.⓪.⓪.①`), and
+`localhost`.
 """
 
 import re
@@ -22,6 +23,7 @@ _PARTS = re.compile(
 )
 _LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
+_NO_NUMBER = 1 << 32
 
 
 class UrlRefused(ValueError):
@@ -29,10 +31,11 @@ class UrlRefused(ValueError):
 
 
 def check_url(url: str, allowed: AllowedNetworks = NOTHING_ALLOWED) -> str:
-    """Return `url` normalised: lower-case scheme and host, punycode, plain addresses, no default port, no fragment.
+    """Return `url` normalised: lower-case scheme and host, punycode, plain addresses, no default port, no
+    fragment.
 
-    A fragment is dropped (it is never sent); other characters outside ASCII in path and query are percent-encoded.
-    Raises UrlRefused with a message for the person who typed it.
+    A fragment is dropped (it is never sent); other characters outside ASCII in path and query are
+    percent-encoded. Raises UrlRefused with a message for the person who typed it.
     """
     if len(url) > URL_LENGTH_MAX:
         raise UrlRefused(f"The URL is too long: at most {URL_LENGTH_MAX} characters.")
@@ -115,7 +118,7 @@ def _to_ascii(text: str) -> str:
 
 
 def _digits_only(text: str) -> str:
-    """Return the mapped host if it is an address in disguise; raises UrlRefused if it is simply no valid name."""
+    """Return the mapped host if it is an address in disguise; raises UrlRefused if it is no valid name."""
     try:
         mapped = idna.uts46_remap(text)
     except UnicodeError:
@@ -126,25 +129,22 @@ def _digits_only(text: str) -> str:
 
 
 def _parse_v4(host: str) -> IPv4Address:
-    """Return the address the C library's inet_aton reads: one to four parts, each decimal, octal (0…) or hex (0x…)."""
-    parts = host.split(".")
-    try:
-        if len(parts) > 4 or any(_NUMBER.fullmatch(part) is None for part in parts):
-            raise ValueError
-        *leading, last = [_parse_number(part) for part in parts]
-        if any(number > 255 for number in leading) or last >= 256 ** (4 - len(leading)):
-            raise ValueError
-    except ValueError:
-        raise UrlRefused(f"“{_shown(host)}” is not a valid IPv4 address.") from None
+    """Return the address inet_aton reads: one to four parts, each decimal, octal (0…) or hex (0x…)."""
+    *leading, last = [_parse_number(part) for part in host.split(".")]
+    if len(leading) > 3 or any(number > 255 for number in leading) or last >= 256 ** (4 - len(leading)):
+        raise UrlRefused(f"“{_shown(host)}” is not a valid IPv4 address.")
     return IPv4Address(sum(number << (24 - 8 * index) for index, number in enumerate(leading)) + last)
 
 
 def _parse_number(text: str) -> int:
-    if len(text) > 40:
-        raise ValueError
+    """Return the number, or one too large for any address when the text is none."""
+    if _NUMBER.fullmatch(text) is None or len(text) > 40:
+        return _NO_NUMBER
     if text.startswith("0x"):
         return int(text[2:] or "0", 16)
-    return int(text, 8) if text.startswith("0") else int(text)
+    if not text.startswith("0"):
+        return int(text)
+    return _NO_NUMBER if set(text) & {"8", "9"} else int(text, 8)
 
 
 def _parse_v6(text: str) -> IPv6Address:
@@ -163,7 +163,7 @@ def _refuse_special(address: IPv4Address | IPv6Address, port: int, allowed: Allo
 
 
 def _sentence(reason: str) -> str:
-    return f"Signalbox does not send there: {reason}. Whoever runs Signalbox can allow it with OUTBOUND_ALLOWED_NETWORKS."
+    return f"Signalbox does not send there: {reason}. Its operator can allow it: OUTBOUND_ALLOWED_NETWORKS."
 
 
 def _shown(text: str) -> str:
