@@ -74,7 +74,7 @@ screenshots: $(DEV) ## take pictures of the pages
 	@exec $(BIN)/python -m tests.browser.screenshots $(ARGS)
 
 vendor: ## fetch the vendored CSS, JavaScript and icons again from npm
-	@exec $(BIN)/python tools/vendor.py $(ARGS)
+	@exec static/vendor/refresh.sh $(ARGS)
 
 lock: $(VENV)/.lock-tool ## write requirements*.txt from requirements*.in (ARGS=--upgrade for newer versions)
 	@digest=$$($(DIGEST) requirements.in) && \

@@ -66,7 +66,9 @@ def prepare() -> Plan:
         environment.lock(data_dir)
         environment.ensure_local_env(data_dir)
     except OSError as error:
-        raise CannotStart(f"Cannot use {data_dir} for the data: {error.strerror}. Choose another with DATA_DIR.") from None
+        raise CannotStart(
+            f"Cannot use {data_dir} for the data: {error.strerror}. Choose another with DATA_DIR."
+        ) from None
     settings = load_settings(data_dir=data_dir)
     ports.check_port(settings.host, settings.port, variable="PORT", purpose="the web server")
     receiver_port = _receiver_port(settings)
@@ -140,9 +142,28 @@ def _programs(settings: Settings, receiver_port: int) -> tuple[ChildSpec, ...]:
     """Return the children in starting order; they stop in reverse, so nothing is asked of what has gone."""
     python = sys.executable
     granian = (
-        *(python, "-m", "granian", "--interface", "wsgi", "--host", settings.host, "--port", str(settings.port)),
+        *(
+            python,
+            "-m",
+            "granian",
+            "--interface",
+            "wsgi",
+            "--host",
+            settings.host,
+            "--port",
+            str(settings.port),
+        ),
         *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
-        *("--http", "1", "--no-ws", "--no-access-log", "--log-level", "warning", "--workers-kill-timeout", "10"),
+        *(
+            "--http",
+            "1",
+            "--no-ws",
+            "--no-access-log",
+            "--log-level",
+            "warning",
+            "--workers-kill-timeout",
+            "10",
+        ),
         "wsgi:app",
     )
     # By its path: importing it as a part of `app` would load Flask for a program that needs nothing of it.
@@ -178,7 +199,10 @@ def _announce(stack: Stack, output: Output, plan: Plan) -> None:
         rows.append(("Sign up", f"{link.strip().splitlines()[-1]}  (works once: nobody has an account yet)"))
     rows += [
         ("Demo data", "make demo  (in another terminal)"),
-        ("Receiver", f"http://{_RECEIVER_HOST}:{plan.env['DEMO_RECEIVER_PORT']}/  (prints the events sent to it)"),
+        (
+            "Receiver",
+            f"http://{_RECEIVER_HOST}:{plan.env['DEMO_RECEIVER_PORT']}/  (prints the events sent to it)",
+        ),
         ("Data", _short(plan.settings.data_dir)),
         ("Stop", "Ctrl-C"),
     ]

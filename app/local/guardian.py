@@ -50,7 +50,9 @@ def guard(supervise: Callable[[Lifeline], int], *, grace_s: float = 15.0) -> int
     os.close(watch_fd)
     os.close(report_fd)
     for number in _FORWARDED:
-        signal.signal(number, lambda sent, _frame: processes.send_signal([supervisor_pid], signal.Signals(sent)))
+        signal.signal(
+            number, lambda sent, _frame: processes.send_signal([supervisor_pid], signal.Signals(sent))
+        )
     code = _wait(supervisor_pid)
     for number in _FORWARDED:
         signal.signal(number, signal.SIG_IGN)

@@ -14,7 +14,9 @@ LINE_MAX_BYTES = 16_384
 class Output:
     """Writes lines to a stream, prefixed and, if `use_colour`, coloured."""
 
-    def __init__(self, names: Sequence[str], *, stream: TextIO | None = None, use_colour: bool = False) -> None:
+    def __init__(
+        self, names: Sequence[str], *, stream: TextIO | None = None, use_colour: bool = False
+    ) -> None:
         self._stream = stream or sys.stdout
         self._width = max(len(name) for name in (*names, "local"))
         self._colours = {name: _COLOURS[place % len(_COLOURS)] for place, name in enumerate(names)}

@@ -24,7 +24,9 @@ def check_port(host: str, port: int, *, variable: str, purpose: str) -> None:
                 f"This account may not listen on {where}. Ports below 1024 are reserved: choose a higher one with"
                 f" {variable}=8000 make run"
             ) from None
-        raise PortUnavailable(f"Cannot listen on {where}: {error.strerror or error}. See HOST and {variable}.") from None
+        raise PortUnavailable(
+            f"Cannot listen on {where}: {error.strerror or error}. See HOST and {variable}."
+        ) from None
 
 
 def is_free(host: str, port: int) -> bool:

@@ -76,7 +76,8 @@ def choose_socket_path(data_dir: Path) -> Path:
     wanted = data_dir / "redis.sock"
     if len(bytes(wanted)) <= SOCKET_PATH_MAX_BYTES:
         return wanted
-    return Path(tempfile.mkdtemp(prefix="signalbox-", dir="/tmp")) / "redis.sock"  # noqa: S108  short on purpose
+    # Not the TMPDIR of the environment, which may be just as deep.
+    return Path(tempfile.mkdtemp(prefix="signalbox-", dir="/tmp")) / "redis.sock"
 
 
 def socket_url(socket_path: Path) -> str:

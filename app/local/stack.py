@@ -154,7 +154,7 @@ class Stack:
             cwd=self._working_dir,
             env=self._env,
             start_new_session=True,
-            preexec_fn=lambda: processes.end_with_parent(supervisor_pid),  # noqa: PLW1509
+            preexec_fn=lambda: processes.end_with_parent(supervisor_pid),
         )
         if self._lifeline is not None:
             self._lifeline.report_group(process.pid)
@@ -179,10 +179,7 @@ class Stack:
                     self._close(key.fileobj)
             else:
                 key.data()
-        for pid, code in processes.reap():
-            for child in self._children.values():
-                if child.pid == pid and child.is_alive:
-                    self._bury(child, code)
+        self._bury_the_dead()
         if self._is_stopping:
             return
         if self._output.is_broken:
@@ -194,6 +191,12 @@ class Stack:
     def _wait_s(self, timeout_s: float) -> float:
         due = [child.restart_at for child in self._children.values() if child.restart_at is not None]
         return max(0.0, min([timeout_s, *(at - time.monotonic() for at in due)]))
+
+    def _bury_the_dead(self) -> None:
+        for pid, code in processes.reap():
+            for child in self._children.values():
+                if child.pid == pid and child.is_alive:
+                    self._bury(child, code)
 
     def _bury(self, child: _Child, code: int) -> None:
         child.process.returncode = child.code = code
@@ -255,7 +258,9 @@ class Stack:
         while child.is_alive:
             if self._is_hurried or time.monotonic() > deadline:
                 if not self._is_hurried:
-                    self._output.say(f"{child.spec.name} did not stop within {self._limits.grace_s:g} s; killed.")
+                    self._output.say(
+                        f"{child.spec.name} did not stop within {self._limits.grace_s:g} s; killed."
+                    )
                 processes.send_signal(processes.descendants(child.pid), signal.SIGKILL)
                 processes.kill_group(child.pid)
             self._turn(_READY_POLL_S)
