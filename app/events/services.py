@@ -2,9 +2,9 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -32,9 +32,25 @@ class Emitted:
     delivery_count: int
 
 
+_EVENTS = cast(Table, Event.__table__)
+_INSERT = insert(_EVENTS)
+#: Each database's own INSERT: the common one knows no ON CONFLICT.
+_CLAIM: dict[str, Any] = {
+    name: dialect.insert(_EVENTS)
+    .on_conflict_do_nothing(index_elements=["team_id", "idempotency_key"])
+    .returning(_EVENTS.c.id)
+    for name, dialect in (("postgresql", postgresql), ("sqlite", sqlite))
+}
+_EARLIER = select(_EVENTS.c.id, _EVENTS.c.request_digest).where(
+    _EVENTS.c.team_id == bindparam("team_id"), _EVENTS.c.idempotency_key == bindparam("key")
+)
+_OWN_NAMES = select(EventType.name).where(EventType.team_id == bindparam("team_id"))
+_OWN_TYPE = _OWN_NAMES.where(EventType.name == bindparam("name"))
+
+
 def emit(
     team_id: str,
-    type: str,  # noqa: A002 - the word of the API
+    type: str,
     data: dict[str, Any],
     *,
     idempotency_key: str | None = None,
@@ -49,9 +65,19 @@ def emit(
         raise Invalid.field("type", f"Only Signalbox itself emits events of type {OPERATIONAL_PREFIX}….")
     if idempotency_key is not None:
         rules.check_idempotency_key(idempotency_key)
+    # Before the transaction begins: on SQLite it holds the only write lock.
+    event, values = _new_event(team_id, type, data, is_test=is_test)
+    values["idempotency_key"] = idempotency_key
     session = db.session()
     try:
-        emitted = _emit(session, team_id, type, data, idempotency_key, is_test=is_test)
+        connection = session.connection()
+        _require_known(connection, team_id, type)
+        emitted = _claim(connection, values) if idempotency_key is not None else None
+        if emitted is None:
+            if idempotency_key is None:
+                connection.execute(_INSERT, values)
+            count = tell_subscribers(connection, team_id, [event])
+            emitted = Emitted(event.id, is_new=True, delivery_count=count)
         session.commit()
     except BaseException:
         session.rollback()
@@ -64,7 +90,7 @@ def emit(
 def add_event(
     session: Session,
     team_id: str,
-    type: str,  # noqa: A002 - the word of the API
+    type: str,
     data: dict[str, Any],
     *,
     is_test: bool = False,
@@ -74,60 +100,38 @@ def add_event(
     Takes operational types too. Raises Invalid for an unknown type or impossible data, and TooLarge.
     """
     event = add_event_for_nobody(session, team_id, type, data, is_test=is_test)
-    tell_subscribers(session, team_id, [event])
+    tell_subscribers(session.connection(), team_id, [event])
     return event
 
 
 def add_event_for_nobody(
     session: Session,
     team_id: str,
-    type: str,  # noqa: A002 - the word of the API
+    type: str,
     data: dict[str, Any],
     *,
     is_test: bool = False,
 ) -> NewEvent:
     """Add an event without asking who wants it: the caller adds the deliveries, in the same transaction."""
     event, values = _new_event(team_id, type, data, is_test=is_test)
-    _require_known(session, team_id, type)
-    session.execute(_insert(session).values(values))
+    connection = session.connection()
+    _require_known(connection, team_id, type)
+    connection.execute(_INSERT, values)
     return event
 
 
-def _emit(
-    session: Session, team_id: str, event_type: str, data: dict[str, Any], key: str | None, *, is_test: bool
-) -> Emitted:
-    event, values = _new_event(team_id, event_type, data, is_test=is_test)
-    _require_known(session, team_id, event_type)
-    if key is None:
-        session.execute(_insert(session).values(values))
-    else:
-        values["idempotency_key"] = key
-        earlier = _claim(session, values)
-        if earlier is not None:
-            return earlier
-    return Emitted(event.id, is_new=True, delivery_count=tell_subscribers(session, team_id, [event]))
-
-
-def _claim(session: Session, values: dict[str, object]) -> Emitted | None:
+def _claim(connection: Connection, values: dict[str, object]) -> Emitted | None:
     """Insert the event, or return what was accepted under its key before. Raises Conflict for another event.
 
     Of two requests at once, the second waits in its INSERT until the first commits: the key is unique.
     """
     key, team_id = values["idempotency_key"], values["team_id"]
-    insert = (
-        _insert(session).values(values).on_conflict_do_nothing(index_elements=["team_id", "idempotency_key"])
-    )
     for _ in range(3):
-        # rowcount of an INSERT is what both drivers report; ON CONFLICT makes it 0.
-        if session.execute(insert).rowcount:  # type: ignore[attr-defined]
+        if connection.execute(_CLAIM[connection.dialect.name], values).one_or_none() is not None:
             return None
-        earlier = session.execute(
-            select(Event.id, Event.request_digest).where(
-                Event.team_id == team_id, Event.idempotency_key == key
-            )
-        ).one_or_none()
+        earlier = connection.execute(_EARLIER, {"team_id": team_id, "key": key}).one_or_none()
         if earlier is None:
-            continue  # The retention job removed it in between: the key is free again.
+            continue  # It was removed in between: the key is free again.
         if earlier.request_digest != values["request_digest"]:
             raise Conflict(
                 f"The idempotency key {str(key)!r} was used for {earlier.id} with another type or data."
@@ -141,8 +145,8 @@ def _claim(session: Session, values: dict[str, object]) -> Emitted | None:
 def _new_event(
     team_id: str, event_type: str, data: dict[str, Any], *, is_test: bool
 ) -> tuple[NewEvent, dict[str, object]]:
-    event = NewEvent(new_id("evt"), team_id, event_type, clock.now())
     rules.check_type_form(event_type)
+    event = NewEvent(new_id("evt"), team_id, event_type, clock.now())
     envelope = rules.seal_envelope(event.id, event_type, data, moment=event.created_at)
     cap_bytes = current_settings().event_body_max_bytes
     size_bytes = len(envelope.body) if envelope.body.isascii() else len(envelope.body.encode())
@@ -163,20 +167,12 @@ def _new_event(
     }
 
 
-def _insert(session: Session) -> "postgresql.Insert | sqlite.Insert":
-    """Return an INSERT of events in the database's own dialect, which alone knows ON CONFLICT."""
-    if session.get_bind().dialect.name == "postgresql":
-        return postgresql.insert(Event)
-    return sqlite.insert(Event)
-
-
-def _require_known(session: Session, team_id: str, event_type: str) -> None:
+def _require_known(connection: Connection, team_id: str, event_type: str) -> None:
     if event_type in BUILT_IN:
         return
-    query = select(EventType.id).where(EventType.team_id == team_id, EventType.name == event_type)
-    if session.execute(query).one_or_none() is not None:
+    if connection.execute(_OWN_TYPE, {"team_id": team_id, "name": event_type}).one_or_none() is not None:
         return
-    own = session.scalars(select(EventType.name).where(EventType.team_id == team_id)).all()
+    own = connection.execute(_OWN_NAMES, {"team_id": team_id}).scalars()
     public = [name for name, known in BUILT_IN.items() if not known.is_operational]
     near = difflib.get_close_matches(event_type, [*public, *own], n=3)
     hint = f" Did you mean {' or '.join(near)}?" if near else ""

@@ -1,9 +1,9 @@
 """Turns new events into deliveries, in the transaction that stores the events."""
 
 from collections.abc import Sequence
+from typing import cast
 
-from sqlalchemy import insert, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Connection, Table, bindparam, insert, select
 
 from app.events.fanout import NewEvent
 from app.lib import clock
@@ -11,17 +11,18 @@ from app.lib.ids import new_id
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.rules import wants
 
+_SUBSCRIPTIONS = select(Webhook.id, Webhook.event_types).where(
+    Webhook.team_id == bindparam("team_id"), Webhook.deleted_at.is_(None)
+)
+_INSERT = insert(cast(Table, Delivery.__table__))
 
-def add_deliveries(session: Session, team_id: str, events: Sequence[NewEvent]) -> int:
+
+def add_deliveries(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> int:
     """Add a delivery for every webhook that wants one of the events; returns how many.
 
     Paused and disabled webhooks get theirs too: they wait until the webhook is resumed.
     """
-    subscriptions = session.execute(
-        select(Webhook.id, Webhook.event_types).where(
-            Webhook.team_id == team_id, Webhook.deleted_at.is_(None)
-        )
-    ).all()
+    subscriptions = connection.execute(_SUBSCRIPTIONS, {"team_id": team_id}).all()
     rows = [
         new_delivery(event, webhook_id)
         for event in events
@@ -29,7 +30,7 @@ def add_deliveries(session: Session, team_id: str, events: Sequence[NewEvent]) -
         if wants(patterns, event.type)
     ]
     if rows:
-        session.execute(insert(Delivery), rows)
+        connection.execute(_INSERT, rows)
     return len(rows)
 
 
@@ -44,5 +45,8 @@ def new_delivery(event: NewEvent, webhook_id: str) -> dict[str, object]:
         "event_type": event.type,
         "state": "pending",
         "due_at": now,
+        "attempt_count": 0,
+        "round_attempt_count": 0,
+        "is_manual": False,
         "created_at": now,
     }
