@@ -1,9 +1,8 @@
 """Forms of people and teams. Services have the last word; their errors land beside the same fields."""
 
-from typing import Any
-
 from flask_wtf import FlaskForm
-from wtforms import EmailField, PasswordField, SelectField, StringField
+from wtforms import EmailField, Field, PasswordField, SelectField, StringField
+from wtforms.form import BaseForm
 from wtforms.validators import InputRequired, Length, Optional, ValidationError
 
 from app.accounts import rules
@@ -28,15 +27,15 @@ class Form(FlaskForm):  # type: ignore[misc]
                 field.errors = [*field.errors, item.message]
         if not error.errors:
             unplaced.append(error.detail)
-        self.form_errors = [*self.form_errors, *unplaced]
+        self.form_errors: list[str] = [*self.form_errors, *unplaced]
 
 
-def strip(value: Any) -> Any:
+def strip(value: str | None) -> str | None:
     """Return text without surrounding white space; a filter for fields."""
-    return value.strip() if isinstance(value, str) else value
+    return value.strip() if value else value
 
 
-def valid_email(_form: Any, field: Any) -> None:
+def valid_email(_form: BaseForm, field: Field) -> None:
     """Refuse what cannot be an address; a validator for fields."""
     try:
         field.data = rules.normal_email(field.data)
@@ -61,7 +60,9 @@ def _name_field() -> StringField:
 
 
 def _email_field(label: str = "Email address") -> EmailField:
-    return EmailField(label, filters=[strip], validators=[InputRequired("Enter an email address."), valid_email])
+    return EmailField(
+        label, filters=[strip], validators=[InputRequired("Enter an email address."), valid_email]
+    )
 
 
 def _new_password_field(label: str = "Password") -> PasswordField:
@@ -82,7 +83,9 @@ def _team_name_field(label: str = "Team name") -> StringField:
 
 
 class SignInForm(Form):
-    email = StringField("Email address", filters=[strip], validators=[InputRequired("Enter your email address.")])
+    email = StringField(
+        "Email address", filters=[strip], validators=[InputRequired("Enter your email address.")]
+    )
     password = PasswordField(
         "Password",
         validators=[

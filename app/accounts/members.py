@@ -1,5 +1,8 @@
-"""Finds who is in which team. Each answer comes from a short reading transaction of its own, so that a request
-that goes on to hash or to wait holds nothing open."""
+"""Finds who is in which team.
+
+Each answer comes from a short reading transaction of its own: a request that goes on to hash or to wait holds
+nothing open.
+"""
 
 from flask import session
 from flask_login import current_user

@@ -79,7 +79,9 @@ def find_team(slug: str) -> Team | None:
 
 def all_teams() -> Sequence[tuple[str, str]]:
     """Return slug and name of every team, by slug: for commands, not for pages."""
-    return [(slug, name) for slug, name in db.session.execute(select(Team.slug, Team.name).order_by(Team.slug))]
+    return [
+        (slug, name) for slug, name in db.session.execute(select(Team.slug, Team.name).order_by(Team.slug))
+    ]
 
 
 def teams_with_roles(user_id: str) -> Sequence[TeamOfUser]:
@@ -151,7 +153,7 @@ def state_of(invitation: Invitation) -> InvitationState:
     return InvitationState.OPEN
 
 
-def _members(team_id: str) -> Select[tuple[str, str, str, str, datetime]]:
+def _members(team_id: str) -> Select[str, str, str, str, datetime]:
     return (
         select(User.id, User.name, User.email, Membership.role, Membership.created_at)
         .join(Membership, Membership.user_id == User.id)
@@ -163,7 +165,7 @@ def _member(user_id: str, name: str, email: str, role: str, joined_at: datetime)
     return Member(user_id, name, email, Role(role), joined_at)
 
 
-def _invitations() -> Select[tuple[Invitation, str, str, str | None]]:
+def _invitations() -> Select[Invitation, str, str, str]:
     return (
         select(Invitation, Team.name, Team.slug, User.name)
         .join(Team, Team.id == Invitation.team_id)

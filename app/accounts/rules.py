@@ -16,10 +16,11 @@ PASSWORD_CHARS_MAX = 200
 SLUG_CHARS_MAX = 40
 
 #: Slugs that would read like a page of Signalbox.
-RESERVED_SLUGS = frozenset(
+_PAGES = (
     "account accounts admin api app assets auth demo health healthz help invitations login logout metrics new"
-    " readyz root settings setup sign-in sign-out sign-up static status support system t team teams theme www".split()
+    " readyz root settings setup sign-in sign-out sign-up static status support system t team teams theme www"
 )
+RESERVED_SLUGS = frozenset(_PAGES.split())
 
 # Installations of one company use addresses that the public internet does not route.
 for _domain in ("local", "localhost", "test"):

@@ -21,7 +21,8 @@ keys_cli = AppGroup("keys", help="API keys.")
     required=True,
     type=click.Choice(SCOPES),
     metavar="SCOPE",
-    help="May be repeated. One of: " + "; ".join(f"{scope} ({PERMISSIONS[scope].lower()})" for scope in SCOPES),
+    help="May be repeated. One of: "
+    + "; ".join(f"{scope} ({PERMISSIONS[scope].lower()})" for scope in SCOPES),
 )
 def create(slug: str, name: str, scopes: tuple[str, ...]) -> None:
     """Create an API key and print it, and nothing else, to standard output."""

@@ -31,7 +31,7 @@ class KnownKeys:
     `check_slowly(token, key_hash)` is the bcrypt comparison. Safe for threads.
     """
 
-    def __init__(self, pepper: bytes, check_slowly: Callable[[str, str], bool]):
+    def __init__(self, pepper: bytes, check_slowly: Callable[[str, str], bool]) -> None:
         self._pepper = pepper
         self._check_slowly = check_slowly
         self._guard = threading.Lock()

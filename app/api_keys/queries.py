@@ -41,7 +41,7 @@ def get_key(team_id: str, key_id: str) -> ShownKey:
     return _key(*row)
 
 
-def _shown(team_id: str) -> Select[tuple[ApiKey, str | None]]:
+def _shown(team_id: str) -> Select[ApiKey, str]:
     return (
         select(ApiKey, User.name)
         .outerjoin(User, User.id == ApiKey.created_by_id)

@@ -28,7 +28,8 @@ def send(mail: Mail, *, smtp_url: str, sender: str) -> None:
     `smtp://host:25` not at all. Raises OSError and smtplib.SMTPException when the server does not take it.
     """
     if not smtp_url:
-        print(f"\n--- Mail to {mail.to}: {mail.subject} ---\n\n{mail.text}\n---\n", file=sys.stdout, flush=True)
+        sys.stdout.write(f"\n--- Mail to {mail.to}: {mail.subject} ---\n\n{mail.text}\n---\n\n")
+        sys.stdout.flush()
         return
     with _connected(smtp_url) as server:
         server.send_message(_message(mail, sender))

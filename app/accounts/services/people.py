@@ -131,9 +131,7 @@ def end_sessions(user_id: str) -> None:
 
 def remember_team(user_id: str, team_id: str) -> None:
     """Remember the team in which the user worked last, if they are in it."""
-    is_member = select(Membership.user_id).where(
-        Membership.user_id == user_id, Membership.team_id == team_id
-    )
+    is_member = select(Membership.user_id).where(Membership.user_id == user_id, Membership.team_id == team_id)
     db.session.execute(
         update(User).where(User.id == user_id, is_member.exists()).values(last_team_id=team_id)
     )
@@ -234,4 +232,6 @@ def _refuse_weak(password: str, email: str, *, field: str = "password") -> None:
 
 
 def _email_taken() -> Invalid:
-    return Invalid.field("email", "There is an account with this address. Sign in instead, or use another one.")
+    return Invalid.field(
+        "email", "There is an account with this address. Sign in instead, or use another one."
+    )

@@ -31,9 +31,9 @@ def add_team(name: str) -> Team:
         try:
             with db.session.begin_nested():
                 db.session.add(team)
-            return team
         except IntegrityError:  # Another team took the slug since it was free.
             continue
+        return team
     raise Conflict("Many teams of this name are being created. Try again.")
 
 

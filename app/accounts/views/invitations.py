@@ -134,9 +134,7 @@ def _invitation_page(token: str, form: JoinForm, status: int = 200) -> Response:
         return render("accounts/invitation_closed.html", status=409, invitation=shown, reason=reason)
     if shown.email and not form.email.data:
         form.email.data = shown.email
-    is_for_other = bool(
-        current_user.is_authenticated and shown.email and shown.email != current_user.email
-    )
+    is_for_other = bool(current_user.is_authenticated and shown.email and shown.email != current_user.email)
     return render(
         "accounts/invitation.html",
         status=status,

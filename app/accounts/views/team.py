@@ -21,7 +21,9 @@ def members() -> BaseResponse:
     actor = Role(str(caller.role))
     listed = queries.members_of_team(current_team().id)
     changeable = {
-        member.user_id for member in listed if manages and rules.may_change_role(actor, old=member.role, new=None)
+        member.user_id
+        for member in listed
+        if manages and rules.may_change_role(actor, old=member.role, new=None)
     }
     return render(
         "teams/members.html",
@@ -40,9 +42,7 @@ def change_role(user_id: str) -> BaseResponse:
     form = RoleForm()
     if not form.validate():
         raise Invalid.field("role", "Choose one of the roles: " + ", ".join(Role) + ".")
-    services.change_role(
-        current_team().id, user_id, Role(str(form.role.data)), actor_id=principal().id
-    )
+    services.change_role(current_team().id, user_id, Role(str(form.role.data)), actor_id=principal().id)
     flash("The role is changed.", "success")
     return redirect_after(url_for("teams.members"))
 
@@ -110,9 +110,7 @@ def confirm_transfer() -> BaseResponse:
 @teams.post("/settings/transfer")
 @require("team:manage")
 def transfer() -> BaseResponse:
-    services.transfer_ownership(
-        current_team().id, from_id=principal().id, to_id=request.form.get("to", "")
-    )
+    services.transfer_ownership(current_team().id, from_id=principal().id, to_id=request.form.get("to", ""))
     flash("The team is handed over. You are an admin of it now.", "success")
     return redirect_after(url_for("teams.members"))
 
