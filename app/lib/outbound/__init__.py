@@ -6,9 +6,10 @@ opened, no redirects, no proxies, hard deadlines, capped answers.
 """
 
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, Refusal, judge
-from app.lib.outbound.exchange import Exchange, find_ca_file
+from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.multi import Multi
 from app.lib.outbound.transfer import ERROR_KINDS, RESERVED_HEADERS, Request, Result
+from app.lib.outbound.trust import find_ca_file
 from app.lib.outbound.urls import UrlRefused, check_url
 
 __all__ = [

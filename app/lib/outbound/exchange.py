@@ -10,7 +10,6 @@ nothing. A connection taken from the pool was judged when it was opened. Nothing
 remembered or decompressed.
 """
 
-import ssl
 from typing import Any
 
 import pycurl
@@ -40,20 +39,6 @@ _TOTAL_TIME_T = pycurl.TOTAL_TIME_T
 _NUM_CONNECTS = pycurl.NUM_CONNECTS
 _PRIMARY_IP = pycurl.PRIMARY_IP
 _PRIMARY_PORT = pycurl.PRIMARY_PORT
-
-
-def find_ca_file(explicit: str | None = None) -> str | None:
-    """Return the CA bundle to verify with: the explicit one, else the system's, else certifi's, else None."""
-    if explicit:
-        return explicit
-    found = ssl.get_default_verify_paths().cafile
-    if found:
-        return found
-    try:
-        import certifi  # type: ignore[import-not-found, import-untyped, unused-ignore]
-    except ImportError:
-        return None
-    return str(certifi.where())
 
 
 class Exchange:

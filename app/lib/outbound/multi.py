@@ -15,9 +15,10 @@ import pycurl
 
 from app.lib import clock
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks
-from app.lib.outbound.exchange import Exchange, find_ca_file
+from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.readiness import open_readiness
 from app.lib.outbound.transfer import Request, Result
+from app.lib.outbound.trust import find_ca_file
 
 log = logging.getLogger(__name__)
 
@@ -112,7 +113,10 @@ class Multi:
         return cancelled
 
     def close(self) -> None:
-        """Cancel what is in flight, close every connection. Safe to call twice; nothing else may follow."""
+        """Cancel what is in flight and close every connection. Safe to call twice; nothing else may follow.
+
+        Waits for name lookups under way: a silent name server can hold it up for some seconds.
+        """
         if self._multi.closed:
             return
         self.cancel_all()
