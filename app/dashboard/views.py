@@ -1,5 +1,47 @@
 """The home page of a team."""
 
-from flask import Blueprint
+from flask import Blueprint, Response
+
+from app.dashboard import figures, queries
+from app.extensions import current_settings
+from app.web.access import current_team, require
+from app.web.rendering import render
+from app.webhooks.queries.deliveries import PENDING_COUNT_MAX, count_pending
 
 dashboard = Blueprint("dashboard", __name__, url_prefix="/t/<team>")
+
+_LATEST_FAILURES = 6
+
+
+@dashboard.get("/")
+@require("events:read")
+def home() -> Response:
+    """Show how the last 24 hours went, what needs attention, and what is left to set up."""
+    team_id = current_team().id
+    hours = queries.hourly_counts(team_id)
+    failures = queries.recent_failures(team_id)
+    latest = failures[:_LATEST_FAILURES]
+    pending_count = count_pending(team_id)
+    return render(
+        "dashboard/home.html",
+        figures=figures.day_figures(hours),
+        chart_rows=figures.chart_rows(hours),
+        has_traffic=any(hour.attempts for hour in hours),
+        waiting_text=f"{PENDING_COUNT_MAX}+" if pending_count > PENDING_COUNT_MAX else f"{pending_count:,}",
+        pending_count=pending_count,
+        worries=queries.worries(team_id, failures),
+        backlog_count_max=queries.BACKLOG_COUNT_MAX,
+        latest_failures=latest,
+        webhook_names=queries.webhook_names([failure.webhook_id for failure in latest]),
+        steps=queries.first_steps(team_id),
+        curl=_curl(),
+    )
+
+
+def _curl() -> str:
+    return (
+        f"curl -X POST {current_settings().public_url}/api/v1/events \\\n"
+        '  -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\\n'
+        '  -H "Content-Type: application/json" \\\n'
+        """  -d '{"type": "post.published", "data": {"post_id": "post_1", "title": "Hello"}}'"""
+    )

@@ -45,3 +45,20 @@ def retry_wait_s(
 def retry_schedule_s(*, max_retries: int, first_retry_s: float, multiplier: float) -> list[float]:
     """Return the waits before each retry without jitter, in seconds: what forms show."""
     return [min(first_retry_s * multiplier**index, BACKOFF_MAX_S) for index in range(max_retries)]
+
+
+def display_state(
+    state: str, *, is_webhook_active: bool, is_being_sent: bool = False, round_attempt_count: int = 0
+) -> str:
+    """Return the word that pages show for a delivery's state: what a pending one is waiting for.
+
+    One of succeeded, failed, cancelled, or for pending: sending, held (its webhook is paused or disabled),
+    retrying, waiting (not tried since it was accepted or retried by hand).
+    """
+    if state != "pending":
+        return state
+    if is_being_sent:
+        return "sending"
+    if not is_webhook_active:
+        return "held"
+    return "retrying" if round_attempt_count else "waiting"

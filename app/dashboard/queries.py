@@ -1,0 +1,174 @@
+"""The numbers and the worries of the home page: a handful of indexed queries, none per row."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Boolean, ColumnElement, exists, func, literal_column, or_, select
+
+from app.api_keys.models import ApiKey
+from app.events.models import Event
+from app.extensions import db
+from app.lib import clock
+from app.webhooks.explanations import Explanation, explain
+from app.webhooks.models import Delivery, DeliveryCount, Webhook
+
+HOURS = 24
+BACKLOG_COUNT_MAX = 1000
+_WORRIES_MAX = 12
+_RECENT_FAILURES = 300
+_UNSUCCESSFUL: ColumnElement[bool] = literal_column("deliveries.state <> 'succeeded'", Boolean())
+
+
+@dataclass(frozen=True, slots=True)
+class HourCount:
+    """What happened in the hour that begins at `hour`."""
+
+    hour: datetime
+    succeeded: int = 0
+    failed: int = 0
+    attempts: int = 0
+    attempt_failures: int = 0
+    total_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FailedDelivery:
+    id: str
+    webhook_id: str
+    event_type: str
+    last_status: int | None
+    last_error: str | None
+    finished_at: datetime | None
+
+    @property
+    def explanation(self) -> Explanation | None:
+        """The failure in words."""
+        return explain(self.last_error, self.last_status)
+
+
+@dataclass(frozen=True, slots=True)
+class Worry:
+    """A webhook that needs somebody. `backlog` counts no further than one above `BACKLOG_COUNT_MAX`."""
+
+    webhook_id: str
+    name: str
+    url: str
+    status: str
+    status_reason: str | None
+    status_changed_at: datetime
+    consecutive_failures: int
+    backlog: int
+    last_failure: FailedDelivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstSteps:
+    """Which of the first steps the team has taken."""
+
+    has_webhook: bool
+    has_key: bool
+    has_event: bool
+
+    @property
+    def are_done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.has_webhook and self.has_key and self.has_event
+
+
+def hourly_counts(team_id: str, *, hours: int = HOURS) -> list[HourCount]:
+    """Return the last `hours` hours, oldest first, the running one last; hours without a delivery count zero."""
+    newest = clock.now().replace(minute=0, second=0, microsecond=0)
+    oldest = newest - timedelta(hours=hours - 1)
+    query = (
+        select(
+            DeliveryCount.hour,
+            func.sum(DeliveryCount.succeeded),
+            func.sum(DeliveryCount.failed),
+            func.sum(DeliveryCount.attempts),
+            func.sum(DeliveryCount.attempt_failures),
+            func.sum(DeliveryCount.total_ms),
+        )
+        .where(DeliveryCount.team_id == team_id, DeliveryCount.hour >= oldest)
+        .group_by(DeliveryCount.hour)
+    )
+    found = {
+        row[0]: HourCount(row[0], *map(int, row[1:5]), float(row[5])) for row in db.session.execute(query)
+    }
+    hour_starts = [oldest + timedelta(hours=index) for index in range(hours)]
+    return [found.get(hour) or HourCount(hour) for hour in hour_starts]
+
+
+def recent_failures(team_id: str) -> list[FailedDelivery]:
+    """Return the newest deliveries that failed for good, newest first, a few hundred at most."""
+    query = (
+        select(
+            Delivery.id,
+            Delivery.webhook_id,
+            Delivery.event_type,
+            Delivery.last_status,
+            Delivery.last_error,
+            Delivery.finished_at,
+        )
+        .where(Delivery.team_id == team_id, Delivery.state == "failed", _UNSUCCESSFUL)
+        .order_by(Delivery.id.desc())
+        .limit(_RECENT_FAILURES)
+    )
+    return [FailedDelivery(*row) for row in db.session.execute(query)]
+
+
+def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
+    """Return the webhooks that need somebody, the worst first: disabled, failing, paused with a backlog.
+
+    `failures` are the team's recent ones, newest first: the last of each webhook is taken from them.
+    """
+    waiting = (
+        select(Delivery.id)
+        .where(Delivery.webhook_id == Webhook.id, Delivery.due_at.is_not(None))
+        .limit(BACKLOG_COUNT_MAX + 1)
+        .correlate(Webhook)
+        .subquery()
+    )
+    backlog = select(func.count()).select_from(waiting).correlate(Webhook).scalar_subquery()
+    query = (
+        select(
+            Webhook.id,
+            Webhook.name,
+            Webhook.url,
+            Webhook.status,
+            Webhook.status_reason,
+            Webhook.status_changed_at,
+            Webhook.consecutive_failures,
+            backlog,
+        )
+        .where(
+            Webhook.team_id == team_id,
+            Webhook.deleted_at.is_(None),
+            or_(Webhook.status != "active", Webhook.consecutive_failures > 0),
+        )
+        .order_by(Webhook.status != "disabled", Webhook.consecutive_failures.desc(), Webhook.id)
+        .limit(_WORRIES_MAX)
+    )
+    last: dict[str, FailedDelivery] = {}
+    for failure in failures:
+        last.setdefault(failure.webhook_id, failure)
+    found = [Worry(*row, last.get(row[0])) for row in db.session.execute(query)]
+    return [
+        worry for worry in found if worry.status != "paused" or worry.backlog or worry.consecutive_failures
+    ]
+
+
+def webhook_names(webhook_ids: Sequence[str]) -> dict[str, str]:
+    """Return the names of webhooks of the caller's team, by id."""
+    query = select(Webhook.id, Webhook.name).where(Webhook.id.in_(webhook_ids))
+    return dict(db.session.execute(query).tuples().all()) if webhook_ids else {}
+
+
+def first_steps(team_id: str) -> FirstSteps:
+    """Return how far the team has come with its first steps."""
+    query = select(
+        exists().where(Webhook.team_id == team_id, Webhook.deleted_at.is_(None)),
+        exists().where(ApiKey.team_id == team_id, ApiKey.revoked_at.is_(None)),
+        exists().where(Event.team_id == team_id),
+    )
+    return FirstSteps(*map(bool, db.session.execute(query).one()))
