@@ -147,6 +147,14 @@ def test_body_cap_is_exact(length: int, is_truncated: bool) -> None:
     )
 
 
+@pytest.mark.parametrize(("filler", "kind"), [(60_000, None), (70_000, "headers_too_large")])
+def test_header_cap_is_ours_and_not_only_libcurls(filler: int, kind: str | None) -> None:
+    lines = b"".join(b"X-Filler: " + b"x" * 988 + b"\r\n" for _ in range(filler // 1000))
+    with Receiver(answer(b"HTTP/1.1 200 OK\r\n" + lines + b"Content-Length: 2\r\n\r\nok")) as receiver:
+        result = send(Request(receiver.url), allowed=LOOPBACK)
+    assert (result.error_kind, result.body) == (kind, b"" if kind else b"ok")
+
+
 def test_body_cap_of_zero_takes_the_status_only() -> None:
     with Receiver(hostile.answer_ok) as receiver:
         result = send(Request(receiver.url, max_body_bytes=0), allowed=LOOPBACK)

@@ -51,6 +51,17 @@ def test_connection_closed_by_the_receiver_meanwhile_is_replaced(multi: Multi) -
         assert receiver.connection_count == 10
 
 
+def test_idle_connection_closed_by_the_receiver_costs_nothing(multi: Multi) -> None:
+    with Receiver(answer(OK, close=True)) as receiver, Receiver(never_answer) as silent:
+        multi.add(Request(receiver.url))
+        while multi.in_flight:
+            multi.poll(5)
+        multi.add(Request(silent.url, timeout_s=0.5))
+        started_s = time.process_time()
+        drain(multi)
+        assert time.process_time() - started_s < 0.2
+
+
 def test_three_hundred_at_once_take_as_long_as_one(multi: Multi) -> None:
     with Receiver(answer(OK, delay_s=0.3)) as receiver:
         started = time.monotonic()
