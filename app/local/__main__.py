@@ -115,7 +115,13 @@ def _redis(settings: Settings) -> tuple[ChildSpec | None, str, Path | None]:
     storage_dir = settings.data_dir / "redis" / redis_server.storage_name(server)
     storage_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     argv = redis_server.redis_argv(server, socket_path=socket_path, storage_dir=storage_dir)
-    spec = ChildSpec("redis", argv, is_ready=lambda: redis_server.answers(socket_path))
+    spec = ChildSpec(
+        "redis",
+        argv,
+        is_ready=lambda: redis_server.answers(socket_path),
+        # Advice for administrators of big servers, alarming to a newcomer.
+        muted=("Memory overcommit", "Transparent Huge Pages"),
+    )
     is_temporary = socket_path.parent != settings.data_dir
     return spec, redis_server.socket_url(socket_path), socket_path.parent if is_temporary else None
 

@@ -38,6 +38,8 @@ class ChildSpec:
     is_ready: Callable[[], bool] | None = None
     #: It runs to its end before the next child starts, and must succeed.
     is_step: bool = False
+    #: Lines with one of these in them are not shown.
+    muted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -338,7 +340,7 @@ class _Reader:
         for line in lines:
             if self._answer is not None:
                 self._answer.append(line)
-            else:
+            elif not any(words in line for words in self.child.spec.muted):
                 self._output.line(self.child.spec.name, line)
 
 
