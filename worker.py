@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import structlog
 from flask import Flask
@@ -45,10 +45,10 @@ class DispatchWorker(SimpleWorker):
         with self.app.app_context():
             return super().perform_job(job, queue)
 
-    def request_stop(self, signum: int, frame: Any) -> None:
+    def request_stop(self, signum: int, frame: object) -> None:
         with self.app.app_context():
             stopping_event().set()
-        super().request_stop(signum, frame)
+        super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
 
 
 class JobWorker(Worker):
@@ -75,7 +75,7 @@ class Child:
 class Crew:
     """The worker processes and the ticker around them."""
 
-    def __init__(self, app: Flask):
+    def __init__(self, app: Flask) -> None:
         self._app = app
         with app.app_context():
             dispatchers = current_settings().dispatch_workers
@@ -98,7 +98,7 @@ class Crew:
         self._stop_children()
         log.info("worker_stopped")
 
-    def _stop(self, _signum: int, _frame: Any) -> None:
+    def _stop(self, _signum: int, _frame: object) -> None:
         self._is_stopping = True
 
     def _tick(self) -> None:

@@ -153,7 +153,7 @@ def load_settings(**overrides: object) -> Settings:
     """
     data_dir = Path(str(overrides.get("data_dir") or os.environ.get("DATA_DIR") or PROJECT_DIR / "data"))
     try:
-        return Settings(_env_file=data_dir / "local.env", **overrides)  # type: ignore[arg-type]
+        return Settings(_env_file=data_dir / "local.env", **overrides)  # type: ignore[call-arg, arg-type]
     except ValidationError as error:
         lines = [
             f"  {'.'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}".replace(

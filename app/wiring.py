@@ -15,13 +15,13 @@ from app.events.api import events_api
 from app.events.cli import events_cli
 from app.events.views import event_types, events
 from app.extensions import csrf
-from app.webhooks.api import deliveries_api, webhooks_api
-from app.webhooks.subscriptions import add_deliveries
-from app.webhooks.views import deliveries, webhooks
 from app.web.access import init_access
 from app.web.bodies import read_json_strictly
 from app.web.health import health
 from app.web.shell import NavItem, NavSection, init_shell
+from app.webhooks.api import deliveries_api, webhooks_api
+from app.webhooks.subscriptions import add_deliveries
+from app.webhooks.views import deliveries, webhooks
 
 NAVIGATION = (
     NavSection("", (NavItem("Home", "dashboard.home", "home", "events:read"),)),

@@ -72,6 +72,16 @@ def find_user_by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == email))
 
 
+def addresses_of_admins(team_id: str) -> Sequence[str]:
+    """Return the mail addresses of a team's owners and admins, in order."""
+    return db.session.scalars(
+        select(User.email)
+        .join(Membership, Membership.user_id == User.id)
+        .where(Membership.team_id == team_id, Membership.role.in_([Role.OWNER, Role.ADMIN]))
+        .order_by(User.email)
+    ).all()
+
+
 def find_team(slug: str) -> Team | None:
     """Return the team of this slug, whoever asks: for commands, not for pages."""
     return db.session.scalar(select(Team).where(Team.slug == slug))

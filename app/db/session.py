@@ -9,7 +9,6 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
-from typing import Any
 
 from sqlalchemy import Connection, Engine, event
 
@@ -45,7 +44,7 @@ def prepare_engine(engine: Engine) -> None:
     event.listen(engine, "begin", _begin)
 
 
-def _prepare_connection(connection: sqlite3.Connection, _record: Any) -> None:
+def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = (
         None  # BEGIN is ours: the driver would begin deferred, and only before a write.
     )

@@ -4,7 +4,7 @@ import base64
 import hmac
 import secrets
 
-SECRET_PREFIX = "whsec_"
+SECRET_PREFIX = "whsec_"  # noqa: S105 - every secret begins so
 _SECRET_BYTES = 32
 
 

@@ -44,7 +44,7 @@ def init_logs(settings: Settings) -> None:
     root.setLevel(max(level, logging.WARNING))
 
 
-def _mask_secrets(_logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+def _mask_secrets(_logger: object, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in event:
         if is_secret_name(key):
             event[key] = MASK

@@ -87,7 +87,7 @@ def _http(error: HTTPException) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    log.exception("unhandled_error", exc_info=error)
+    log.error("unhandled_error", exc_info=error)
     return _render(500, "INTERNAL_ERROR", "Something went wrong", _DETAILS[500], ())
 
 

@@ -1,7 +1,6 @@
 """What all schemas of `/api/v1` share: strict bodies, the shape of problems and of lists."""
 
 import difflib
-from typing import Any
 
 from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -17,7 +16,7 @@ class Body(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _refuse_what_is_unknown(cls, value: Any) -> Any:
+    def _refuse_what_is_unknown(cls, value: object) -> object:
         if value is None and not any(field.is_required() for field in cls.model_fields.values()):
             return {}
         if not isinstance(value, dict):
@@ -43,7 +42,9 @@ class PageQuery(BaseModel):
 
     limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
     cursor: str | None = Field(
-        default=None, max_length=40, description="`next_cursor` of the page before; none for the newest rows."
+        default=None,
+        pattern=r"^[a-z]{1,8}_[0-9a-hjkmnp-tv-z]{26}$",
+        description="`next_cursor` of the page before; none for the newest rows.",
     )
 
 

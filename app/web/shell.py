@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import cast
 
 from flask import Flask, g, get_flashed_messages, request, url_for
 from flask_login import current_user
@@ -83,7 +84,7 @@ def init_shell(app: Flask, *, nav: Sequence[NavSection], load_teams: TeamsLoader
                 theme=theme(),
                 version=__version__,
                 environment=current_settings().app_env.value,
-                toasts=get_flashed_messages(with_categories=True),
+                toasts=cast(list[tuple[str, str]], get_flashed_messages(with_categories=True)),
             )
         }
 

@@ -1,14 +1,18 @@
-"""Jobs of workers: one dispatch slice."""
+"""Jobs of workers: one dispatch slice, and the notice of a disabled webhook."""
 
 import threading
 from typing import cast
 
 from flask import current_app
 
-from app.extensions import current_settings
+from app.accounts.models import Team
+from app.accounts.queries import addresses_of_admins
+from app.extensions import current_settings, db
 from app.lib.ids import new_id
 from app.queues import ensure_dispatch, forget_slice
+from app.web.mails import absolute_url, send_mail
 from app.webhooks.dispatch.dispatcher import Dispatcher
+from app.webhooks.models import Webhook
 
 _DISPATCHER = "signalbox.dispatcher"
 #: Set by the worker when it was asked to stop: the running slice then ends early.
@@ -32,6 +36,25 @@ def dispatch() -> None:
                 return
     finally:
         forget_slice(slice_id)
+
+
+def send_disabled_notice(webhook_id: str) -> None:
+    """Mail the owners and admins of the team that a webhook was disabled. Nothing, if it is active again."""
+    webhook = db.session.get(Webhook, webhook_id)
+    if webhook is None or webhook.status != "disabled" or webhook.deleted_at is not None:
+        return
+    team = db.session.get_one(Team, webhook.team_id)
+    context: dict[str, object] = {
+        "name": webhook.name,
+        "url": webhook.url,
+        "reason": webhook.status_reason or "",
+        "team_name": team.name,
+        "link": absolute_url(f"/t/{team.slug}/webhooks/{webhook.id}"),
+    }
+    addresses = addresses_of_admins(team.id)
+    db.session.rollback()
+    for address in addresses:
+        send_mail(address, f"Webhook disabled: {context['name']}", "webhook_disabled", context)
 
 
 def stopping_event() -> threading.Event:

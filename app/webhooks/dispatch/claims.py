@@ -109,7 +109,7 @@ def _claim_postgresql(
 ) -> list[ClaimedRow]:
     wanted = orjson.dumps([{"webhook_id": key, "room": value} for key, value in room.items()]).decode()
     parameters = {"room": wanted, "now": now, "lease_ends": ends_at, "lease": lease}
-    return [tuple(row) for row in connection.execute(_CLAIM_POSTGRESQL, parameters)]  # type: ignore[misc]
+    return [tuple(row) for row in connection.execute(_CLAIM_POSTGRESQL, parameters)]
 
 
 def _claim_sqlite(
@@ -120,7 +120,7 @@ def _claim_sqlite(
         parameters = (sqlite_time(ends_at), lease, webhook_id, sqlite_time(now), count)
         taken += connection.exec_driver_sql(_CLAIM_SQLITE, parameters).all()
     event_ids = orjson.dumps(list({row[2] for row in taken})).decode()
-    bodies: dict[str, str] = dict(connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,)).all())  # type: ignore[arg-type]
+    bodies: dict[str, str] = dict(connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,)).all())
     return [(*row[:5], bool(row[5]), bodies[row[2]]) for row in taken]
 
 
@@ -129,11 +129,8 @@ def sqlite_time(moment: datetime) -> str:
     return moment.isoformat(" ", "microseconds")[:26]
 
 
-def _aware(value: object) -> datetime:
-    if isinstance(value, str):
-        return datetime.fromisoformat(value + "+00:00")
-    assert isinstance(value, datetime)
-    return value
+def _aware(value: datetime | str) -> datetime:
+    return datetime.fromisoformat(value + "+00:00") if isinstance(value, str) else value
 
 
 def give_back(connection: Connection, ids: Sequence[str], lease: str) -> None:

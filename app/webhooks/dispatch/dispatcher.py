@@ -2,8 +2,9 @@
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from typing import cast
 
 import structlog
 from flask import Flask
@@ -11,11 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
 from app.extensions import redis_client
-from app.lib.outbound import AllowedNetworks, Multi, Result
+from app.lib.outbound import AllowedNetworks, Multi, Request, Result
+from app.webhooks.dispatch.claims import Claim
 from app.webhooks.dispatch.holdings import Holdings
 from app.webhooks.dispatch.ledger import Ledger, Taken
 from app.webhooks.dispatch.messages import Claimed, request_of
 from app.webhooks.dispatch.outcomes import Outcome, outcome_of
+from app.webhooks.dispatch.targets import Target
 from app.webhooks.dispatch.wakeups import Wakeups
 
 log = structlog.get_logger()
@@ -36,7 +39,7 @@ DRAIN_S = 10.0
 class Dispatcher:
     """Sends what is due. Lives as long as its worker process: slices end, transfers and connections do not."""
 
-    def __init__(self, app: Flask, settings: Settings):
+    def __init__(self, app: Flask, settings: Settings) -> None:
         self._settings = settings
         self._multi = Multi(
             AllowedNetworks.parse(settings.outbound_allowed_networks),
@@ -125,21 +128,20 @@ class Dispatcher:
         try:
             taken = future.result()
         except SQLAlchemyError as error:
-            log.error("claim_failed", reason=str(error).splitlines()[0])
+            log.exception("claim_failed", reason=str(error).splitlines()[0])
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
         if taken.next_due_in_s is not None:
             self._claim_at_s = min(self._claim_at_s, now_s + taken.next_due_in_s)
         self._holdings.wanting = taken.has_more
         if taken.claim is not None:
-            self._hold(taken, now_s)
+            self._hold(taken.claim, taken.targets, now_s)
 
-    def _hold(self, taken: Taken, now_s: float) -> None:
-        assert taken.claim is not None
-        lease, lease_s = taken.claim.lease, self._settings.dispatch_lease_s
-        for row in taken.claim.rows:
+    def _hold(self, claim: Claim, targets: Mapping[str, Target], now_s: float) -> None:
+        lease_s = self._settings.dispatch_lease_s
+        for row in claim.rows:
             delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body = row
-            target = taken.targets[webhook_id]
+            target = targets[webhook_id]
             self._holdings.hold(
                 Claimed(
                     id=delivery_id,
@@ -149,7 +151,7 @@ class Dispatcher:
                     round_attempt_count=round_attempt_count,
                     is_manual=is_manual,
                     body=body.encode(),
-                    lease=lease,
+                    lease=claim.lease,
                     target=target,
                     # A claim can have waited for its thread; half the margin is kept for the record.
                     start_before_s=now_s + lease_s - target.timeout_s - min(5.0, lease_s / 4),
@@ -163,13 +165,13 @@ class Dispatcher:
         for claimed in self._holdings.next_to_send(room, time.monotonic()):
             self._multi.add(request_of(claimed, max_body_bytes=self._settings.response_body_max_bytes))
 
-    def _take_results(self, ended: list[tuple[object, Result]]) -> None:
+    def _take_results(self, ended: list[tuple[Request, Result]]) -> None:
         if not ended:
             return
         if not self._unrecorded:
             self._oldest_unrecorded_s = time.monotonic()
         for request, result in ended:
-            claimed: Claimed = request.tag  # type: ignore[attr-defined]
+            claimed = cast(Claimed, request.tag)
             self._unrecorded.append(outcome_of(claimed, result))
             if self._holdings.release(claimed, result.total_ms):
                 self._claim_at_s = 0.0
@@ -194,7 +196,7 @@ class Dispatcher:
         try:
             future.result()
         except SQLAlchemyError as error:
-            log.error("record_failed", size=len(batch), reason=str(error).splitlines()[0])
+            log.exception("record_failed", size=len(batch), reason=str(error).splitlines()[0])
             self._unrecorded.extendleft(reversed(batch))
             self._record_at_s = time.monotonic() + DATABASE_RETRY_S
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.orm import Session
@@ -73,7 +74,7 @@ def _tallies(outcomes: Sequence[Outcome], won: set[str]) -> dict[str, _Tally]:
     return tallies
 
 
-def _disable(connection: Connection, webhook: Row[tuple[object, ...]], tally: _Tally) -> bool:
+def _disable(connection: Connection, webhook: Row[Any], tally: _Tally) -> bool:
     reason = (
         f"The receiver answered {GONE} Gone: it no longer wants these events."
         if tally.is_gone
@@ -89,7 +90,7 @@ def _disable(connection: Connection, webhook: Row[tuple[object, ...]], tally: _T
 def _tell(
     connection: Connection,
     event_type: str,
-    webhook: Row[tuple[object, ...]],
+    webhook: Row[Any],
     error_kind: str | None,
     **more: object,
 ) -> None:

@@ -16,7 +16,7 @@ _SMOOTHING = 0.1
 class Holdings:
     """Counts, buffers and fair turns. All by webhook id."""
 
-    def __init__(self, *, per_webhook_max: int):
+    def __init__(self, *, per_webhook_max: int) -> None:
         self._per_webhook_max = per_webhook_max
         #: Claimed and not ended, whether waiting or in transfer.
         self.held: dict[str, int] = {}

@@ -46,7 +46,7 @@ class Taken:
 class Ledger:
     """Claims and records. `submit()` runs one of its methods the way the database likes it."""
 
-    def __init__(self, app: Flask, settings: Settings, *, on_done: Callable[[], None]):
+    def __init__(self, app: Flask, settings: Settings, *, on_done: Callable[[], None]) -> None:
         self._app = app
         self._settings = settings
         self._on_done = on_done
@@ -61,10 +61,10 @@ class Ledger:
             future: Future[T] = Future()
             try:
                 future.set_result(function(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - belongs to whoever asks for the result
+            except Exception as error:
                 future.set_exception(error)
             return future
-        future = self._threads.submit(self._in_app, function, *args, **kwargs)
+        future = self._threads.submit(lambda: self._in_app(function, *args, **kwargs))
         future.add_done_callback(lambda _: self._on_done())
         return future
 

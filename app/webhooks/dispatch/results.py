@@ -113,7 +113,7 @@ def record_one_by_one(connection: Connection, outcomes: Sequence[Outcome]) -> se
             with connection.begin_nested():
                 won |= record(connection, [outcome])
         except (IntegrityError, DataError) as error:
-            log.error("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=str(error.orig))
+            log.exception("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=str(error.orig))
     return won
 
 

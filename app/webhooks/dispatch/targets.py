@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import orjson
 import structlog
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, RowMapping, select
 
 from app import __version__
 from app.lib import signing
@@ -39,7 +39,7 @@ class Target:
 class Targets:
     """Keeps targets by id; one is read again when its webhook's `updated_at` moved."""
 
-    def __init__(self, sealer: Sealer):
+    def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._kept: dict[str, Target] = {}
 
@@ -61,10 +61,9 @@ class Targets:
                 self._kept[row.id] = self._open(row._mapping, versions[row.id])
             except (CannotOpen, ValueError) as error:
                 self._kept.pop(row.id, None)
-                log.error("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
+                log.exception("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
 
-    def _open(self, row: "dict[str, object] | object", version: object) -> Target:
-        values = dict(row)  # type: ignore[call-overload]
+    def _open(self, values: RowMapping, version: object) -> Target:
         row_id = values["id"]
         secret = self._sealer.open(values["secret_sealed"], table="webhooks", column="secret", row_id=row_id)
         own: list[list[str]] = []

@@ -6,6 +6,7 @@ import threading
 import time
 
 from redis import Redis
+from redis.client import PubSub
 from redis.exceptions import RedisError
 
 from app.queues import WAKE_CHANNEL, sign_of_life
@@ -22,7 +23,7 @@ class Wakeups:
     It is lost with Redis and comes back with it; meanwhile the dispatcher looks into the database each second.
     """
 
-    def __init__(self, redis: "Redis"):
+    def __init__(self, redis: Redis) -> None:
         #: The running slice, to be reported alive; None between slices.
         self.slice_id: str | None = None
         self._redis = redis
@@ -66,17 +67,17 @@ class Wakeups:
     def _listen(self) -> None:
         while not self._is_stopping.is_set():
             try:
-                with self._redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(WAKE_CHANNEL)
+                with PubSub(self._redis.connection_pool, ignore_subscribe_messages=True) as pubsub:
+                    pubsub.subscribe(WAKE_CHANNEL)  # type: ignore[no-untyped-call]
                     self._send(_NEWS)  # Something may have become due while nobody listened.
                     self._hear(pubsub)
             except (RedisError, OSError):
                 self._is_stopping.wait(_RECONNECT_S)
 
-    def _hear(self, pubsub: "object") -> None:
+    def _hear(self, pubsub: PubSub) -> None:
         reported, reported_at_s = None, 0.0
         while not self._is_stopping.is_set():
-            if pubsub.get_message(timeout=0.25) is not None:  # type: ignore[attr-defined]
+            if pubsub.get_message(timeout=0.25) is not None:
                 self._send(_NEWS)
             slice_id, now_s = self.slice_id, time.monotonic()
             if slice_id and (slice_id != reported or now_s - reported_at_s > _SIGN_OF_LIFE_S):
