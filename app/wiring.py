@@ -10,7 +10,7 @@ from app.api_keys.cli import keys_cli
 from app.api_keys.views import api_keys
 from app.dashboard.views import dashboard
 from app.demo.cli import demo_cli
-from app.events import fanout
+from app.events import fanout, reception
 from app.events.api import events_api
 from app.events.cli import events_cli
 from app.events.views import event_types, events
@@ -20,6 +20,7 @@ from app.web.bodies import read_json_strictly
 from app.web.health import health
 from app.web.shell import NavItem, NavSection, init_shell
 from app.webhooks.api import deliveries_api, webhooks_api
+from app.webhooks.queries.reception import reception_of_event
 from app.webhooks.subscriptions import add_deliveries
 from app.webhooks.views import deliveries, webhooks
 
@@ -63,3 +64,4 @@ def connect(app: OpenAPI) -> None:
         app.cli.add_command(group)
     init_shell(app, nav=NAVIGATION, load_teams=members.teams_of_user)
     fanout.subscribe(app, add_deliveries)
+    reception.provide(app, reception_of_event)

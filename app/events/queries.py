@@ -6,8 +6,11 @@ from app.events.catalogue import BUILT_IN, OWN, KnownType
 from app.events.models import Event, EventType
 from app.extensions import db
 from app.lib.errors import NotFound
-from app.lib.ids import is_id
+from app.lib.ids import born_at, is_id
 from app.lib.paging import Page, page_of
+
+#: How many events a filter without an index looks at for one page.
+WINDOW = 20_000
 
 
 def list_events(
@@ -18,15 +21,41 @@ def list_events(
     event_type: str | None = None,
     is_test: bool | None = None,
 ) -> Page[Event]:
-    """Return a page of events, newest first, older than the event `cursor`."""
-    query = select(Event).where(Event.team_id == team_id).order_by(Event.id.desc()).limit(limit + 1)
+    """Return a page of events, newest first, older than the event `cursor`.
+
+    A filter looks at most at `WINDOW` events: `searched_back_to` (ISO time) is set when it stopped there, and
+    `next_cursor` then goes on from there.
+    """
+    scope = [Event.team_id == team_id]
     if cursor is not None:
-        query = query.where(Event.id < cursor)
+        scope.append(Event.id < cursor)
+    query = select(Event).where(*scope).order_by(Event.id.desc()).limit(limit + 1)
+    bound = None
     if event_type is not None:
         query = query.where(Event.type == event_type)
     if is_test is not None:
         query = query.where(Event.is_test == is_test)
-    return page_of(db.session.scalars(query).all(), size=limit)
+    if event_type is not None or is_test is not None:
+        oldest = select(Event.id).where(*scope).order_by(Event.id.desc()).offset(WINDOW - 1).limit(1)
+        bound = db.session.scalar(oldest)
+    if bound is not None:
+        query = query.where(Event.id >= bound)
+    page = page_of(db.session.scalars(query).all(), size=limit)
+    if page.next_cursor is None and bound is not None:
+        searched_back_to = born_at(bound).isoformat(timespec="seconds")
+        return Page(page.rows, next_cursor=bound, searched_back_to=searched_back_to)
+    return page
+
+
+def find_by_text(team_id: str, text: str) -> Page[Event]:
+    """Return the event with this id or this idempotency key, if there is one."""
+    if is_id(text, "evt"):
+        match = Event.id == text
+    elif text.isprintable():
+        match = Event.idempotency_key == text
+    else:
+        return Page(())
+    return Page(db.session.scalars(select(Event).where(Event.team_id == team_id, match)).all())
 
 
 def get_event(team_id: str, event_id: str) -> Event:

@@ -80,6 +80,15 @@ def check_type_form(name: str) -> None:
         )
 
 
+def check_description(text: str) -> str:
+    """Return the description. Raises Invalid when it is too long or holds control characters."""
+    if len(text) > DESCRIPTION_MAX_CHARS:
+        raise Invalid.field("description", f"At most {DESCRIPTION_MAX_CHARS} characters.")
+    if not text.replace("\n", "").replace("\r", "").replace("\t", "").isprintable():
+        raise Invalid.field("description", "It holds a character that cannot be printed. Remove it.")
+    return text
+
+
 def check_new_type_name(name: str) -> str:
     """Return the name of a type that a team may add. Raises Invalid saying what is wrong with it."""
     if len(name) > TYPE_NAME_MAX_CHARS or _TYPE_NAME.fullmatch(name) is None:

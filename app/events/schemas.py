@@ -74,7 +74,9 @@ class EventPath(BaseModel):
 class EventQuery(PageQuery):
     """Which events to list."""
 
-    type: str | None = Field(default=None, max_length=100, description="Only events of this type.")
+    type: str | None = Field(
+        default=None, max_length=100, pattern=r"^[a-z0-9_.]+$", description="Only events of this type."
+    )
     is_test: bool | None = Field(default=None, description="Only test events, or only real ones.")
 
 

@@ -186,6 +186,7 @@ def _require_known(connection: Connection, team_id: str, event_type: str) -> Non
 def create_type(team_id: str, *, name: str, description: str, example: dict[str, Any]) -> KnownType:
     """Add a type of the team's own. Raises Invalid for a bad name or example, Conflict for a name in use."""
     rules.check_new_type_name(name)
+    rules.check_description(description)
     _check_example(example)
     session = db.session()
     count = session.scalar(select(func.count()).select_from(EventType).where(EventType.team_id == team_id))
@@ -206,8 +207,9 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
 
 def change_type(team_id: str, name: str, *, description: str, example: dict[str, Any]) -> KnownType:
     """Change what is said about a type of the team's own; its name stays. Raises Invalid and NotFound."""
-    _check_example(example)
     _refuse_built_in(name)
+    rules.check_description(description)
+    _check_example(example)
     session = db.session()
     result = session.execute(
         update(EventType)

@@ -1,6 +1,225 @@
 """Pages of events and event types."""
 
-from flask import Blueprint
+import itertools
+import json
+from typing import Any
+
+import orjson
+from flask import Blueprint, Response, flash, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.events import queries, services
+from app.events.catalogue import KnownType
+from app.events.forms import EventTypeForm
+from app.events.reception import reception_of
+from app.extensions import current_settings
+from app.lib.errors import Invalid, NotFound, SignalboxError
+from app.lib.ids import is_id
+from app.lib.paging import PAGE_SIZE
+from app.web.access import current_team, require
+from app.web.rendering import redirect_after, render
 
 events = Blueprint("events", __name__, url_prefix="/t/<team>/events")
 event_types = Blueprint("event_types", __name__, url_prefix="/t/<team>/event-types")
+
+_KINDS = (("real", "Real events"), ("test", "Test events"))
+_EMIT = """curl {url}/api/v1/events \\
+  -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{body}'
+"""
+
+
+@events.get("/")
+@require("events:read")
+def index() -> Response:
+    """List events, newest first, filtered by type and kind, or found by id or idempotency key."""
+    team_id = current_team().id
+    wanted = {name: request.args.get(name, "").strip()[:255] for name in ("q", "type", "kind")}
+    cursor = request.args.get("cursor", "")
+    types = [known.name for known in queries.known_types(team_id)]
+    event_type = wanted["type"] if wanted["type"].isprintable() else ""
+    if wanted["q"]:
+        page = queries.find_by_text(team_id, wanted["q"])
+    else:
+        page = queries.list_events(
+            team_id,
+            limit=PAGE_SIZE,
+            cursor=cursor if is_id(cursor, "evt") else None,
+            event_type=event_type or None,
+            is_test={"test": True, "real": False}.get(wanted["kind"]),
+        )
+    here: dict[str, Any] = {name: value for name, value in wanted.items() if value}
+    return render(
+        "events/index.html",
+        fragment="events/_list.html",
+        target="event-list",
+        rows=page.rows,
+        searched_back_to=page.searched_back_to,
+        values=wanted,
+        kinds=_KINDS,
+        types=[(name, name) for name in types],
+        has_filters=bool(here),
+        is_first=not cursor,
+        older_url=url_for(".index", **here, cursor=page.next_cursor) if page.next_cursor else None,
+        newest_url=url_for(".index", **here),
+        emit_example=_emit_example("post.published", queries.get_type(team_id, "post.published").example),
+    )
+
+
+@events.get("/<event_id>")
+@require("events:read")
+def show(event_id: str) -> Response:
+    """Show an event as it is sent, who received it, and why others did not."""
+    team_id = current_team().id
+    event = queries.get_event(team_id, event_id)
+    return render(
+        "events/show.html",
+        event=event,
+        body=_pretty(orjson.loads(event.body)),
+        size_bytes=len(event.body.encode()),
+        reception=reception_of(team_id, event),
+    )
+
+
+@event_types.get("/", endpoint="index")
+@require("events:read")
+def types_index() -> Response:
+    """List all event types: the team's own, then the built-in ones by category."""
+    team_id = current_team().id
+    built_in = [known for known in queries.known_types(team_id) if not known.is_own]
+    groups = [
+        (name, list(group)) for name, group in itertools.groupby(built_in, key=lambda known: known.category)
+    ]
+    return render("event_types/index.html", own=queries.own_types(team_id), groups=groups)
+
+
+@event_types.get("/new")
+@require("event_types:manage")
+def new() -> Response:
+    """Show the form for a type of the team's own."""
+    return _form_page(EventTypeForm(example="{\n  \n}"))
+
+
+@event_types.post("/new")
+@require("event_types:manage")
+def create() -> BaseResponse:
+    """Add a type of the team's own."""
+    form = EventTypeForm()
+    try:
+        known = services.create_type(
+            current_team().id,
+            name=str(form.name.data or "").strip(),
+            description=str(form.description.data or "").strip(),
+            example=_read_example(form),
+        )
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _form_page(form, status=error.status)
+    flash(f"The event type {known.name} was added. Emit it, and subscribe webhooks to it.", "success")
+    return redirect_after(url_for(".show", name=known.name))
+
+
+@event_types.get("/<name>", endpoint="show")
+@require("events:read")
+def show_type(name: str) -> Response:
+    """Show a type with its example and how to emit it."""
+    known = queries.get_type(current_team().id, name)
+    return render(
+        "event_types/show.html",
+        known=known,
+        example=_pretty(known.example),
+        emit_example=None if known.is_operational else _emit_example(known.name, known.example),
+    )
+
+
+@event_types.get("/<name>/edit")
+@require("event_types:manage")
+def edit(name: str) -> Response:
+    """Show the form that changes a type of the team's own."""
+    known = _own_type(name)
+    form = EventTypeForm(name=known.name, description=known.description, example=_pretty(known.example))
+    return _form_page(form, known=known)
+
+
+@event_types.post("/<name>/edit")
+@require("event_types:manage")
+def update(name: str) -> BaseResponse:
+    """Change what is said about a type of the team's own."""
+    known = _own_type(name)
+    form = EventTypeForm(name=known.name)
+    try:
+        services.change_type(
+            current_team().id,
+            name,
+            description=str(form.description.data or "").strip(),
+            example=_read_example(form),
+        )
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _form_page(form, known=known, status=error.status)
+    flash(f"The event type {name} was changed.", "success")
+    return redirect_after(url_for(".show", name=name))
+
+
+@event_types.get("/<name>/delete")
+@require("event_types:manage")
+def confirm_delete(name: str) -> Response:
+    """Ask before a type is deleted."""
+    return render(
+        "event_types/delete.html",
+        fragment="event_types/_delete.html",
+        target="delete-type",
+        known=_own_type(name),
+    )
+
+
+@event_types.post("/<name>/delete")
+@require("event_types:manage")
+def delete(name: str) -> BaseResponse:
+    """Delete a type of the team's own."""
+    services.delete_type(current_team().id, _own_type(name).name)
+    flash(f"The event type {name} was deleted. Its events and deliveries stay.", "success")
+    return redirect_after(url_for(".index"))
+
+
+def _own_type(name: str) -> KnownType:
+    known = queries.get_type(current_team().id, name)
+    if not known.is_own:
+        raise NotFound(f"{known.name} is built in: it cannot be changed or deleted.")
+    return known
+
+
+def _read_example(form: EventTypeForm) -> dict[str, Any]:
+    text = str(form.example.data or "").strip() or "{}"
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        raise Invalid.field(
+            "example", f"This is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}."
+        ) from None
+    if not isinstance(value, dict):
+        raise Invalid.field("example", "Write a JSON object: {…}.")
+    return value
+
+
+def _form_page(form: EventTypeForm, *, known: KnownType | None = None, status: int = 200) -> Response:
+    return render(
+        "event_types/form.html",
+        fragment="event_types/_form.html",
+        target="type-form",
+        status=status,
+        form=form,
+        known=known,
+        action=url_for(".update", name=known.name) if known else url_for(".create"),
+    )
+
+
+def _emit_example(event_type: str, data: dict[str, Any]) -> str:
+    body = json.dumps({"type": event_type, "data": data}, indent=2, ensure_ascii=False)
+    # Inside single quotes a shell reads everything as it stands, but the quote itself.
+    return _EMIT.format(url=current_settings().public_url, body=body.replace("'", "'\\''"))
+
+
+def _pretty(value: object) -> str:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()

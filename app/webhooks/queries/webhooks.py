@@ -74,7 +74,8 @@ class Uninterested:
     id: str
     name: str
     event_types: Sequence[str]
-    was_created_later: bool
+    #: It would get an event of this type now.
+    is_subscribed: bool
 
 
 def list_webhooks(
@@ -132,7 +133,7 @@ def stats_of(team_id: str, webhook_ids: Collection[str]) -> dict[str, Stats]:
 def uninterested_in(team_id: str, event: Event) -> list[Uninterested]:
     """Return the webhooks that got no delivery of the event: they do not subscribe to it, or came after it."""
     rows = db.session.execute(
-        select(Webhook.id, Webhook.name, Webhook.event_types, Webhook.created_at)
+        select(Webhook.id, Webhook.name, Webhook.event_types)
         .where(
             Webhook.team_id == team_id,
             Webhook.deleted_at.is_(None),
@@ -148,7 +149,7 @@ def uninterested_in(team_id: str, event: Event) -> list[Uninterested]:
             row.id,
             row.name,
             row.event_types,
-            was_created_later=row.created_at > event.created_at and wants(row.event_types, event.type),
+            is_subscribed=wants(row.event_types, event.type),
         )
         for row in rows
     ]

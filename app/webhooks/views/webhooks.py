@@ -1,5 +1,265 @@
 """Pages of webhooks."""
 
-from flask import Blueprint
+from flask import Blueprint, Response, flash, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.events.catalogue import TEST_TYPE
+from app.events.queries import known_types
+from app.extensions import current_settings
+from app.lib.errors import Conflict, Invalid, SignalboxError
+from app.lib.ids import is_id
+from app.lib.paging import PAGE_SIZE
+from app.web.access import current_team, principal, require
+from app.web.once import show_once, take_once
+from app.web.rendering import redirect_after, render
+from app.webhooks.explanations import words
+from app.webhooks.forms import RetryFields, WebhookForm, form_of
+from app.webhooks.models import Webhook
+from app.webhooks.queries import webhooks as queries
+from app.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
+from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
+from app.webhooks.schedule import Schedule, schedule_of
+from app.webhooks.services import webhooks as services
+from app.webhooks.snippets import SNIPPETS
+from app.webhooks.type_choices import choice_groups
 
 webhooks = Blueprint("webhooks", __name__, url_prefix="/t/<team>/webhooks")
+
+LATEST_DELIVERIES = 8
+_STATUSES = ("active", "paused", "disabled")
+_CREATE_EXAMPLE = """curl {url}/api/v1/webhooks \\
+  -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{{
+    "name": "Demo receiver",
+    "url": "http://127.0.0.1:{port}/ok",
+    "event_types": ["post.*"]
+  }}'
+"""
+
+
+@webhooks.get("/")
+@require("webhooks:read")
+def index() -> Response:
+    """List the team's webhooks with what happened in the last 24 hours."""
+    status, cursor = request.args.get("status", ""), request.args.get("cursor", "")
+    page = queries.list_webhooks(
+        current_team().id,
+        limit=PAGE_SIZE,
+        cursor=cursor if is_id(cursor, "wh") else None,
+        status=status if status in _STATUSES else None,
+    )
+    settings = current_settings()
+    return render(
+        "webhooks/index.html",
+        fragment="webhooks/_list.html",
+        target="webhook-list",
+        rows=page.rows,
+        chosen_status=status,
+        is_first=not cursor,
+        statuses=[(name, name.capitalize()) for name in _STATUSES],
+        older_url=url_for(".index", status=status or None, cursor=page.next_cursor)
+        if page.next_cursor
+        else None,
+        create_example=_CREATE_EXAMPLE.format(url=settings.public_url, port=settings.demo_receiver_port),
+    )
+
+
+@webhooks.get("/new")
+@require("webhooks:manage")
+def new() -> Response:
+    """Show the form for a new webhook."""
+    return _form_page(WebhookForm(formdata=None))
+
+
+@webhooks.post("/new")
+@require("webhooks:manage")
+def create() -> BaseResponse:
+    """Create a webhook and lead to the page that shows its secret once."""
+    form = WebhookForm()
+    try:
+        created = services.create_webhook(current_team().id, form.settings(), created_by_id=principal().id)
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _form_page(form, http_status=error.status)
+    show_once(created.webhook_id, created.secret)
+    return redirect_after(url_for(".show", webhook_id=created.webhook_id))
+
+
+@webhooks.get("/schedule")
+@require("webhooks:read")
+def schedule() -> Response:
+    """Show the retries that the numbers of the form result in."""
+    return render(
+        "webhooks/_schedule.html",
+        schedule=_schedule_of_form(RetryFields(request.args)),
+    )
+
+
+@webhooks.get("/<webhook_id>")
+@require("webhooks:read")
+def show(webhook_id: str) -> Response:
+    """Show a webhook: its state and the next step, how it is doing, its settings; once, its secret."""
+    team_id = current_team().id
+    webhook = queries.get_webhook(team_id, webhook_id)
+    latest = list_deliveries(team_id, DeliveryFilter(webhook_id=webhook_id), size=LATEST_DELIVERIES)
+    return render(
+        "webhooks/show.html",
+        webhook=webhook,
+        secret=take_once(webhook_id),
+        stats=queries.stats_of(team_id, [webhook_id])[webhook_id],
+        latest=[(row, words(row.last_error, row.last_status)) for row in latest.rows],
+        header_names=[name for name, _ in services.stored_headers(webhook)],
+        schedule=_schedule_of(webhook),
+        is_failing=webhook.consecutive_failures >= FAILURES_TO_WARN,
+        failures_to_disable=FAILURES_TO_DISABLE,
+        test_types=[known.name for known in known_types(team_id)],
+        test_type=TEST_TYPE,
+        snippets=SNIPPETS,
+    )
+
+
+@webhooks.get("/<webhook_id>/edit")
+@require("webhooks:manage")
+def edit(webhook_id: str) -> Response:
+    """Show the form that changes a webhook."""
+    webhook = queries.get_webhook(current_team().id, webhook_id)
+    return _form_page(form_of(webhook), webhook=webhook)
+
+
+@webhooks.post("/<webhook_id>/edit")
+@require("webhooks:manage")
+def update(webhook_id: str) -> BaseResponse:
+    """Change a webhook."""
+    webhook = queries.get_webhook(current_team().id, webhook_id)
+    form = WebhookForm()
+    try:
+        services.update_webhook(current_team().id, webhook_id, form.settings())
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _form_page(form, webhook=webhook, http_status=error.status)
+    flash("The webhook was changed. What is due goes by the new settings.", "success")
+    return redirect_after(url_for(".show", webhook_id=webhook_id))
+
+
+@webhooks.post("/<webhook_id>/pause")
+@require("webhooks:manage")
+def pause(webhook_id: str) -> BaseResponse:
+    """Stop sending until somebody resumes it."""
+    try:
+        services.pause_webhook(current_team().id, webhook_id, by=principal().name)
+        flash("Paused. New deliveries wait until you resume the webhook.", "success")
+    except Conflict as conflict:
+        flash(conflict.detail, "error")
+    return redirect_after(url_for(".show", webhook_id=webhook_id))
+
+
+@webhooks.get("/<webhook_id>/resume")
+@require("webhooks:manage")
+def confirm_resume(webhook_id: str) -> Response:
+    """Ask what becomes of the deliveries that waited."""
+    webhook = queries.get_webhook(current_team().id, webhook_id)
+    stats = queries.stats_of(webhook.team_id, [webhook_id])[webhook_id]
+    return render(
+        "webhooks/resume.html",
+        fragment="webhooks/_resume.html",
+        target="resume-webhook",
+        webhook=webhook,
+        stats=stats,
+    )
+
+
+@webhooks.post("/<webhook_id>/resume")
+@require("webhooks:manage")
+def resume(webhook_id: str) -> BaseResponse:
+    """Send again, with or without what waited meanwhile."""
+    # Nothing is thrown away unless it was asked for in so many words.
+    is_discarding = request.form.get("backlog") == "discard"
+    cancelled = services.resume_webhook(
+        current_team().id, webhook_id, backlog="discard" if is_discarding else "send"
+    )
+    flash(
+        f"Resumed. {cancelled:,} waiting deliveries were cancelled." if is_discarding else "Resumed.",
+        "success",
+    )
+    return redirect_after(url_for(".show", webhook_id=webhook_id))
+
+
+@webhooks.get("/<webhook_id>/delete")
+@require("webhooks:manage")
+def confirm_delete(webhook_id: str) -> Response:
+    """Ask before a webhook is deleted."""
+    webhook = queries.get_webhook(current_team().id, webhook_id)
+    stats = queries.stats_of(webhook.team_id, [webhook_id])[webhook_id]
+    return render(
+        "webhooks/delete.html",
+        fragment="webhooks/_delete.html",
+        target="delete-webhook",
+        webhook=webhook,
+        stats=stats,
+    )
+
+
+@webhooks.post("/<webhook_id>/delete")
+@require("webhooks:manage")
+def delete(webhook_id: str) -> BaseResponse:
+    """Delete a webhook; its history stays."""
+    name = queries.get_webhook(current_team().id, webhook_id).name
+    cancelled = services.delete_webhook(current_team().id, webhook_id)
+    flash(f"The webhook {name} was deleted; {cancelled:,} waiting deliveries were cancelled.", "success")
+    return redirect_after(url_for(".index"))
+
+
+@webhooks.post("/<webhook_id>/test")
+@require("webhooks:manage")
+def test(webhook_id: str) -> BaseResponse:
+    """Send a test event and show its delivery."""
+    event_type = request.form.get("event_type", "").strip() or None
+    try:
+        sent = services.send_test_event(current_team().id, webhook_id, event_type=event_type)
+    except (Conflict, Invalid) as error:
+        flash(error.detail, "error")
+        return redirect_after(url_for(".show", webhook_id=webhook_id))
+    flash("The test event is on its way.", "success")
+    return redirect_after(url_for("deliveries.show", delivery_id=sent.delivery_id))
+
+
+def _form_page(form: WebhookForm, *, webhook: Webhook | None = None, http_status: int = 200) -> Response:
+    chosen = form.event_types.data or []
+    return render(
+        "webhooks/form.html",
+        fragment="webhooks/_form.html",
+        target="webhook-form",
+        status=http_status,
+        form=form,
+        webhook=webhook,
+        chosen=chosen,
+        groups=choice_groups(known_types(current_team().id), chosen),
+        schedule=_schedule_of_form(form),
+        action=url_for(".update", webhook_id=webhook.id) if webhook else url_for(".create"),
+    )
+
+
+def _schedule_of_form(form: RetryFields) -> Schedule | None:
+    """Return the schedule of the numbers in a form; None while they are none or too large."""
+    try:
+        numbers = form.numbers()
+    except Invalid:
+        return None
+    if not all(
+        low <= numbers[name] <= high for name, (low, high) in services.LIMITS.items() if name in numbers
+    ):
+        return None
+    return schedule_of(
+        max_retries=numbers["max_retries"],
+        first_retry_s=numbers["first_retry_s"],
+        multiplier=numbers["retry_multiplier"],
+    )
+
+
+def _schedule_of(webhook: Webhook) -> Schedule:
+    return schedule_of(
+        max_retries=webhook.max_retries,
+        first_retry_s=webhook.first_retry_s,
+        multiplier=webhook.retry_multiplier,
+    )

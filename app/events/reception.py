@@ -1,0 +1,57 @@
+"""Who received an event, for its page. Deliveries belong to a feature above: `wiring` provides the answer."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import cast
+
+from flask import Flask, current_app
+
+from app.events.models import Event
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A delivery of the event. `state` is the word that pages show; `error` says in words what went wrong last."""
+
+    delivery_id: str
+    webhook_id: str
+    webhook_name: str
+    state: str
+    attempt_count: int
+    last_status: int | None
+    error: str | None
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bystander:
+    """A webhook that did not get the event, and why."""
+
+    webhook_id: str
+    webhook_name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reception:
+    """What became of an event."""
+
+    recipients: Sequence[Recipient] = ()
+    bystanders: Sequence[Bystander] = ()
+
+
+#: Called with the team's id and the event.
+Loader = Callable[[str, Event], Reception]
+_KEY = "signalbox.event_reception"
+
+
+def provide(app: Flask, loader: Loader) -> None:
+    """Let `loader` tell who received an event."""
+    app.extensions[_KEY] = loader
+
+
+def reception_of(team_id: str, event: Event) -> Reception:
+    """Return who received the event and who did not."""
+    loader = cast(Loader | None, current_app.extensions.get(_KEY))
+    return loader(team_id, event) if loader else Reception()
