@@ -37,7 +37,7 @@
     const box = document.createElement("div");
     box.className = "sb-chart-tip";
     box.hidden = true;
-    const when = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit" });
+    const when = new Intl.DateTimeFormat(undefined, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
     return {
       hooks: {
         init: (plot) => plot.over.append(box),

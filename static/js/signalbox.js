@@ -84,6 +84,12 @@
     const toasts = $("#toasts");
     const shown = $$("[data-toast]", toasts).find((toast) => $("p", toast).textContent === message);
     if (shown) return;
+    if (dialog.open && toasts.showPopover) {
+      // Over the dialog, which covers everything that is not in the top layer.
+      toasts.popover = "manual";
+      if (toasts.matches(":popover-open")) toasts.hidePopover();
+      toasts.showPopover();
+    }
     const toast = $("#toast-template").content.firstElementChild.cloneNode(true);
     $("p", toast).textContent = message;
     toasts.append(toast);
