@@ -22,6 +22,9 @@ from app.extensions import db
 from app.factory import create_app
 from tests import servers
 
+#: Fixtures for all: `people` and `visitor`, `page`.
+pytest_plugins = ("tests.people", "tests.page")
+
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 
 

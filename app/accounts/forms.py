@@ -3,7 +3,7 @@
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, SelectField, StringField
 from wtforms.form import BaseForm
-from wtforms.validators import InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
 
 from app.accounts import rules
 from app.lib.errors import SignalboxError
@@ -20,7 +20,7 @@ class Form(FlaskForm):  # type: ignore[misc]
         """Show what a service refused beside its field, or above the form when no field is to blame."""
         unplaced = []
         for item in error.errors:
-            field = self._fields.get(self._prefix + item.field)
+            field = self._fields.get(item.field)
             if field is None:
                 unplaced.append(item.message)
             else:
@@ -51,7 +51,7 @@ def _name_field() -> StringField:
         "Your name",
         filters=[strip],
         validators=[
-            InputRequired("Enter your name."),
+            DataRequired("Enter your name."),
             Length(
                 max=rules.USER_NAME_CHARS_MAX, message=f"Use at most {rules.USER_NAME_CHARS_MAX} characters."
             ),
@@ -61,7 +61,7 @@ def _name_field() -> StringField:
 
 def _email_field(label: str = "Email address") -> EmailField:
     return EmailField(
-        label, filters=[strip], validators=[InputRequired("Enter an email address."), valid_email]
+        label, filters=[strip], validators=[DataRequired("Enter an email address."), valid_email]
     )
 
 
@@ -74,7 +74,7 @@ def _team_name_field(label: str = "Team name") -> StringField:
         label,
         filters=[strip],
         validators=[
-            InputRequired("Give the team a name."),
+            DataRequired("Give the team a name."),
             Length(
                 max=rules.TEAM_NAME_CHARS_MAX, message=f"Use at most {rules.TEAM_NAME_CHARS_MAX} characters."
             ),
@@ -84,7 +84,7 @@ def _team_name_field(label: str = "Team name") -> StringField:
 
 class SignInForm(Form):
     email = StringField(
-        "Email address", filters=[strip], validators=[InputRequired("Enter your email address.")]
+        "Email address", filters=[strip], validators=[DataRequired("Enter your email address.")]
     )
     password = PasswordField(
         "Password",

@@ -63,7 +63,7 @@ def slug_of(name: str) -> str:
     plain = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode().lower()
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")[: SLUG_CHARS_MAX - 8].strip("-")
     if not slug:
-        return "team"
+        return "our-team"
     return f"{slug}-team" if slug in RESERVED_SLUGS else slug
 
 

@@ -1,7 +1,7 @@
 """The form that makes an API key."""
 
 from wtforms import SelectMultipleField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from app.accounts.forms import Form, strip
 from app.api_keys.services import NAME_CHARS_MAX
@@ -13,7 +13,7 @@ class NewKeyForm(Form):
         "Name",
         filters=[strip],
         validators=[
-            InputRequired("Give the key a name."),
+            DataRequired("Give the key a name."),
             Length(max=NAME_CHARS_MAX, message=f"Use at most {NAME_CHARS_MAX} characters."),
         ],
     )

@@ -1,7 +1,7 @@
 """Mails from templates: `templates/emails/<template>.txt` and `.html` with the same content."""
 
 import structlog
-from flask import render_template
+from flask import current_app
 
 from app.extensions import current_settings
 from app.lib import mail
@@ -16,8 +16,10 @@ def send_mail(to: str, subject: str, template: str, context: dict[str, object]) 
     Raises OSError or smtplib.SMTPException when the mail server does not take it.
     """
     settings = current_settings()
-    text = render_template(f"emails/{template}.txt", **context)
-    html = render_template(f"emails/{template}.html", subject=subject, **context)
+    # Not flask.render_template: what the app adds to every page needs a request, and a job has none.
+    templates = current_app.jinja_env
+    text = templates.get_template(f"emails/{template}.txt").render(context)
+    html = templates.get_template(f"emails/{template}.html").render(context, subject=subject)
     mail.send(Mail(to, subject, text, html), smtp_url=settings.smtp_url, sender=settings.mail_from)
     log.info("mail_sent", kind=template)
 

@@ -1,0 +1,201 @@
+"""Forgotten and changed passwords, changed addresses."""
+
+import re
+import time
+
+import pytest
+from flask import Flask
+from itsdangerous import TimestampSigner
+from redis import Redis
+
+from app.accounts import jobs
+from app.accounts.models import User
+from app.accounts.tokens import reset_token
+from app.extensions import db
+from tests.page import Page
+from tests.people import PASSWORD, People, Visitor
+
+NEW = "seven brown herons"
+
+
+def queued(redis_url: str) -> int:
+    with Redis.from_url(redis_url) as redis:
+        return int(redis.llen("rq:queue:default"))
+
+
+@pytest.fixture
+def reset_path(app: Flask, people: People) -> str:
+    with app.app_context():
+        return "/reset-password/" + reset_token(db.session.get_one(User, people.alice.id))
+
+
+def test_answer_is_the_same_whether_the_address_has_an_account(
+    people: People, page: Page, visitor: Visitor, redis_url: str
+) -> None:
+    known = page.read(visitor.post("/forgot-password", {"email": "alice@example.com"}))
+    unknown = page.read(visitor.post("/forgot-password", {"email": "nobodyxx@example.com"}))
+
+    assert known.status == unknown.status == 200
+    assert known.text().replace("alice@", "nobodyxx@") == unknown.text()
+    assert queued(redis_url) == 2, "both cause the same work"
+
+
+def test_mail_carries_a_link_that_works(
+    app: Flask, people: People, page: Page, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with app.app_context():
+        jobs.send_password_reset(people.alice.id)
+
+    printed = capsys.readouterr().out
+    link = re.search(r"http\S+/reset-password/(\S+)", printed)
+    assert link, printed
+    assert "alice@example.com" in printed
+    page.get(f"/reset-password/{link[1]}")
+
+
+def test_job_for_nobody_sends_nothing(app: Flask, capsys: pytest.CaptureFixture[str]) -> None:
+    with app.app_context():
+        jobs.send_password_reset("usr_00000000000000000000000000")
+
+    assert capsys.readouterr().out == ""
+
+
+def test_reset_signs_in_and_ends_other_sessions(people: People, visitor: Visitor, reset_path: str) -> None:
+    assert people.alice.get("/account").status_code == 200
+
+    assert visitor.post(reset_path, {"password": NEW}).status_code == 303
+
+    assert visitor.get("/account").status_code == 200
+    assert people.alice.get("/account").status_code == 303
+    assert people.anybody().sign_in("alice@example.com", PASSWORD).status_code == 422
+    assert people.anybody().sign_in("alice@example.com", NEW).status_code == 303
+
+
+def test_reset_link_works_once(people: People, page: Page, visitor: Visitor, reset_path: str) -> None:
+    visitor.post(reset_path, {"password": NEW})
+
+    assert page.get(reset_path, status=404).has_text("This link does not work any more")
+    assert visitor.post(reset_path, {"password": "another fine one"}).status_code == 404
+    assert people.anybody().sign_in("alice@example.com", NEW).status_code == 303
+
+
+def test_reset_link_ends_after_an_hour(
+    app: Flask, people: People, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long_ago = int(time.time()) - 3700
+    with monkeypatch.context() as past, app.app_context():
+        past.setattr(TimestampSigner, "get_timestamp", lambda _self: long_ago)
+        token = reset_token(db.session.get_one(User, people.alice.id))
+
+    assert visitor.get(f"/reset-password/{token}").status_code == 404
+    assert visitor.post(f"/reset-password/{token}", {"password": NEW}).status_code == 404
+
+
+def test_change_of_address_kills_links_to_the_old_one(
+    people: People, visitor: Visitor, reset_path: str
+) -> None:
+    people.alice.post(
+        "/account/email", {"email-email": "new@example.com", "email-current_password": PASSWORD}
+    )
+
+    assert visitor.get(reset_path).status_code == 404
+
+
+def test_weak_new_password_is_refused(people: People, page: Page, visitor: Visitor, reset_path: str) -> None:
+    answer = page.read(visitor.post(reset_path, {"password": "short"}))
+
+    assert answer.status == 422
+    assert "at least 10 characters" in answer.error_of("password")
+
+
+def test_nobody_can_fill_a_mailbox(people: People, page: Page, visitor: Visitor, redis_url: str) -> None:
+    for _ in range(5):
+        visitor.post("/forgot-password", {"email": "alice@example.com"})
+
+    refused = visitor.post("/forgot-password", {"email": "alice@example.com"})
+
+    assert refused.status_code == 429
+    assert "Retry-After" in refused.headers
+    assert queued(redis_url) == 5
+
+
+def test_without_redis_the_page_says_so(
+    app: Flask, people: People, page: Page, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unreachable = Redis.from_url("redis://127.0.0.1:1/0")
+    monkeypatch.setitem(app.extensions, "signalbox.redis", unreachable)
+
+    answer = page.read(visitor.post("/forgot-password", {"email": "alice@example.com"}))
+
+    assert answer.status == 503
+    assert answer.has_text("Redis does not answer")
+
+
+def test_change_of_password_keeps_this_session_only(people: People) -> None:
+    other = people.alice.new_visitor()
+
+    answer = people.alice.post(
+        "/account/password", {"password-current_password": PASSWORD, "password-new_password": NEW}
+    )
+
+    assert answer.status_code == 303
+    assert people.alice.get("/account").status_code == 200
+    assert other.get("/account").status_code == 303
+
+
+def test_change_of_password_needs_the_current_one(people: People, page: Page) -> None:
+    answer = page.read(
+        people.alice.post(
+            "/account/password", {"password-current_password": "wrong one", "password-new_password": NEW}
+        )
+    )
+
+    assert answer.status == 422
+    assert answer.error_of("password-current_password") == "This is not your password."
+
+
+def test_stolen_session_cannot_guess_the_password(people: People) -> None:
+    for _ in range(10):
+        people.alice.post(
+            "/account/password", {"password-current_password": "wrong one", "password-new_password": NEW}
+        )
+
+    answer = people.alice.post(
+        "/account/password", {"password-current_password": PASSWORD, "password-new_password": NEW}
+    )
+
+    assert answer.status_code == 429
+
+
+def test_change_of_address(people: People, page: Page) -> None:
+    alice = people.alice
+    taken = alice.post(
+        "/account/email", {"email-email": "bob@example.com", "email-current_password": PASSWORD}
+    )
+    wrong = alice.post(
+        "/account/email", {"email-email": "al@example.com", "email-current_password": "wrong one"}
+    )
+    right = alice.post(
+        "/account/email", {"email-email": "Al@Example.com", "email-current_password": PASSWORD}
+    )
+
+    assert "There is an account" in page.read(taken).error_of("email-email")
+    assert "not your password" in page.read(wrong).error_of("email-current_password")
+    assert right.status_code == 303
+    assert people.anybody().sign_in("al@example.com").status_code == 303
+    assert people.anybody().sign_in("alice@example.com").status_code == 422
+
+
+def test_change_of_name(people: People, page: Page) -> None:
+    assert people.alice.post("/account/name", {"name-name": " Alice  the\tGreat "}).status_code == 303
+
+    assert page.get("/account", people.alice).has_text("Alice the Great")
+
+
+def test_sign_out_everywhere_else(people: People) -> None:
+    other = people.alice.new_visitor()
+
+    people.alice.post("/account/end-sessions")
+
+    assert people.alice.get("/account").status_code == 200
+    assert other.get("/account").status_code == 303
