@@ -103,16 +103,15 @@ def postgres_running(bin_dir: Path) -> Iterator[Postgres]:
         if made.returncode:
             raise ServerFailed(f"initdb failed:\n{made.stdout}{made.stderr}")
         options = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
-        argv = (
-            str(bin_dir / "postgres"),
-            "-D",
-            str(cluster),
-            "-k",
-            str(directory),
-            "-c",
-            "listen_addresses=",
+        # No TCP: a socket of our own cannot collide with another run's port.
+        options = (
+            *("listen_addresses=", "max_connections=200"),
+            *("fsync=off", "synchronous_commit=off", "full_page_writes=off"),
         )
-        argv += tuple(part for option in options for part in ("-c", option))
+        argv = (
+            *(str(bin_dir / "postgres"), "-D", str(cluster), "-k", str(directory)),
+            *(part for option in options for part in ("-c", option)),
+        )
         # SIGINT is PostgreSQL's fast shutdown: it does not wait for clients to leave.
         with _running(argv, log, stop_signal=signal.SIGINT, account=account) as process:
             postgres = Postgres(directory)

@@ -49,7 +49,8 @@ class Running:
     def supervisor_pid(self) -> int:
         """The one process that the program itself has started."""
         self.remember_family()
-        (pid,) = [pid for pid in self.family if parent_of(pid) == self.process.pid]
+        living = processes.descendants(self.process.pid)
+        (pid,) = [pid for pid in living if parent_of(pid) == self.process.pid]
         return pid
 
     def end(self, number: signal.Signals = signal.SIGTERM) -> int:
