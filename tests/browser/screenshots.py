@@ -1,0 +1,139 @@
+"""`make screenshots`: pictures of the product with its demo data, for the documentation and for looking at.
+
+Without arguments it renews `docs/screenshots/`. With a directory it takes every page there, light and dark, 360
+and 1440 pixels wide.
+"""
+
+import argparse
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests import servers
+from tests.browser.chrome import LAUNCH_OPTIONS
+from tests.browser.running import PROJECT_DIR, Signalbox, signalbox_running
+
+DOCS_DIR = PROJECT_DIR / "docs" / "screenshots"
+WIDE, NARROW = (1440, 900), (360, 780)
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """The demo account, and where its team is."""
+
+    email: str
+    password: str
+    home: str
+
+
+def main() -> int:
+    """Take the pictures; returns the exit code."""
+    parser = argparse.ArgumentParser(prog="make screenshots", description=__doc__)
+    parser.add_argument("directory", nargs="?", type=Path, help="take every page into this directory")
+    arguments = parser.parse_args()
+    chromium = servers.find_chromium()
+    if chromium is None:
+        sys.stderr.write(f"No Chromium found: {servers.HOW_TO_GET_CHROMIUM}.\n")
+        return 1
+    with (
+        tempfile.TemporaryDirectory() as data_dir,
+        signalbox_running(Path(data_dir) / "data") as signalbox,
+        sync_playwright() as playwright,
+    ):
+        visitor = _fill(signalbox)
+        browser = playwright.chromium.launch(executable_path=str(chromium), args=LAUNCH_OPTIONS)
+        if arguments.directory:
+            _take_all(browser, visitor, arguments.directory)
+        else:
+            _take_for_docs(browser, visitor)
+        browser.close()
+    return 0
+
+
+def _fill(signalbox: Signalbox) -> Visitor:
+    printed = signalbox.flask("demo", "fill")
+    home = re.search(r"http://\S+/t/\S+/", printed)
+    email = re.search(r"Sign in as\s+(\S+)", printed)
+    password = re.search(r"Password\s+(\S+)", printed)
+    assert home and email and password, printed
+    return Visitor(email.group(1), password.group(1), home.group())
+
+
+def _signed_in(browser: Browser, visitor: Visitor, *, size: tuple[int, int], theme: str) -> Page:
+    width, height = size
+    context = browser.new_context(
+        viewport={"width": width, "height": height}, color_scheme="dark" if theme == "dark" else "light"
+    )
+    page = context.new_page()
+    page.goto(visitor.home)
+    page.get_by_label("Email").fill(visitor.email)
+    page.get_by_label("Password", exact=True).fill(visitor.password)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(visitor.home)
+    return page
+
+
+def _take_for_docs(browser: Browser, visitor: Visitor) -> None:
+    DOCS_DIR.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        page = _signed_in(browser, visitor, size=WIDE, theme=theme)
+        page.wait_for_timeout(1000)
+        page.screenshot(path=DOCS_DIR / f"home-{theme}.png")
+        page.goto(f"{visitor.home}deliveries/")
+        page.screenshot(path=DOCS_DIR / f"deliveries-{theme}.png")
+        page.goto(_href(page, f"{visitor.home}deliveries/?state=failed", "/deliveries/dlv_"))
+        page.screenshot(path=DOCS_DIR / f"delivery-{theme}.png")
+        page.context.close()
+
+
+def _take_all(browser: Browser, visitor: Visitor, directory: Path) -> None:
+    directory.mkdir(parents=True, exist_ok=True)
+    for theme in ("light", "dark"):
+        for size in (WIDE, NARROW):
+            page = _signed_in(browser, visitor, size=size, theme=theme)
+            for name, address in _pages(page, visitor):
+                page.goto(address)
+                page.wait_for_timeout(300)
+                page.screenshot(path=directory / f"{name}-{theme}-{size[0]}.png", full_page=True)
+            page.context.close()
+
+
+def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
+    home = visitor.home
+    origin = home.partition("/t/")[0]
+    yield from (
+        ("home", home),
+        ("webhooks", f"{home}webhooks/"),
+        ("webhook-new", f"{home}webhooks/new"),
+        ("deliveries", f"{home}deliveries/"),
+        ("events", f"{home}events/"),
+        ("event-types", f"{home}event-types/"),
+        ("api-keys", f"{home}api-keys/"),
+        ("api-key-new", f"{home}api-keys/new"),
+        ("members", f"{home}members"),
+        ("settings", f"{home}settings"),
+        ("account", f"{origin}/account"),
+        ("teams", f"{origin}/teams"),
+        ("not-found", f"{home}webhooks/wh_none"),
+    )
+    yield "webhook", _href(page, f"{home}webhooks/", "/webhooks/wh_")
+    yield "event", _href(page, f"{home}events/", "/events/evt_")
+    for state in ("failed", "pending", "succeeded"):
+        yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
+
+
+def _href(page: Page, address: str, part: str) -> str:
+    """Return the first link on the page at `address` that contains `part`."""
+    page.goto(address)
+    link = page.locator(f"main a[href*='{part}']").first.get_attribute("href")
+    assert link, f"no link to {part} on {address}"
+    return address.partition("/t/")[0] + link
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
