@@ -215,47 +215,6 @@
       .catch(() => showError("Signalbox could not be reached, so the theme is not kept."));
   }
 
-  // ── Times ──────────────────────────────────────────────────────────────────────────────────────────────────
-  const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
-  const full = new Intl.DateTimeFormat(undefined, {
-    year: "numeric", month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit",
-  });
-  const day = new Intl.DateTimeFormat(undefined, { dateStyle: "medium" });
-
-  function relative(then, now) {
-    const away = Math.round((now - then) / 1000);
-    const s = Math.abs(away);
-    if (s < 2) return "now";
-    const amount = s < 60 ? `${s} s`
-      : s < 3600 ? `${Math.floor(s / 60)} min`
-      : s < 86400 ? `${Math.floor(s / 3600)} h`
-      : s < 86400 * 45 ? `${Math.floor(s / 86400)} d` : null;
-    if (amount === null) return day.format(then);
-    return away > 0 ? `${amount} ago` : `in ${amount}`;
-  }
-
-  function showTimes(root) {
-    for (const element of $$("time[data-local], time[data-relative]", root)) {
-      const then = new Date(element.dateTime);
-      if (Number.isNaN(then.getTime())) continue;
-      if (!element.title) element.title = `${element.textContent.trim()} · ${exact.format(then)}`;
-      if (element.hasAttribute("data-relative")) continue;
-      element.textContent = (element.dataset.local === "date" ? day : full).format(then);
-    }
-    tick(root);
-  }
-
-  function tick(root = document) {
-    if (document.hidden) return;
-    const now = Date.now();
-    for (const element of $$("time[data-relative]", root)) {
-      const then = new Date(element.dateTime);
-      if (Number.isNaN(then.getTime())) continue;
-      const words = relative(then, now);
-      if (element.textContent !== words) element.textContent = words;
-    }
-  }
-
   // ── htmx ───────────────────────────────────────────────────────────────────────────────────────────────────
   const POLL_RETRY_MS = 5000;
   const waiting = new Set(); // polls held back while nobody looks
@@ -273,7 +232,6 @@
 
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) return;
-    tick();
     for (const element of waiting) pollAgain(element);
     waiting.clear();
   });
@@ -317,11 +275,7 @@
     kept = [];
     if (dialog.childElementCount && (!dialog.open || !dialog.contains(document.activeElement))) presentDialog();
   });
-  document.body.addEventListener("htmx:load", (event) => {
-    const root = event.detail.elt.parentElement || event.detail.elt;
-    showTimes(root);
-    $$("#toasts [data-toast]").forEach(startToast);
-  });
+  document.body.addEventListener("htmx:load", () => $$("#toasts [data-toast]").forEach(startToast));
   document.body.addEventListener("htmx:oobAfterSwap", () => $$("#toasts [data-toast]").forEach(startToast));
 
   function failed(event, message) {
@@ -350,8 +304,6 @@
 
   // ── Start ──────────────────────────────────────────────────────────────────────────────────────────────────
   announceToasts();
-  showTimes(document);
-  setInterval(tick, 1000);
   const summary = $("main [data-autofocus]");
   if (summary && summary.getAttribute("role") === "alert") summary.focus();
 })();
