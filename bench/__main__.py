@@ -1,0 +1,92 @@
+"""`python -m bench`: measures, and prints what it found."""
+
+import argparse
+import importlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+
+from app.config import Settings
+from bench import report
+from bench.programs import ProgramFailed
+from bench.report import Figure
+from bench.sizes import FULL, QUICK, Sizes
+from bench.stage import POSTGRESQL, SQLITE, Stage, stage_running
+from tests.servers import ServerFailed, find_postgres
+
+#: What `--only` knows. `servers` compares web servers, a question that is answered; it runs when asked for.
+USUAL = ("dispatch", "latency", "slow", "isolation", "ingest", "memory")
+ON_REQUEST = ("servers",)
+
+
+def main() -> int:
+    """Measure what the command line asks for; return the exit code."""
+    options = _parse(sys.argv[1:])
+    # What the developer's shell or `make run` configures is nothing to the benchmark.
+    for name in Settings.model_fields:
+        os.environ.pop(name.upper(), None)
+    figures: list[Figure] = []
+    try:
+        for database in _databases(options.database):
+            with stage_running(database) as stage:
+                figures += _measure_all(stage, options.only, QUICK if options.quick else FULL)
+    except (LookupError, ProgramFailed, ServerFailed) as error:
+        sys.stderr.write(f"\n{error}\n")
+        return 1
+    print_as = {"json": report.as_json, "markdown": report.as_markdown, "table": _table}[options.format]
+    print(print_as(figures))
+    return 0
+
+
+def _measure_all(stage: Stage, names: list[str], sizes: Sizes) -> Iterator[Figure]:
+    for name in names:
+        start_s = time.monotonic()
+        sys.stderr.write(f"{stage.database}: {name} … ")
+        sys.stderr.flush()
+        try:
+            yield from importlib.import_module(f"bench.figures.{name}").measure(stage, sizes)
+        except ProgramFailed as error:
+            raise ProgramFailed(f"{error}\n{stage.complaints()}") from None
+        sys.stderr.write(f"{time.monotonic() - start_s:.0f} s\n")
+
+
+def _table(figures: list[Figure]) -> str:
+    return f"{report.machine()}\n\n{report.as_table(figures)}"
+
+
+def _databases(wanted: str) -> list[str]:
+    if wanted != "both":
+        return [wanted]
+    if find_postgres() is None:
+        sys.stderr.write("Left out: PostgreSQL, whose server is not installed here.\n")
+        return [SQLITE]
+    return [POSTGRESQL, SQLITE]
+
+
+def _parse(arguments: list[str]) -> argparse.Namespace:
+    known = (*USUAL, *ON_REQUEST)
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("--database", choices=(SQLITE, POSTGRESQL, "both"), default="both")
+    parser.add_argument(
+        "--quick", action="store_true", help="small sizes: shows that it runs, measures little"
+    )
+    parser.add_argument(
+        "--only",
+        type=lambda text: text.split(","),
+        default=list(USUAL),
+        metavar="NAME,…",
+        help=f"of {', '.join(known)}; all but the last by default",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", dest="format", action="store_const", const="json", default="table")
+    form.add_argument("--markdown", dest="format", action="store_const", const="markdown")
+    options = parser.parse_args(arguments)
+    for name in options.only:
+        if name not in known:
+            parser.error(f"there is no measurement {name!r}; there are {', '.join(known)}")
+    return options
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,1 @@
+"""One measurement each: `measure(stage, sizes)` yields figures."""

@@ -1,0 +1,89 @@
+"""Memory of idle processes, start-up times, and bytes of database for a delivery."""
+
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app.extensions import db
+from app.local import processes
+from bench import seed
+from bench.figures.dispatch import dispatched
+from bench.figures.latency import load_settings
+from bench.report import Figure
+from bench.sizes import Sizes
+from bench.stage import Stage, fast_receiver
+
+_WEBHOOKS = 3
+_IDLE_S = 3.0
+_TABLES = ("events", "deliveries", "attempts", "delivery_counts")
+
+
+def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+    """Yield them, for one web process and one dispatching worker."""
+    yield from _processes(stage)
+    yield from _stored(stage, sizes)
+
+
+def _processes(stage: Stage) -> Iterator[Figure]:
+    with fast_receiver(stage) as url:
+        token = seed.new_team([url]).token
+        start_s = time.monotonic()
+        with stage.web() as web:
+            web_start_s = time.monotonic() - start_s
+            start_s = time.monotonic()
+            with stage.worker() as worker_pid:
+                worker_start_s = time.monotonic() - start_s
+                # Some work first: what is never used is never loaded.
+                with stage.child("load", load_settings(web, token, rate=20, for_s=2.0)) as child:
+                    child.answer()
+                time.sleep(_IDLE_S)
+                yield from _memory(stage, "web", web.pid, "granian's main process and one web process")
+                yield from _memory(
+                    stage, "worker", worker_pid, "the ticker, one dispatching and one job process"
+                )
+    yield Figure("start-up: web answers /healthz", stage.database, web_start_s, "s")
+    yield Figure("start-up: worker dispatches", stage.database, worker_start_s, "s")
+
+
+def _memory(stage: Stage, name: str, pid: int, note: str) -> Iterator[Figure]:
+    family = {pid} | processes.descendants(pid)
+    rollups = [Path(f"/proc/{member}/smaps_rollup").read_text() for member in family]
+    for kind in ("Pss", "Rss"):
+        kilobytes = sum(
+            int(found[1]) for text in rollups if (found := re.search(rf"^{kind}: +(\d+)", text, re.M))
+        )
+        yield Figure(f"memory: {name}, {kind.upper()}", stage.database, kilobytes / 1024, "MB", note=note)
+
+
+def _stored(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+    with fast_receiver(stage) as url:
+        seeded = seed.new_team([url] * _WEBHOOKS)
+        seed.fill(seeded.team_id, seeded.webhook_ids, 0)
+        before = _size_bytes()
+        count = seed.fill(seeded.team_id, seeded.webhook_ids, sizes.stored_events)
+        dispatched(stage, seeded.webhook_ids, count)
+        seed.settle()
+        size = _size_bytes() - before
+    yield Figure(
+        "on disk: one delivery",
+        stage.database,
+        size / count,
+        "bytes",
+        note="with its attempt, its third of an event of 1 KB, all indexes and what updates left behind",
+    )
+
+
+def _size_bytes() -> int:
+    if db.engine.dialect.name == "sqlite":
+        with db.engine.connect() as connection:
+            pages, free, size = (
+                connection.exec_driver_sql(f"PRAGMA {name}").scalar_one()
+                for name in ("page_count", "freelist_count", "page_size")
+            )
+        return int((pages - free) * size)
+    total = "+".join(f"pg_total_relation_size('{table}')" for table in _TABLES)
+    with db.engine.connect() as connection:
+        return int(connection.execute(text(f"SELECT {total}")).scalar_one())

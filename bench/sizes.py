@@ -1,0 +1,31 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """The sizes of all measurements. Rounds of what is compared take turns."""
+
+    rounds: int = 5
+    deliveries: int = 20_000
+    one_job_each: int = 300
+    latency_s: float = 20.0
+    slow_s: float = 10.0
+    isolation_rounds: int = 3
+    ingest_s: float = 8.0
+    stored_events: int = 5_000
+
+
+FULL = Sizes()
+#: For a first look, and to see that everything still runs.
+QUICK = Sizes(
+    rounds=2,
+    deliveries=4_000,
+    one_job_each=60,
+    latency_s=4.0,
+    slow_s=4.0,
+    isolation_rounds=1,
+    ingest_s=2.0,
+    stored_events=500,
+)
