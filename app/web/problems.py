@@ -93,10 +93,7 @@ def _unexpected(error: Exception) -> Response:
 
 def _render(status: int, code: str, title: str, detail: str, errors: tuple[FieldError, ...]) -> Response:
     if not wants_json():
-        page = render_template(
-            "errors/error.html", status=status, title=title, detail=detail, request_id=g.get("request_id", "")
-        )
-        return make_response(page, status)
+        return _render_page(status, title, detail)
     problem: dict[str, Any] = {
         "type": "about:blank",
         "title": title,
@@ -111,3 +108,18 @@ def _render(status: int, code: str, title: str, detail: str, errors: tuple[Field
     response.status_code = status
     response.content_type = "application/problem+json"
     return response
+
+
+def _render_page(status: int, title: str, detail: str) -> Response:
+    request_id = g.get("request_id", "")
+    try:
+        page = render_template(
+            "errors/error.html", status=status, title=title, detail=detail, request_id=request_id
+        )
+    except Exception:
+        # The frame around the page asks the database for teams, and that may be what just failed.
+        log.exception("error_page_failed")
+        response = make_response(f"{status} {title}\n\n{detail}\n\nRequest id: {request_id}\n", status)
+        response.content_type = "text/plain; charset=utf-8"
+        return response
+    return make_response(page, status)
