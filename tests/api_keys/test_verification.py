@@ -1,0 +1,249 @@
+"""Verifying keys: right, wrong, forged, revoked, fast, and many at once."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from flask import Flask
+from sqlalchemy import event
+
+from app.api_keys import known_keys, services
+from app.api_keys.known_keys import KnownKeys
+from app.api_keys.services import CreatedKey
+from app.api_keys.tokens import _checksum, kid_of, new_token
+from app.api_keys.verification import principal_of_key
+from app.extensions import db
+from app.lib.errors import AuthenticationFailed, RateLimited
+from app.web.permissions import ROLE_PERMISSIONS, Role
+from tests.people import People
+
+
+@pytest.fixture
+def key(app: Flask, people: People) -> CreatedKey:
+    with app.app_context():
+        return services.create_key(
+            people.acme.id,
+            "orders",
+            scopes=["events:write", "events:read"],
+            granted_by=ROLE_PERMISSIONS[Role.ADMIN],
+            created_by_id=people.bob.id,
+        )
+
+
+def with_other_secret(token: str) -> str:
+    """Return a well-formed key with the same public part and another secret."""
+    other = new_token().token.split("_")[3]
+    body = "_".join([*token.split("_")[:3], other])
+    return f"{body}_{_checksum(body)}"
+
+
+def test_key_has_the_promised_form() -> None:
+    made = new_token()
+
+    assert len(made.token) == 71
+    assert made.token.startswith(f"sb_live_{made.kid}_")
+    assert kid_of(made.token) == made.kid
+    assert len({new_token().token for _ in range(100)}) == 100
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        lambda token: token[:-1],
+        lambda token: token + "x",
+        lambda token: token.replace("sb_live_", "sb_test_"),
+        lambda token: token[:30] + ("A" if token[30] != "A" else "B") + token[31:],
+        lambda token: token + "\n",
+        lambda token: "",
+        lambda token: token.replace(token[8], "é", 1),
+        lambda token: "x" * 100_000,
+    ],
+)
+def test_typos_are_recognised_without_the_database(broken: Callable[[str], str]) -> None:
+    assert kid_of(broken(new_token().token)) is None
+
+
+def test_key_acts_for_its_team_with_its_scopes(app: Flask, people: People, key: CreatedKey) -> None:
+    with app.app_context():
+        principal = principal_of_key(key.token)
+
+    assert (principal.kind, principal.id, principal.team_id) == ("api_key", key.id, people.acme.id)
+    assert principal.permissions == {"events:write", "events:read"}
+
+
+def test_api_takes_the_key_in_either_header(app: Flask, key: CreatedKey) -> None:
+    client = app.test_client()
+
+    bearer = client.get("/api/v1/events", headers={"Authorization": f"Bearer {key.token}"})
+    header = client.get("/api/v1/events", headers={"X-API-Key": key.token})
+    nothing = client.get("/api/v1/events")
+
+    assert (bearer.status_code, header.status_code, nothing.status_code) == (200, 200, 401)
+    assert nothing.content_type == "application/problem+json"
+    assert nothing.get_json()["code"] == "AUTHENTICATION_FAILED"
+
+
+def test_revoked_key_is_refused_by_the_next_request(app: Flask, people: People, key: CreatedKey) -> None:
+    with app.app_context():
+        principal_of_key(key.token)
+
+        services.revoke_key(people.acme.id, key.id)
+
+        with pytest.raises(AuthenticationFailed, match="was revoked"):
+            principal_of_key(key.token)
+
+
+def test_only_the_holder_learns_that_a_key_was_revoked(app: Flask, people: People, key: CreatedKey) -> None:
+    with app.app_context():
+        services.revoke_key(people.acme.id, key.id)
+        with pytest.raises(AuthenticationFailed) as forged:
+            principal_of_key(with_other_secret(key.token))
+        with pytest.raises(AuthenticationFailed) as unknown:
+            principal_of_key(new_token().token)
+
+    assert forged.value.detail == unknown.value.detail
+    assert "revoked" not in forged.value.detail
+
+
+def test_warm_key_costs_no_bcrypt(app: Flask, key: CreatedKey) -> None:
+    with app.app_context():
+        principal_of_key(key.token)
+        start = time.perf_counter()
+        for _ in range(50):
+            principal_of_key(key.token)
+        warm_s = (time.perf_counter() - start) / 50
+
+    assert warm_s < 0.02, "a bcrypt of ten rounds takes 50 ms"
+
+
+def test_one_select_per_request(app: Flask, key: CreatedKey) -> None:
+    statements: list[str] = []
+    with app.app_context():
+        principal_of_key(key.token)
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        principal_of_key(key.token)
+
+    assert len([statement for statement in statements if "SELECT" in statement]) == 1
+
+
+def test_no_transaction_is_open_while_a_key_is_checked(
+    app: Flask, key: CreatedKey, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    open_connections: list[int] = []
+
+    def check(_token: str, _hash: str) -> bool:
+        open_connections.append(db.engine.pool.checkedout())  # type: ignore[attr-defined]
+        return True
+
+    with app.app_context():
+        db.session.remove()
+        monkeypatch.setitem(app.extensions, "signalbox.known_keys", KnownKeys(b"pepper", check))
+        principal_of_key(key.token)
+
+    assert open_connections == [0]
+
+
+class SlowCheck:
+    """Counts checks; each takes a moment, as bcrypt does."""
+
+    def __init__(self, right: str) -> None:
+        self.right = right
+        self.calls = 0
+        self.at_once = self.at_once_max = 0
+        self._guard = threading.Lock()
+
+    def __call__(self, token: str, _key_hash: str) -> bool:
+        with self._guard:
+            self.calls += 1
+            self.at_once += 1
+            self.at_once_max = max(self.at_once_max, self.at_once)
+        time.sleep(0.05)
+        with self._guard:
+            self.at_once -= 1
+        return token == self.right
+
+
+def in_threads(count: int, work: Callable[[int], object]) -> None:
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_many_first_calls_share_one_check() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+    answers: list[bool] = []
+
+    in_threads(16, lambda _: answers.append(known.fits("kid", "hash", "right")))
+
+    assert answers == [True] * 16
+    assert check.calls == 1
+
+
+def test_checks_at_once_are_bounded() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+
+    in_threads(12, lambda number: known.fits(f"kid{number}", "hash", "right"))
+
+    assert check.calls == 12
+    assert check.at_once_max <= 2
+
+
+def test_forged_secret_of_a_warm_key_costs_nothing() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+    known.fits("kid", "hash", "right")
+
+    assert not any(known.fits("kid", "hash", f"forged {number}") for number in range(100))
+
+    assert check.calls == 1
+
+
+def test_same_forged_secret_of_a_cold_key_costs_one_check() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+
+    assert not any(known.fits("kid", "hash", "forged") for _ in range(50))
+
+    assert check.calls == 1
+
+
+def test_many_forged_secrets_of_a_cold_key_are_refused_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+    for number in range(5):
+        known.fits("kid", "hash", f"forged {number}")
+
+    with pytest.raises(RateLimited) as refused:
+        known.fits("kid", "hash", "forged again")
+
+    assert check.calls == 5
+    assert 0 < (refused.value.retry_after_s or 0) <= 11
+    assert known.fits("another kid", "hash", "right"), "other keys are not held up"
+    monkeypatch.setattr(known_keys, "_FAILURE_WINDOW_S", 0.0)
+    assert known.fits("kid", "hash", "right"), "the right one is let in once the window has passed"
+
+
+def test_new_hash_is_checked_anew() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(b"pepper", check)
+    known.fits("kid", "hash", "right")
+
+    known.fits("kid", "another hash", "right")
+
+    assert check.calls == 2
+
+
+def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_keys, "_KEYS_MAX", 10)
+    known = KnownKeys(b"pepper", lambda token, key_hash: True)
+
+    for number in range(50):
+        known.fits(f"kid{number}", "hash", "right")
+
+    assert len(known._known) == 10
+    assert not known._flights
