@@ -12,6 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
 from app.extensions import redis_client
+from app.lib import clock
 from app.lib.outbound import AllowedNetworks, Multi, Request, Result
 from app.webhooks.dispatch.claims import Claim
 from app.webhooks.dispatch.holdings import Holdings
@@ -128,7 +129,7 @@ class Dispatcher:
         try:
             taken = future.result()
         except SQLAlchemyError as error:
-            log.exception("claim_failed", reason=str(error).splitlines()[0])
+            log.warning("claim_failed", reason=str(error).splitlines()[0])
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
         if taken.next_due_in_s is not None:
@@ -138,7 +139,9 @@ class Dispatcher:
             self._hold(taken.claim, taken.targets, now_s)
 
     def _hold(self, claim: Claim, targets: Mapping[str, Target], now_s: float) -> None:
-        lease_s = self._settings.dispatch_lease_s
+        # Not the whole lease: the claim may have waited, for a lock or for this loop, since it was dated.
+        left_s = (claim.ends_at - clock.now()).total_seconds()
+        margin_s = min(5.0, self._settings.dispatch_lease_s / 4)
         for row in claim.rows:
             delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body = row
             target = targets[webhook_id]
@@ -153,8 +156,7 @@ class Dispatcher:
                     body=body.encode(),
                     lease=claim.lease,
                     target=target,
-                    # A claim can have waited for its thread; half the margin is kept for the record.
-                    start_before_s=now_s + lease_s - target.timeout_s - min(5.0, lease_s / 4),
+                    start_before_s=now_s + left_s - target.timeout_s - margin_s,
                 )
             )
 
@@ -196,7 +198,7 @@ class Dispatcher:
         try:
             future.result()
         except SQLAlchemyError as error:
-            log.exception("record_failed", size=len(batch), reason=str(error).splitlines()[0])
+            log.warning("record_failed", size=len(batch), reason=str(error).splitlines()[0])
             self._unrecorded.extendleft(reversed(batch))
             self._record_at_s = time.monotonic() + DATABASE_RETRY_S
 

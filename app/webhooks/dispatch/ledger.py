@@ -12,7 +12,6 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 from flask import Flask
-from sqlalchemy.exc import DataError, IntegrityError
 
 from app.config import Settings
 from app.db.session import reading
@@ -23,7 +22,7 @@ from app.queues import enqueue
 from app.webhooks.dispatch.claims import Claim, claim, find_ready, give_back
 from app.webhooks.dispatch.health import judge_webhooks
 from app.webhooks.dispatch.outcomes import Outcome
-from app.webhooks.dispatch.results import record, record_one_by_one
+from app.webhooks.dispatch.results import REFUSALS, record, record_one_by_one, short_reason
 from app.webhooks.dispatch.targets import Target, Targets
 
 log = structlog.get_logger()
@@ -97,8 +96,8 @@ class Ledger:
         """Record a batch and what follows from it for its webhooks, in one transaction."""
         try:
             disabled = self._write(outcomes, record)
-        except (IntegrityError, DataError) as error:
-            log.warning("batch_refused", size=len(outcomes), reason=str(error.orig))
+        except REFUSALS as error:
+            log.warning("batch_refused", size=len(outcomes), reason=short_reason(error))
             disabled = self._write(outcomes, record_one_by_one)
         for webhook_id in disabled:
             try:

@@ -4,7 +4,9 @@ A state is written only where the lease is still the sender's own. An attempt ma
 so it is recorded, marked superseded; the delivery's state then belongs to somebody else.
 """
 
-from collections.abc import Callable, Sequence
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from operator import itemgetter
@@ -13,7 +15,7 @@ from typing import Any
 import orjson
 import structlog
 from sqlalchemy import Connection, text
-from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from app.lib.ids import new_id
 from app.lib.redact import headers as redact_headers
@@ -23,6 +25,8 @@ from app.webhooks.dispatch.outcomes import Outcome
 log = structlog.get_logger()
 
 _DETAIL_CHARS_MAX = 500
+#: What says that a result cannot be stored as it is. Everything else (a lost connection, a lock) passes.
+REFUSALS = (IntegrityError, DataError, ValueError, TypeError, OverflowError)
 
 _ROW = """
     delivery_id text, lease text, state text, due_at timestamptz, finished_at timestamptz, status_code int,
@@ -112,9 +116,14 @@ def record_one_by_one(connection: Connection, outcomes: Sequence[Outcome]) -> se
         try:
             with connection.begin_nested():
                 won |= record(connection, [outcome])
-        except (IntegrityError, DataError) as error:
-            log.exception("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=str(error.orig))
+        except REFUSALS as error:
+            log.exception("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=short_reason(error))
     return won
+
+
+def short_reason(error: Exception) -> str:
+    """Return the first line of what went wrong, without the statement and its parameters."""
+    return next(iter(str(getattr(error, "orig", error)).splitlines()), type(error).__name__)
 
 
 def _record_postgresql(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
@@ -126,16 +135,26 @@ def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[s
     won: set[str] = set()
     attempts = []
     cursor = connection.connection.cursor()
-    for outcome in outcomes:
-        row = _row(outcome, time_text=sqlite_time)
-        cursor.execute(_STATE_SQLITE, _of_state(row))
-        is_won = cursor.rowcount == 1
-        if is_won:
-            won.add(outcome.claimed.id)
-        attempts.append((*_of_attempt(row), not is_won, outcome.claimed.id))
-    cursor.executemany(_ATTEMPT_SQLITE, attempts)
+    with _as_sqlalchemy_errors():
+        for outcome in outcomes:
+            row = _row(outcome, time_text=sqlite_time)
+            cursor.execute(_STATE_SQLITE, _of_state(row))
+            is_won = cursor.rowcount == 1
+            if is_won:
+                won.add(outcome.claimed.id)
+            attempts.append((*_of_attempt(row), not is_won, outcome.claimed.id))
+        cursor.executemany(_ATTEMPT_SQLITE, attempts)
     cursor.close()
     return won
+
+
+@contextmanager
+def _as_sqlalchemy_errors() -> Iterator[None]:
+    """Let what a bare SQLite cursor raises look like everything else that callers catch."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
 
 
 def _row(outcome: Outcome, *, time_text: Callable[[datetime], str] = datetime.isoformat) -> dict[str, Any]:

@@ -42,6 +42,7 @@ class Targets:
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
         self._kept: dict[str, Target] = {}
+        self._unreadable: dict[str, object] = {}
 
     def load(self, connection: Connection, versions: dict[str, object]) -> dict[str, Target]:
         """Return the targets of these webhook ids. One whose secrets do not open is left out, and logged."""
@@ -61,7 +62,10 @@ class Targets:
                 self._kept[row.id] = self._open(row._mapping, versions[row.id])
             except (CannotOpen, ValueError) as error:
                 self._kept.pop(row.id, None)
-                log.exception("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
+                # Tried again at every claim, because keys may come back; said once.
+                if self._unreadable.get(row.id) != versions[row.id]:
+                    self._unreadable[row.id] = versions[row.id]
+                    log.warning("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
 
     def _open(self, values: RowMapping, version: object) -> Target:
         row_id = values["id"]
