@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, exists, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
 
 from app.api_keys.models import ApiKey
 from app.events.models import Event
@@ -17,7 +18,8 @@ HOURS = 24
 BACKLOG_COUNT_MAX = 1000
 _WORRIES_MAX = 12
 _RECENT_FAILURES = 300
-_UNSUCCESSFUL: ColumnElement[bool] = literal_column("deliveries.state <> 'succeeded'", Boolean())
+# Spelled out and without a type: only so SQLite recognises the condition of the partial index.
+_UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +95,10 @@ def hourly_counts(team_id: str, *, hours: int = HOURS) -> list[HourCount]:
         .group_by(DeliveryCount.hour)
     )
     found = {
-        row[0]: HourCount(row[0], *map(int, row[1:5]), float(row[5])) for row in db.session.execute(query)
+        hour: HourCount(
+            hour, int(succeeded), int(failed), int(attempts), int(attempt_failures), float(total_ms)
+        )
+        for hour, succeeded, failed, attempts, attempt_failures, total_ms in db.session.execute(query)
     }
     hour_starts = [oldest + timedelta(hours=index) for index in range(hours)]
     return [found.get(hour) or HourCount(hour) for hour in hour_starts]
@@ -152,7 +157,10 @@ def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
     last: dict[str, FailedDelivery] = {}
     for failure in failures:
         last.setdefault(failure.webhook_id, failure)
-    found = [Worry(*row, last.get(row[0])) for row in db.session.execute(query)]
+    found = [
+        Worry(webhook_id, name, url, status, reason, changed_at, in_a_row, count, last.get(webhook_id))
+        for webhook_id, name, url, status, reason, changed_at, in_a_row, count in db.session.execute(query)
+    ]
     return [
         worry for worry in found if worry.status != "paused" or worry.backlog or worry.consecutive_failures
     ]
@@ -161,7 +169,7 @@ def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
 def webhook_names(webhook_ids: Sequence[str]) -> dict[str, str]:
     """Return the names of webhooks of the caller's team, by id."""
     query = select(Webhook.id, Webhook.name).where(Webhook.id.in_(webhook_ids))
-    return dict(db.session.execute(query).tuples().all()) if webhook_ids else {}
+    return {webhook_id: name for webhook_id, name in db.session.execute(query)} if webhook_ids else {}
 
 
 def first_steps(team_id: str) -> FirstSteps:

@@ -134,7 +134,7 @@ _STATUSES: dict[int, Explanation] = {
     429: Explanation(
         "Too many requests",
         "The receiver asks for fewer requests. Retries honour its Retry-After.",
-        "Nothing to do if it recovers by itself; otherwise raise the receiver's limit.",
+        "Raise the receiver's limit if this goes on; what was given up can be retried by hand.",
     ),
     502: Explanation(
         "Bad gateway",
@@ -144,7 +144,7 @@ _STATUSES: dict[int, Explanation] = {
     503: Explanation(
         "Unavailable",
         "The receiver is overloaded or under maintenance.",
-        "Nothing to do if it recovers by itself: Signalbox keeps retrying as the webhook is set.",
+        "It often recovers by itself. What Signalbox gave up on meanwhile can be retried by hand.",
     ),
     504: Explanation(
         "Gateway timeout",

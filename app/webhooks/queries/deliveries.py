@@ -7,8 +7,9 @@ others look at most at `WINDOW` deliveries per page and say how far back they ca
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Row, Select, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Row, Select, func, literal_column, or_, select
 from sqlalchemy.orm import contains_eager, joinedload
 
 from app.events.models import Event
@@ -26,9 +27,11 @@ WINDOW = 20_000
 PENDING_COUNT_MAX = 1000
 ATTEMPTS_SHOWN_MAX = 50
 _WEBHOOK_CHOICES_MAX = 500
+_DELIVERIES_OF_EVENT_MAX = 1000
 
 # Spelled out, not bound: SQLite uses a partial index only where it reads the index's own condition.
-_UNSUCCESSFUL: ColumnElement[bool] = literal_column("deliveries.state <> 'succeeded'", Boolean())
+# Without a type: as a Boolean it would read `… = 1` there, which is another condition again.
+_UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +67,8 @@ class DeliveryRow:
     is_webhook_deleted: bool
     attempt_count: int
     due_at: datetime | None
+    #: `due_at` while that lies ahead.
+    next_try_at: datetime | None
     last_status: int | None
     last_error: str | None
     #: The last error in a few words.
@@ -91,7 +96,7 @@ def list_deliveries(
     if newest_id is not None:
         indexed.append(Delivery.id <= newest_id)
     bound = _window_bound(indexed) if other else None
-    query = _rows().where(*indexed, *other).order_by(Delivery.id.desc()).limit(size + 1)
+    query = _with_event(_rows(), wanted).where(*indexed, *other).order_by(Delivery.id.desc()).limit(size + 1)
     if bound is not None:
         query = query.where(Delivery.id >= bound)
     now = clock.now()
@@ -107,12 +112,8 @@ def find_newer(team_id: str, wanted: DeliveryFilter, newest_id: str) -> bool:
     recent = (
         select(Delivery.id).where(*indexed, Delivery.id > newest_id).order_by(Delivery.id.desc()).limit(500)
     )
-    query = select(Delivery.id).where(Delivery.id.in_(recent.scalar_subquery()), *other).limit(1)
-    if other:
-        query = query.join(Event, Event.id == Delivery.event_id).join(
-            Webhook, Webhook.id == Delivery.webhook_id
-        )
-    return db.session.scalar(query) is not None
+    query = _with_event(_rows(), wanted).where(Delivery.id.in_(recent.scalar_subquery()), *other).limit(1)
+    return db.session.execute(query).first() is not None
 
 
 def get_delivery(team_id: str, delivery_id: str) -> Delivery:
@@ -205,11 +206,17 @@ def _id_bounds(wanted: DeliveryFilter) -> list[ColumnElement[bool]]:
     return bounds
 
 
+def _is_exact(text: str) -> bool:
+    return is_id(text, "dlv") or is_id(text, "evt")
+
+
 def _exact(text: str) -> ColumnElement[bool] | None:
     if is_id(text, "dlv"):
         return Delivery.id == text
     if is_id(text, "evt"):
-        return Delivery.event_id == text
+        # Looked up apart: beside the order by id, planners prefer to walk all of the team's deliveries.
+        query = select(Delivery.id).where(Delivery.event_id == text).limit(_DELIVERIES_OF_EVENT_MAX)
+        return Delivery.id.in_(db.session.scalars(query).all())
     return None
 
 
@@ -230,11 +237,18 @@ def _window_bound(indexed: Sequence[ColumnElement[bool]]) -> str | None:
 
 
 def _rows() -> "Select[Delivery, str, str, datetime | None]":
-    return (
-        select(Delivery, Webhook.name, Webhook.status, Webhook.deleted_at)
-        .join(Webhook, Webhook.id == Delivery.webhook_id)
-        .join(Event, Event.id == Delivery.event_id)
+    return select(Delivery, Webhook.name, Webhook.status, Webhook.deleted_at).join(
+        Webhook, Webhook.id == Delivery.webhook_id
     )
+
+
+def _with_event(
+    query: "Select[Delivery, str, str, datetime | None]", wanted: DeliveryFilter
+) -> "Select[Delivery, str, str, datetime | None]":
+    """Return the query with the events beside, where the filter looks into them."""
+    if wanted.text and not _is_exact(wanted.text):
+        return query.join(Event, Event.id == Delivery.event_id)
+    return query
 
 
 def _shaped(row: "Row[Delivery, str, str, datetime | None]", now: datetime) -> DeliveryRow:
@@ -250,6 +264,7 @@ def _shaped(row: "Row[Delivery, str, str, datetime | None]", now: datetime) -> D
         is_webhook_deleted=deleted_at is not None,
         attempt_count=delivery.attempt_count,
         due_at=delivery.due_at,
+        next_try_at=delivery.due_at if delivery.due_at is not None and delivery.due_at > now else None,
         last_status=delivery.last_status,
         last_error=delivery.last_error,
         last_words=words(delivery.last_error, delivery.last_status),

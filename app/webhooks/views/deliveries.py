@@ -39,7 +39,7 @@ def index() -> Response:
     if errors:
         return _page(wanted, Page(()), errors=errors, status=422)
     oldest_id = request.args.get("oldest", "")
-    if is_htmx() and is_id(oldest_id, "dlv"):
+    if _swaps(_rows_id(wanted)) and is_id(oldest_id, "dlv"):
         return _refreshed(wanted, oldest_id)
     return _page(wanted, queries.list_deliveries(current_team().id, wanted))
 
@@ -54,7 +54,7 @@ def show(delivery_id: str) -> Response:
     state = queries.shown_state(delivery, webhook_status=webhook.status, now=now)
     interval_s = presentation.poll_interval_s([(state, delivery.due_at)], now=now)
     version = _digest(state, delivery.attempt_count, delivery.due_at, interval_s)
-    if is_htmx() and request.args.get("seen") == version:
+    if _swaps("delivery-live") and request.args.get("seen") == version:
         return _unchanged()
     attempts, has_more = queries.recent_attempts(delivery.id)
     body, body_language = presentation.pretty_body(delivery.event.body)
@@ -96,8 +96,8 @@ def _page(
     wanted: DeliveryFilter, page: Page[DeliveryRow], *, errors: Sequence[str] = (), status: int = 200
 ) -> Response:
     team_id = current_team().id
-    part_id = f"older-{wanted.cursor}"
-    is_older_part = bool(wanted.cursor) and request.headers.get("HX-Target") == part_id
+    part_id = _rows_id(wanted)
+    is_older_part = bool(wanted.cursor) and _swaps(part_id)
     pending_count = 0 if is_older_part else queries.count_pending(team_id)
     return render(
         "deliveries/index.html",
@@ -151,7 +151,7 @@ def _part(wanted: DeliveryFilter, page: Page[DeliveryRow], *, oldest_id: str | N
         refresh |= {"oldest": oldest_id or rows[-1].id, "newest": rows[0].id, "seen": version}
     return {
         "rows": rows,
-        "rows_id": f"older-{wanted.cursor}" if wanted.cursor else "newest",
+        "rows_id": _rows_id(wanted),
         "version": version,
         "interval_s": interval_s,
         "refresh_url": url_for(".index", **refresh),
@@ -163,6 +163,20 @@ def _part(wanted: DeliveryFilter, page: Page[DeliveryRow], *, oldest_id: str | N
         "clear_url": url_for(".index"),
         "is_first": not wanted.cursor,
     }
+
+
+def _rows_id(wanted: DeliveryFilter) -> str:
+    return f"older-{wanted.cursor}" if wanted.cursor else "newest"
+
+
+def _swaps(element_id: str) -> bool:
+    """Return whether htmx is about to swap the element; a restored history entry needs the whole page."""
+    headers = request.headers
+    return (
+        is_htmx()
+        and headers.get("HX-Target") == element_id
+        and headers.get("HX-History-Restore-Request") != "true"
+    )
 
 
 def _in_words(error: ValidationError) -> list[str]:

@@ -1,0 +1,112 @@
+"""The home page: its numbers add up, what needs attention stands there, and the first steps are shown."""
+
+from datetime import timedelta
+
+from sqlalchemy import event
+
+from app.extensions import db
+from app.lib import clock
+
+HOME = "/t/acme/"
+
+
+def this_hour():
+    return clock.now().replace(minute=0, second=0, microsecond=0)
+
+
+def test_new_team_sees_its_first_steps(people, page, stock):
+    document = page.get(HOME, people.alice)
+
+    for text in ("Create a webhook", "Create an API key", "Send an event", "/api/v1/events"):
+        assert document.has_text(text)
+
+    stock.webhook()
+    document = page.get(HOME, people.alice)
+    assert document.has_text("Create a webhook, done")
+    assert not document.has_text("Send an event, done")
+
+    stock.api("events:write")
+    stock.deliveries(stock.webhook("Other"), 1)
+    assert not page.get(HOME, people.alice).has_text("Send your first webhook")
+
+
+def test_viewer_is_told_whom_to_ask(people, page):
+    assert page.get(HOME, people.vic).has_text("Ask an admin of the team")
+
+
+def test_numbers_add_up_over_webhooks_and_hours(people, page, stock, other_stock):
+    orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
+    stock.deliveries(orders, 1, state="pending")
+    hour = this_hour()
+    stock.count(orders, hour, succeeded=90, failed=3, attempts=100, attempt_failures=10, total_ms=5000.0)
+    stock.count(crm, hour, succeeded=7, failed=0, attempts=7, attempt_failures=0, total_ms=350.0)
+    stock.count(
+        orders, hour - timedelta(hours=23), succeeded=1000, failed=0, attempts=1000, total_ms=50_000.0
+    )
+    stock.count(orders, hour - timedelta(hours=24), succeeded=9999, failed=99, attempts=9999, total_ms=1.0)
+    other_stock.count(other_stock.webhook(), hour, succeeded=555, attempts=555, total_ms=1.0)
+
+    document = page.get(HOME, people.vic)
+    [table] = document.all("table", data_chart="bars")
+    values = [int(cell.get("data-value")) for cell in table.iter("td")]
+
+    assert len(values) == 48
+    assert (sum(values[0::2]), sum(values[1::2])) == (1097, 3)
+    assert (values[0], values[-2:]) == (1000, [97, 3])
+    for text in ("1,097", "99.7 %", "50 ms", "10 of 1,107 attempts failed"):
+        assert document.has_text(text), text
+
+
+def test_never_rounds_a_failure_away(people, page, stock):
+    webhook = stock.webhook()
+    stock.deliveries(webhook, 1)
+    stock.count(webhook, this_hour(), succeeded=99_999, failed=1, attempts=100_000, total_ms=1.0)
+
+    assert page.get(HOME, people.vic).has_text("99.9 %")
+
+
+def test_troubled_webhooks_come_with_reason_and_button(people, page, stock):
+    failing = stock.webhook("Support desk", consecutive_failures=6)
+    stock.deliveries(failing, 1, state="failed")
+    disabled = stock.webhook("Zapier", status="disabled", status_reason="The receiver answered 410 Gone.")
+    paused = stock.webhook("Reports", status="paused", status_reason="Paused by Bob.")
+    stock.deliveries(paused, 4, state="pending")
+    stock.webhook("Asleep", status="paused")
+    stock.webhook("Healthy")
+    stock.webhook("Removed", status="disabled", deleted_at=clock.now())
+
+    document = page.get(HOME, people.mel)
+    attention = document.text(document.one("section", aria_labelledby="attention-title"))
+
+    for text in (
+        "Support desk",
+        "6 failed deliveries in a row",
+        "Unavailable",
+        "410 Gone",
+        "4 waiting",
+        "Paused by Bob.",
+    ):
+        assert text in attention, text
+    for name in ("Asleep", "Healthy", "Removed"):
+        assert name not in attention
+    assert document.form(f"/t/acme/webhooks/{failing}/test") is not None
+    assert f"/t/acme/webhooks/{disabled}/resume" in document.links()
+
+
+def test_calm_team_is_told_so(people, page, stock):
+    stock.deliveries(stock.webhook(), 1)
+
+    assert page.get(HOME, people.vic).has_text("All webhooks work")
+
+
+def test_costs_a_handful_of_queries_however_much_fails(app, people, stock):
+    for number in range(10):
+        webhook = stock.webhook(f"Webhook {number}", consecutive_failures=3)
+        stock.deliveries(webhook, 5, state="failed")
+    people.vic.get(HOME)
+    statements: list[str] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        people.vic.get(HOME)
+
+    assert len(statements) <= 14, statements

@@ -1,0 +1,218 @@
+"""The list of deliveries: filters, paging, its bounded window and its live rows."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from app.lib import clock
+from app.webhooks.queries import deliveries as queries
+
+LIST = "/t/acme/deliveries/"
+
+
+def shown(document):
+    """Return the delivery ids in the order of the page."""
+    return re.findall(r'id="open-(dlv_\w+)"', document.html)
+
+
+def test_newest_stand_first_and_nothing_of_other_teams(people, page, stock, other_stock):
+    ids = stock.deliveries(stock.webhook("Orders"), 3)
+    other_stock.deliveries(other_stock.webhook(), 2)
+
+    document = page.get(LIST, people.vic)
+
+    assert shown(document) == list(reversed(ids))
+    assert document.has_text("Orders")
+
+
+def test_stranger_gets_404_and_anonymous_signs_in(people, visitor, stock):
+    assert people.charlie.get(LIST).status_code == 404
+    assert visitor.get(LIST).status_code == 303
+
+
+@pytest.mark.parametrize("state", ["pending", "succeeded", "failed", "cancelled"])
+def test_filter_by_state(people, page, stock, state):
+    webhook = stock.webhook()
+    ids = {
+        each: stock.deliveries(webhook, 2, state=each)
+        for each in ("pending", "succeeded", "failed", "cancelled")
+    }
+
+    assert set(shown(page.get(f"{LIST}?state={state}", people.vic))) == set(ids[state])
+
+
+def test_filters_are_combined(people, page, stock):
+    orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
+    stock.deliveries(orders, 2, state="failed")
+    wanted = stock.deliveries(crm, 1, state="failed", event_type="lead.created")
+    stock.deliveries(crm, 1, state="failed")
+    stock.deliveries(crm, 1, event_type="lead.created")
+
+    document = page.get(f"{LIST}?state=failed&webhook_id={crm}&event_type=lead.created", people.vic)
+
+    assert shown(document) == wanted
+
+
+def test_filter_by_time(people, page, stock):
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    ids = stock.deliveries(stock.webhook(), 5, at=noon, apart=timedelta(hours=1))
+
+    document = page.get(f"{LIST}?from=2026-03-01T09:30&to=2026-03-01T12:00", people.vic)
+
+    assert shown(document) == [ids[3], ids[2]]
+
+
+@pytest.mark.parametrize("needle", ["Grüße", "NOTE", "order-77", "http_5XX", "ORDERS.example"])
+def test_text_is_found_in_body_key_error_and_url(people, page, stock, needle):
+    webhook = stock.webhook(url="https://orders.example.com/hooks")
+    other = stock.webhook(url="https://elsewhere.test/")
+    ids = stock.deliveries(
+        webhook, 1, body='{"data":{"note":"grü Grüße"}}', idempotency_key="order-77", state="failed"
+    )
+    stock.deliveries(other, 3)
+
+    assert shown(page.get(LIST, people.vic))[:1] != []
+    assert shown(page.read(people.vic.get(LIST, query_string={"q": needle}))) == ids
+
+
+@pytest.mark.parametrize("wildcard", ["%", "_", "/", "\\"])
+def test_wildcards_are_plain_text(people, page, stock, wildcard):
+    stock.deliveries(stock.webhook(url="https:x"), 1, body="{}")
+    hit = stock.deliveries(stock.webhook(url="https:x"), 1, body=f"a{wildcard}b")
+
+    assert shown(page.read(people.vic.get(LIST, query_string={"q": f"a{wildcard}b"}))) == hit
+
+
+def test_ids_jump_to_their_delivery(people, page, stock):
+    webhook = stock.webhook()
+    ids = stock.deliveries(webhook, 4)
+    event_id = stock.read(ids[1]).event_id
+
+    assert shown(page.get(f"{LIST}?q={ids[2]}", people.vic)) == [ids[2]]
+    assert shown(page.get(f"{LIST}?q={event_id}", people.vic)) == [ids[1]]
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("state=broken", "State"),
+        ("from=yesterday", "write a time such as"),
+        ("webhook_id=orders", "those look like wh_"),
+        ("cursor=abc", "those look like dlv_"),
+        ("from=2026-03-02&to=2026-03-01", "must be earlier"),
+        ("q=%00", "control characters"),
+        ("q=" + "x" * 300, "200 characters"),
+    ],
+)
+def test_unreadable_filters_are_explained(people, page, stock, query, words):
+    document = page.get(f"{LIST}?{query}", people.vic, status=422)
+
+    assert document.has_text(words)
+    assert LIST in document.links()
+
+
+def test_pages_are_complete_while_rows_arrive(people, page, stock):
+    webhook = stock.webhook()
+    ids = stock.deliveries(webhook, 120)
+    seen, url = [], LIST
+    while url:
+        document = page.get(url, people.vic)
+        seen += shown(document)
+        stock.deliveries(webhook, 7, apart=timedelta(milliseconds=1))
+        older = [a.get("href") for a in document.all("a") if document.text(a) == "Older"]
+        url = older[0] if older else None
+
+    assert seen == list(reversed(ids))
+
+
+def test_older_rows_come_as_a_part_that_replaces_its_link(people, page, stock):
+    ids = stock.deliveries(stock.webhook(), 120)
+    first = page.get(LIST, people.vic)
+    [link] = [a for a in first.all("a") if first.text(a) == "Older"]
+    target = link.get("hx-target").removeprefix("#")
+
+    part = people.vic.get(link.get("hx-get"), fragment=target).get_data(as_text=True)
+
+    # The rows stand where the link was; the link to what is older still follows them.
+    assert re.findall(r'<tbody id="([^"]+)"', part) == [target, f"older-{ids[20]}"]
+    assert re.findall(r'id="open-(dlv_\w+)"', part) == list(reversed(ids[20:70]))
+    assert "<html" not in part
+
+
+def test_filtering_answers_with_the_list_alone(people, page, stock):
+    stock.deliveries(stock.webhook(), 3, state="failed")
+
+    fragment = page.fragment(f"{LIST}?state=failed", "delivery-list", people.vic)
+
+    assert len(shown(fragment)) == 3
+
+
+def test_search_stops_at_its_window_and_goes_on(people, page, stock, monkeypatch):
+    monkeypatch.setattr(queries, "WINDOW", 30)
+    webhook = stock.webhook()
+    [old] = stock.deliveries(webhook, 1, body="needle", at=clock.now() - timedelta(hours=1))
+    stock.deliveries(webhook, 70, body="{}")
+    url, pages, found = f"{LIST}?q=needle", 0, []
+    while url:
+        document = page.get(url, people.vic)
+        pages += 1
+        found += shown(document)
+        further = [a.get("href") for a in document.all("a") if document.text(a) == "Search further back"]
+        assert bool(further) == document.has_text("Searched back to")
+        url = further[0] if further else None
+
+    assert (pages, found) == (3, [old])
+
+
+def test_rows_look_again_only_while_something_is_pending(people, page, stock):
+    webhook = stock.webhook()
+    stock.deliveries(webhook, 2)
+    assert page.get(LIST, people.vic).by_id("newest").get("hx-trigger") is None
+
+    [pending] = stock.deliveries(webhook, 1, state="pending")
+    rows = page.get(LIST, people.vic).by_id("newest")
+    assert rows.get("hx-trigger") == "every 1s"
+    assert people.vic.get(rows.get("hx-get"), fragment="newest").status_code == 204
+
+    stock.change(pending, state="succeeded", due_at=None, attempt_count=1, last_status=200)
+    final = page.fragment(rows.get("hx-get"), "newest", people.vic)
+
+    assert final.by_id("newest").get("hx-trigger") is None
+    assert len(shown(final)) == 3
+
+
+def test_new_rows_are_announced_but_push_nothing(people, page, stock):
+    webhook = stock.webhook()
+    ids = stock.deliveries(webhook, 3, state="pending", at=clock.now() - timedelta(seconds=5))
+    refresh = page.get(LIST, people.vic).by_id("newest").get("hx-get")
+    stock.deliveries(webhook, 60, apart=timedelta(milliseconds=1))
+
+    fragment = page.fragment(refresh, "newest", people.vic)
+
+    assert shown(fragment) == list(reversed(ids))
+    assert fragment.has_text("Newer deliveries arrived")
+
+
+def test_held_deliveries_say_so(people, page, stock):
+    stock.deliveries(stock.webhook(status="paused"), 1, state="pending")
+
+    assert page.get(LIST, people.vic).has_text("Held")
+
+
+def test_empty_lists_say_what_to_do(people, page, stock):
+    assert page.get(LIST, people.vic).has_text("Nothing was sent yet")
+    assert page.get(f"{LIST}?state=failed", people.vic).has_text("No delivery matches")
+
+
+def test_names_are_shown_as_text(people, page, stock):
+    stock.deliveries(stock.webhook("<script>alert(1)</script>"), 1, state="pending")
+
+    assert page.get(LIST, people.vic).has_text("<script>alert(1)</script>")
+
+
+def test_pending_count_is_bounded(people, page, stock, monkeypatch):
+    monkeypatch.setattr(queries, "PENDING_COUNT_MAX", 3)
+    stock.deliveries(stock.webhook(), 9, state="pending")
+
+    assert page.get(LIST, people.vic).has_text("3+ pending")
