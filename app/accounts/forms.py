@@ -82,6 +82,10 @@ def _team_name_field(label: str = "Team name") -> StringField:
     )
 
 
+def _labelled(roles: tuple[Role, ...]) -> dict[str, str]:
+    return {role.value: role.value.capitalize() for role in roles}
+
+
 class SignInForm(Form):
     email = StringField(
         "Email address", filters=[strip], validators=[DataRequired("Enter your email address.")]
@@ -144,8 +148,8 @@ class InviteForm(Form):
 
     def offer(self, roles: tuple[Role, ...]) -> None:
         """Let the form choose among these roles."""
-        self.role.choices = [(role.value, role.value.capitalize()) for role in roles]
+        self.role.choices = _labelled(roles)
 
 
 class RoleForm(Form):
-    role = SelectField("Role", choices=[(role.value, role.value.capitalize()) for role in Role])
+    role = SelectField("Role", choices=_labelled(tuple(Role)))

@@ -21,4 +21,4 @@ class NewKeyForm(Form):
 
     def offer(self, permissions: frozenset[str]) -> None:
         """Let the form choose among the scopes that somebody with these permissions can grant."""
-        self.scopes.choices = [(scope, scope) for scope in SCOPES if scope in permissions]
+        self.scopes.choices = {scope: scope for scope in SCOPES if scope in permissions}
