@@ -48,7 +48,11 @@ class Api:
         return dict(answer.get_json())
 
 
-WEBHOOK = {"name": "Order desk", "url": "https://orders.example.com/hooks", "event_types": ["post.*"]}
+WEBHOOK: dict[str, Any] = {
+    "name": "Order desk",
+    "url": "https://orders.example.com/hooks",
+    "event_types": ["post.*"],
+}
 
 
 def messages(answer: TestResponse) -> dict[str, str]:

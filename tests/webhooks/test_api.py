@@ -1,5 +1,7 @@
 """Webhooks over the API: validation, secrets, states."""
 
+from typing import Any
+
 import orjson
 import pytest
 from flask import Flask
@@ -49,7 +51,7 @@ def test_header_values_are_kept_behind_their_mask(app: Flask, api: Api) -> None:
     assert stored_headers(app, created["id"]) == {}
 
 
-HOSTILE = [
+HOSTILE: list[tuple[dict[str, Any], str]] = [
     ({"name": ""}, "name"),
     ({"name": "x" * 101}, "name"),
     ({"name": "a\x00b"}, "name"),
