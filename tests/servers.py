@@ -102,7 +102,6 @@ def postgres_running(bin_dir: Path) -> Iterator[Postgres]:
         )
         if made.returncode:
             raise ServerFailed(f"initdb failed:\n{made.stdout}{made.stderr}")
-        options = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=200")
         # No TCP: a socket of our own cannot collide with another run's port.
         options = (
             *("listen_addresses=", "max_connections=200"),
