@@ -241,6 +241,29 @@ def test_owner_sees_every_page(people: People, addresses: list[Address]) -> None
     assert wrong == []
 
 
+@pytest.mark.parametrize("hostile", ["%00", "%F0%9F%92%A3", "..%2f..", "x" * 3000, "' OR 1=1 --"])
+def test_hostile_path_finds_nothing(
+    people: People, app: Flask, samples: dict[str, str], addresses: list[Address], hostile: str
+) -> None:
+    with app.app_context():
+        token = key_services.create_key(
+            people.acme.id, "all", scopes=[FULL], granted_by=frozenset({FULL})
+        ).token
+    values = set(samples.values())
+    wrong = []
+    for address in addresses:
+        parts = address.path.split("/")
+        if address.method != "GET" or parts[-1] == samples["team"]:
+            continue
+        path = "/".join(hostile if part in values and part != samples["team"] else part for part in parts)
+        headers = {"Authorization": f"Bearer {token}"} if path.startswith("/api/") else {}
+        status = people.alice.get(path, headers=headers).status_code
+        if path != address.path and status not in (200, 302, 303, 308, 400, 403, 404, 422):
+            wrong.append(f"{address}: {status}")
+
+    assert wrong == []
+
+
 def _statuses(visitor: Visitor) -> Callable[[Address], object]:
     """Return what asks for an address with this visitor's cookies and CSRF token."""
     data = {"csrf_token": visitor.csrf_token()}

@@ -4,7 +4,7 @@ Each answer comes from a short reading transaction of its own: a request that go
 nothing open.
 """
 
-from flask import session
+from flask import request, session
 from flask_login import current_user
 from sqlalchemy import bindparam, select
 
@@ -30,6 +30,8 @@ _TEAMS_OF_USER = (
 
 def find_member(slug: str) -> tuple[Principal, CurrentTeam] | None:
     """Return the signed-in user's principal in the team of this slug; None for a stranger."""
+    if "\x00" in request.path:
+        return None  # Names nothing, and PostgreSQL cannot even be asked for it.
     with reading(), db.engine.connect() as connection:
         row = connection.execute(_MEMBER_BY_SLUG, {"slug": slug, "user_id": current_user.id}).one_or_none()
     if row is None:
