@@ -16,16 +16,20 @@ from typing import NoReturn
 
 import structlog
 from flask import Flask
+from redis.client import Pipeline
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker, Worker
+from rq.exceptions import StopRequested
 from rq.job import Job
 from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker, WorkerStatus
 
 from app.config import ConfigError
 from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
 from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, ensure_dispatch, sign_of_life
-from app.webhooks.jobs import close_dispatcher, stopping_event
+from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 
 log = structlog.get_logger()
 
@@ -34,31 +38,56 @@ TICK_S = 1.0
 SHORT_LIFE_S = 5.0
 RESTART_WAIT_S = 2.0
 STOP_GRACE_S = 20.0
+STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
-class DispatchWorker(SimpleWorker):
-    """Runs dispatch slices in its own process, so that connections and transfers outlive a slice."""
+class _GivesUpWithoutRedis(BaseWorker):
+    """RQ's own loop waits up to a minute for a Redis that is back already; `work` knows better what to do."""
 
     app: Flask
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
         with self.app.app_context():
             return super().perform_job(job, queue)
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
+        try:
+            super().heartbeat(timeout, pipeline)
+        except RedisConnectionError as error:
+            raise StopRequested from error
+
+    def check_for_suspension(self, burst: bool) -> None:
+        """Stop, if told so before RQ's own handlers were in place. Nobody suspends workers here."""
+        with self.app.app_context():
+            if stopping_event().is_set():
+                raise StopRequested
+
+    def subscribe(self) -> None:
+        """Listen to no remote commands: nobody sends any, and the thread outlives a Redis that is lost."""
+
+    def unsubscribe(self) -> None:
+        """Undo nothing."""
+
+
+class DispatchWorker(_GivesUpWithoutRedis, SimpleWorker):
+    """Runs dispatch slices in its own process, so that connections and transfers outlive a slice."""
+
+    def request_stop(self, signum: int, frame: object) -> None:
+        """End the slice early. Not RQ's own: it writes to Redis from here, in the middle of what we interrupt."""
+        with self.app.app_context():
+            stopping_event().set()
+        if self.get_state() != WorkerStatus.BUSY:
+            raise StopRequested
+        self._stop_requested = True
+
+
+class JobWorker(_GivesUpWithoutRedis, Worker):
+    """Runs each job of the default queue in a fork of its own."""
 
     def request_stop(self, signum: int, frame: object) -> None:
         with self.app.app_context():
             stopping_event().set()
         super().request_stop(signum, frame)  # type: ignore[no-untyped-call]
-
-
-class JobWorker(Worker):
-    """Runs each job of the default queue in a fork of its own."""
-
-    app: Flask
-
-    def perform_job(self, job: Job, queue: Queue) -> bool:
-        with self.app.app_context():
-            return super().perform_job(job, queue)
 
 
 @dataclass(slots=True)
@@ -82,12 +111,14 @@ class Crew:
         self._children = [Child(DISPATCH_QUEUE, number) for number in range(1, dispatchers + 1)]
         self._children.append(Child(DEFAULT_QUEUE, 1))
         self._is_stopping = False
+        #: Said once at the beginning and once at the end of an outage.
+        self._is_redis_lost = False
         # Only this process holds the writing end: when it is gone, however it went, the others read its end.
         self._parent_read, self._parent_write = os.pipe()
 
     def run(self) -> None:
         """Work until told to stop."""
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in STOP_SIGNALS:
             signal.signal(signum, self._stop)
         log.info("worker_started", dispatchers=len(self._children) - 1)
         while not self._is_stopping:
@@ -111,22 +142,37 @@ class Crew:
             try:
                 sign_of_life(redis_client(), dispatcher_ids=ids)
             except RedisError as error:
-                log.warning("redis_unreachable", reason=str(error))
+                if not self._is_redis_lost:
+                    log.warning("redis_unreachable", reason=str(error))
+                self._is_redis_lost = True
                 return
+            if self._is_redis_lost:
+                log.info("redis_reached_again")
+            self._is_redis_lost = False
             ensure_dispatch()
 
     def _start_missing(self) -> None:
         for child in self._children:
             if child.pid == 0 and time.monotonic() >= child.start_after_s and not self._is_stopping:
-                child.started_at_s = time.monotonic()
-                child.pid = os.fork()
-                if child.pid == 0:
-                    self._become(child)
+                self._start(child)
+
+    def _start(self, child: Child) -> None:
+        child.started_at_s = time.monotonic()
+        # A signal that arrived between the fork and the child's own handlers would be lost on it.
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+        try:
+            child.pid = os.fork()
+            if child.pid == 0:
+                self._become(child)
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
+        log.info("worker_process_started", queue=child.queue, pid=child.pid)
 
     def _become(self, child: Child) -> NoReturn:
         os.close(self._parent_write)
-        for signum in (signal.SIGTERM, signal.SIGINT):
+        for signum in STOP_SIGNALS:
             signal.signal(signum, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, STOP_SIGNALS)
         threading.Thread(target=self._end_with_parent, daemon=True).start()
         status = 1
         try:
@@ -149,7 +195,9 @@ class Crew:
                 pid, status = os.waitpid(child.pid, os.WNOHANG)
                 if pid == 0:
                     continue
-                log.warning("worker_process_died", queue=child.queue, exit=os.waitstatus_to_exitcode(status))
+                if not self._is_stopping:
+                    exit_code = os.waitstatus_to_exitcode(status)
+                    log.warning("worker_process_died", queue=child.queue, exit=exit_code)
             lived_s = time.monotonic() - child.started_at_s
             child.start_after_s = time.monotonic() + (RESTART_WAIT_S if lived_s < SHORT_LIFE_S else 0.0)
             child.pid = 0
@@ -170,20 +218,43 @@ class Crew:
 
 
 def work(app: Flask, queue_name: str) -> None:
-    """Serve one queue in this process until told to stop."""
-    kind = DispatchWorker if queue_name == DISPATCH_QUEUE else JobWorker
+    """Serve one queue in this process until told to stop. Deliveries go on when Redis, or RQ with it, does not."""
     with app.app_context():
-        worker = kind(
-            [Queue(queue_name, connection=redis_client(), serializer=JSONSerializer)],
-            connection=redis_client(),
-            serializer=JSONSerializer,
-        )
-        worker.app = app
+        stopping = stopping_event()
         db.session.remove()
         try:
-            worker.work(logging_level="WARNING", with_scheduler=False)
+            while not stopping.is_set():
+                try:
+                    _serve(app, queue_name)
+                except RedisError as error:
+                    log.warning("redis_lost", queue=queue_name, reason=str(error))
+                for signum in STOP_SIGNALS:
+                    signal.signal(signum, lambda *_: stopping.set())
+                if queue_name == DISPATCH_QUEUE:
+                    dispatch()
+                else:
+                    _await_redis(stopping)
         finally:
             close_dispatcher()
+
+
+def _serve(app: Flask, queue_name: str) -> None:
+    """Work until told to stop, or until Redis is lost (then RedisError is raised, or not)."""
+    kind = DispatchWorker if queue_name == DISPATCH_QUEUE else JobWorker
+    worker = kind(
+        [Queue(queue_name, connection=redis_client(), serializer=JSONSerializer)],
+        connection=redis_client(),
+        serializer=JSONSerializer,
+    )
+    worker.app = app
+    worker.work(logging_level="WARNING", with_scheduler=False)
+
+
+def _await_redis(stopping: threading.Event) -> None:
+    while not stopping.wait(TICK_S):
+        with contextlib.suppress(RedisError):
+            redis_client().ping()
+            return
 
 
 def main() -> None:

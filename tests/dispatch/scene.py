@@ -15,6 +15,7 @@ from app.accounts.models import Team
 from app.config import Settings
 from app.db.session import reading
 from app.events import services as events
+from app.events.models import Event
 from app.extensions import db, sealer
 from app.lib import signing
 from app.lib.ids import new_id
@@ -124,7 +125,7 @@ class Scene:
                 .where(Delivery.webhook_id == webhook_id)
                 .group_by(Delivery.state)
             )
-            return {state: count for state, count in db.session.execute(query)}
+            return dict(db.session.execute(query).tuples().all())
 
     def attempts(self, webhook_id: str) -> list[Attempt]:
         """Return all attempts for a webhook in the order in which they were recorded."""
@@ -153,7 +154,7 @@ class Scene:
     def events_of_type(self, event_type: str) -> list[dict[str, Any]]:
         """Return the envelopes of stored events of a type."""
         with self._reading():
-            query = select(events.Event.body).where(events.Event.type == event_type)
+            query = select(Event.body).where(Event.type == event_type)
             return [orjson.loads(body) for body in db.session.scalars(query)]
 
     def is_settled(self, *webhook_ids: str) -> bool:

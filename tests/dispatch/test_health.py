@@ -7,13 +7,13 @@ from sqlalchemy import select
 from app.extensions import db
 from app.lib import clock
 from app.webhooks.models import Webhook
-from tests.dispatch.receivers import Receiver, Received, Reply, always
+from tests.dispatch.receivers import Received, Receiver, Reply, always
 from tests.dispatch.scene import Scene, wait_until
 
 FAILING, DISABLED = "signalbox.webhook.failing", "signalbox.webhook.disabled"
 
 
-def test_ten_failed_deliveries_in_a_row_disable_exactly_once(scene: Scene, receiver: Receiver):
+def test_ten_failed_deliveries_in_a_row_disable_exactly_once(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url)
     with Receiver() as listener:
@@ -34,7 +34,7 @@ def test_ten_failed_deliveries_in_a_row_disable_exactly_once(scene: Scene, recei
     assert len(listener.received) == 1 + len(scene.events_of_type(FAILING))
 
 
-def test_what_is_left_of_a_disabled_webhook_waits(scene: Scene, receiver: Receiver):
+def test_what_is_left_of_a_disabled_webhook_waits(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url)
     scene.emit(30)
@@ -48,7 +48,7 @@ def test_what_is_left_of_a_disabled_webhook_waits(scene: Scene, receiver: Receiv
     assert all(d.due_at for d in scene.deliveries(hook.id) if d.state == "pending")
 
 
-def test_five_failures_warn_once(scene: Scene, receiver: Receiver):
+def test_five_failures_warn_once(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url)
     for _ in range(6):
@@ -61,7 +61,7 @@ def test_five_failures_warn_once(scene: Scene, receiver: Receiver):
     assert scene.events_of_type(DISABLED) == []
 
 
-def test_a_success_resets_the_count(scene: Scene, receiver: Receiver):
+def test_a_success_resets_the_count(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url)
     for status in (500, 500, 500, 500, 200, 500):
         receiver.behaviour = always(status)
@@ -71,7 +71,7 @@ def test_a_success_resets_the_count(scene: Scene, receiver: Receiver):
     assert scene.events_of_type(FAILING) == []
 
 
-def test_sporadic_failures_never_disable(scene: Scene, receiver: Receiver):
+def test_sporadic_failures_never_disable(scene: Scene, receiver: Receiver) -> None:
     def every_fourth_works(received: Received) -> Reply:
         return Reply(200 if len(receiver.received) % 4 == 0 else 500)
 
@@ -83,7 +83,7 @@ def test_sporadic_failures_never_disable(scene: Scene, receiver: Receiver):
     assert scene.states(hook.id) == {"failed": 45, "succeeded": 15}
 
 
-def test_failed_attempts_with_retries_left_do_not_count(scene: Scene, receiver: Receiver):
+def test_failed_attempts_with_retries_left_do_not_count(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url, max_retries=2)
     scene.emit()
@@ -92,7 +92,7 @@ def test_failed_attempts_with_retries_left_do_not_count(scene: Scene, receiver: 
     assert len(receiver.received) == 3
 
 
-def test_410_disables_at_once(scene: Scene, receiver: Receiver):
+def test_410_disables_at_once(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(410)
     hook = scene.add_webhook(receiver.url, max_retries=5)
     scene.emit()
@@ -105,7 +105,9 @@ def test_410_disables_at_once(scene: Scene, receiver: Receiver):
     assert len(scene.events_of_type(DISABLED)) == 1
 
 
-def test_somebody_is_mailed_when_a_webhook_is_disabled(scene: Scene, receiver: Receiver, redis_url: str):
+def test_somebody_is_mailed_when_a_webhook_is_disabled(
+    scene: Scene, receiver: Receiver, redis_url: str
+) -> None:
     receiver.behaviour = always(410)
     scene.add_webhook(receiver.url)
     scene.emit()
@@ -115,7 +117,7 @@ def test_somebody_is_mailed_when_a_webhook_is_disabled(scene: Scene, receiver: R
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
-def test_webhooks_that_are_not_active_get_nothing(scene: Scene, receiver: Receiver, status: str):
+def test_webhooks_that_are_not_active_get_nothing(scene: Scene, receiver: Receiver, status: str) -> None:
     held = scene.add_webhook(receiver.url, status=status)
     with Receiver() as other:
         active = scene.add_webhook(other.url)
@@ -130,7 +132,7 @@ def test_webhooks_that_are_not_active_get_nothing(scene: Scene, receiver: Receiv
     assert len(receiver.received) == 3
 
 
-def test_deleted_webhooks_get_nothing(scene: Scene, receiver: Receiver):
+def test_deleted_webhooks_get_nothing(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url)
     scene.emit(3)
     scene.change_webhook(hook.id, deleted_at=clock.now())
@@ -141,7 +143,7 @@ def test_deleted_webhooks_get_nothing(scene: Scene, receiver: Receiver):
     assert receiver.received == []
 
 
-def test_a_webhook_whose_secret_does_not_open_stops_nobody_else(scene: Scene, receiver: Receiver):
+def test_a_webhook_whose_secret_does_not_open_stops_nobody_else(scene: Scene, receiver: Receiver) -> None:
     broken = scene.add_webhook(receiver.url)
     with scene.app.app_context():
         other_row = db.session.scalar(select(Webhook.secret_sealed))

@@ -12,7 +12,7 @@ from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene
 
 
-def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver):
+def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(
         200, body=b"thanks", headers=(("X-Trace", "t-1"), ("Set-Cookie", "sid=secret"))
     )
@@ -45,7 +45,7 @@ def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver):
     assert delivery.finished_at is not None
 
 
-def test_secrets_stand_nowhere_in_an_attempt(scene: Scene, receiver: Receiver):
+def test_secrets_stand_nowhere_in_an_attempt(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url, headers=[("Authorization", "Bearer very-hush")])
     scene.emit()
     scene.deliver()
@@ -56,7 +56,7 @@ def test_secrets_stand_nowhere_in_an_attempt(scene: Scene, receiver: Receiver):
 
 
 @pytest.mark.parametrize(("size", "is_cut"), [(1023, False), (1024, False), (1025, True), (200_000, True)])
-def test_a_body_is_capped_and_marked(scene: Scene, receiver: Receiver, size: int, is_cut: bool):
+def test_a_body_is_capped_and_marked(scene: Scene, receiver: Receiver, size: int, is_cut: bool) -> None:
     receiver.behaviour = always(200, body=b"x" * size)
     hook = scene.add_webhook(receiver.url)
     scene.emit()
@@ -82,7 +82,7 @@ WEIRD_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", WEIRD_ANSWERS)
-def test_a_weird_answer_is_recorded(scene: Scene, name: str):
+def test_a_weird_answer_is_recorded(scene: Scene, name: str) -> None:
     with hostile.Receiver(hostile.answer(WEIRD_ANSWERS[name])) as receiver:
         hook = scene.add_webhook(receiver.url)
         scene.emit(2)
@@ -105,7 +105,7 @@ INVALID_ANSWERS = {
 
 
 @pytest.mark.parametrize("name", INVALID_ANSWERS)
-def test_an_answer_that_is_no_http_is_a_failure_and_recorded(scene: Scene, name: str):
+def test_an_answer_that_is_no_http_is_a_failure_and_recorded(scene: Scene, name: str) -> None:
     with hostile.Receiver(hostile.answer(INVALID_ANSWERS[name], close=True)) as receiver:
         hook = scene.add_webhook(receiver.url)
         scene.emit()
@@ -114,7 +114,7 @@ def test_an_answer_that_is_no_http_is_a_failure_and_recorded(scene: Scene, name:
     assert scene.delivery(hook.id).state == "failed"
 
 
-def test_one_answer_that_cannot_be_stored_costs_no_other_its_record(scene: Scene, receiver: Receiver):
+def test_one_answer_that_cannot_be_stored_costs_no_other_its_record(scene: Scene, receiver: Receiver) -> None:
     hooks = [scene.add_webhook(receiver.url) for _ in range(2)]
     scene.emit(20)
     # A number no column takes stands for whatever a database refuses in one row of a batch.
@@ -128,7 +128,7 @@ def _is_postgresql(scene: Scene) -> bool:
     return not scene.settings.is_sqlite
 
 
-def test_an_old_url_stays_with_its_attempt(scene: Scene, receiver: Receiver):
+def test_an_old_url_stays_with_its_attempt(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url, max_retries=1, first_retry_s=0)
     receiver.behaviour = always(500)
     scene.change_webhook(hook.id, status="paused")
@@ -142,7 +142,7 @@ def test_an_old_url_stays_with_its_attempt(scene: Scene, receiver: Receiver):
     assert [attempt.number for attempt in scene.attempts(hook.id)] == [1, 2]
 
 
-def test_a_retry_by_hand_is_recorded_as_such(scene: Scene, receiver: Receiver):
+def test_a_retry_by_hand_is_recorded_as_such(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url)
     scene.emit()
     scene.deliver()

@@ -16,26 +16,26 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("attempt", "least_s"), [(1, 10), (2, 20), (3, 40), (8, 1280)])
-def test_waits_grow_and_jitter_only_adds(attempt: int, least_s: float):
+def test_waits_grow_and_jitter_only_adds(attempt: int, least_s: float) -> None:
     waits = [retry_wait_s(attempt, first_retry_s=10, multiplier=2.0) for _ in range(200)]
     assert min(waits) >= least_s
     assert max(waits) <= least_s * (1 + JITTER)
     assert len(set(waits)) > 100
 
 
-def test_no_wait_is_longer_than_a_day():
+def test_no_wait_is_longer_than_a_day() -> None:
     assert retry_wait_s(15, first_retry_s=3600, multiplier=10.0) == BACKOFF_MAX_S
     assert retry_wait_s(1, first_retry_s=10, multiplier=2.0, retry_after_s=1e9) == BACKOFF_MAX_S
 
 
 @pytest.mark.parametrize("retry_after", [None, 0.0, 5.0, 300.0])
-def test_retry_after_only_ever_delays(retry_after: float | None):
+def test_retry_after_only_ever_delays(retry_after: float | None) -> None:
     for _ in range(50):
         wait_s = retry_wait_s(1, first_retry_s=10, multiplier=2.0, retry_after_s=retry_after)
         assert wait_s >= max(10.0, retry_after or 0.0)
 
 
-def test_the_shown_schedule_is_the_one_without_jitter():
+def test_the_shown_schedule_is_the_one_without_jitter() -> None:
     assert retry_schedule_s(max_retries=4, first_retry_s=10, multiplier=2.0) == [10, 20, 40, 80]
     assert retry_schedule_s(max_retries=0, first_retry_s=10, multiplier=2.0) == []
 
@@ -59,7 +59,7 @@ def test_the_shown_schedule_is_the_one_without_jitter():
         ("Fri, 31 Dec 9999 23:59:59 GMT", 251_629_934_399.0),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_and_nonsense_is_ignored(value: str, expected: float | None):
+def test_retry_after_is_seconds_or_a_date_and_nonsense_is_ignored(value: str, expected: float | None) -> None:
     result = Result(NOW, status_code=503, headers=[("X-Other", "1"), ("RETRY-AFTER", value)])
     assert retry_after_s(result, NOW) == expected
 
@@ -79,7 +79,9 @@ def _deliver_once(scene: Scene, webhook_id: str) -> None:
 @pytest.mark.parametrize(
     ("retry_after", "least_s"), [("60", 60), ("1", 30), ("whenever", 30), ("99999999999", BACKOFF_MAX_S)]
 )
-def test_a_receiver_can_ask_for_more_time(scene: Scene, receiver: Receiver, retry_after: str, least_s: float):
+def test_a_receiver_can_ask_for_more_time(
+    scene: Scene, receiver: Receiver, retry_after: str, least_s: float
+) -> None:
     receiver.behaviour = always(503, headers=(("Retry-After", retry_after),))
     hook = scene.add_webhook(receiver.url, max_retries=1, first_retry_s=30)
     _deliver_once(scene, hook.id)
@@ -89,7 +91,7 @@ def test_a_receiver_can_ask_for_more_time(scene: Scene, receiver: Receiver, retr
     assert delivery.lease is None
 
 
-def test_retries_end_after_the_chosen_number(scene: Scene, receiver: Receiver):
+def test_retries_end_after_the_chosen_number(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url, max_retries=2)
     scene.emit()
@@ -100,7 +102,7 @@ def test_retries_end_after_the_chosen_number(scene: Scene, receiver: Receiver):
     assert delivery.finished_at is not None
 
 
-def test_no_retries_means_one_attempt(scene: Scene, receiver: Receiver):
+def test_no_retries_means_one_attempt(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(receiver.url, max_retries=0)
     scene.emit()
@@ -109,7 +111,7 @@ def test_no_retries_means_one_attempt(scene: Scene, receiver: Receiver):
     assert len(receiver.received) == 1
 
 
-def test_a_retry_that_succeeds_ends_it(scene: Scene, receiver: Receiver):
+def test_a_retry_that_succeeds_ends_it(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = in_turn(Reply(500), Reply(429), Reply(204, body=b""))
     hook = scene.add_webhook(receiver.url, max_retries=5)
     scene.emit()
@@ -122,7 +124,7 @@ def test_a_retry_that_succeeds_ends_it(scene: Scene, receiver: Receiver):
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308, 304])
 def test_a_redirect_is_a_failure_and_its_target_is_never_visited(
     scene: Scene, receiver: Receiver, status: int
-):
+) -> None:
     with Receiver() as target:
         receiver.behaviour = always(status, body=b"", headers=(("Location", target.url),))
         hook = scene.add_webhook(receiver.url)
@@ -133,7 +135,7 @@ def test_a_redirect_is_a_failure_and_its_target_is_never_visited(
     assert scene.attempt(hook.id).error_kind == "http_3xx"
 
 
-def test_an_address_that_is_not_allowed_is_refused_and_tried_again(scene: Scene):
+def test_an_address_that_is_not_allowed_is_refused_and_tried_again(scene: Scene) -> None:
     hook = scene.add_webhook("http://10.1.2.3/hook", max_retries=1)
     scene.emit()
     scene.deliver()
@@ -141,7 +143,7 @@ def test_an_address_that_is_not_allowed_is_refused_and_tried_again(scene: Scene)
     assert scene.delivery(hook.id).state == "failed"
 
 
-def test_an_impossible_url_is_not_tried_again(scene: Scene):
+def test_an_impossible_url_is_not_tried_again(scene: Scene) -> None:
     hook = scene.add_webhook("ftp://127.0.0.1/hook", max_retries=5)
     scene.emit()
     scene.deliver()
@@ -149,7 +151,7 @@ def test_an_impossible_url_is_not_tried_again(scene: Scene):
     assert scene.delivery(hook.id).state == "failed"
 
 
-def test_a_refused_connection_is_recorded(scene: Scene):
+def test_a_refused_connection_is_recorded(scene: Scene) -> None:
     with Receiver() as receiver:
         url = receiver.url
     hook = scene.add_webhook(url)

@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 import standardwebhooks
@@ -18,18 +19,18 @@ BODY = b'{"test": 2432232314}'
 SIGNATURE = "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
 
 
-def test_the_vector_of_the_specification_is_met():
+def test_the_vector_of_the_specification_is_met() -> None:
     key = signing.secret_key(SECRET)
     assert signing.sign(key, message_id=MESSAGE_ID, timestamp_s=TIMESTAMP_S, body=BODY) == SIGNATURE
 
 
-def test_the_reference_library_signs_the_same():
+def test_the_reference_library_signs_the_same() -> None:
     moment = datetime.fromtimestamp(TIMESTAMP_S, UTC)
     assert standardwebhooks.Webhook(SECRET).sign(MESSAGE_ID, moment, BODY.decode()) == SIGNATURE
 
 
 @pytest.mark.parametrize("library", [standardwebhooks, svix])
-def test_a_received_delivery_verifies(library, scene: Scene, receiver: Receiver):
+def test_a_received_delivery_verifies(library: Any, scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url)
     (event_id,) = scene.emit()
     scene.deliver()
@@ -42,7 +43,7 @@ def test_a_received_delivery_verifies(library, scene: Scene, receiver: Receiver)
     assert datetime.fromisoformat(envelope["timestamp"]).tzinfo is not None
 
 
-def test_a_changed_body_does_not_verify(scene: Scene, receiver: Receiver):
+def test_a_changed_body_does_not_verify(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url)
     scene.emit()
     scene.deliver()
@@ -51,7 +52,7 @@ def test_a_changed_body_does_not_verify(scene: Scene, receiver: Receiver):
         standardwebhooks.Webhook(hook.secret).verify(received.body + b" ", received.headers)
 
 
-def test_retries_keep_id_and_body_and_sign_anew(scene: Scene, receiver: Receiver):
+def test_retries_keep_id_and_body_and_sign_anew(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url, max_retries=2, first_retry_s=1, retry_multiplier=1.0)
     receiver.behaviour = in_turn(Reply(500), Reply(503), Reply(200))
     (event_id,) = scene.emit()
@@ -65,7 +66,7 @@ def test_retries_keep_id_and_body_and_sign_anew(scene: Scene, receiver: Receiver
     assert scene.delivery(hook.id).state == "succeeded"
 
 
-def test_the_webhooks_own_headers_and_ours_arrive(scene: Scene, receiver: Receiver):
+def test_the_webhooks_own_headers_and_ours_arrive(scene: Scene, receiver: Receiver) -> None:
     scene.add_webhook(receiver.url, headers=[("X-Tenant", "acme"), ("Authorization", "Bearer abc")])
     scene.emit()
     scene.deliver()

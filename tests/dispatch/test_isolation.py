@@ -1,0 +1,119 @@
+"""One bad receiver delays nobody else, and no receiver gets more than its share."""
+
+import time
+
+import pytest
+
+from tests import hostile_receivers as hostile
+from tests.dispatch.receivers import Receiver, always
+from tests.dispatch.scene import Scene, wait_until
+
+#: Generous, because other things may use the machine; without isolation it would be the hanging one's timeouts.
+SOON_S = 6.0
+
+
+def test_a_hanging_receiver_with_a_backlog_delays_nobody(scene: Scene, receiver: Receiver) -> None:
+    with hostile.Receiver(hostile.never_answer) as hanging:
+        slow = scene.add_webhook(hanging.url, event_types=["post.failed"], timeout_s=30)
+        fast = scene.add_webhook(receiver.url, event_types=["post.published"])
+        scene.emit(600, event_type="post.failed")
+        scene.emit(300)
+        began_s = time.monotonic()
+        with scene.dispatching(dispatch_lease_s=75):
+            scene.wait_until_settled(fast.id)
+            took_s = time.monotonic() - began_s
+            hanging.is_stopping.set()
+    assert took_s < SOON_S
+    assert scene.states(fast.id) == {"succeeded": 300}
+    assert hanging.connection_count <= scene.settings.dispatch_in_flight_per_webhook_max
+    assert scene.states(slow.id).get("succeeded") is None
+
+
+def test_many_hanging_receivers_leave_room_for_a_fast_one(scene: Scene, receiver: Receiver) -> None:
+    """More backlog at dead receivers than there is room in flight altogether."""
+    with hostile.Receiver(hostile.never_answer) as hanging:
+        for _ in range(4):
+            scene.add_webhook(hanging.url, event_types=["post.failed"], timeout_s=1, max_retries=15)
+        fast = scene.add_webhook(receiver.url, event_types=["post.published"])
+        scene.emit(40, event_type="post.failed")
+        with scene.dispatching(dispatch_in_flight_max=12, dispatch_in_flight_per_webhook_max=4):
+            wait_until(lambda: len(hanging.requests) >= 12)
+            scene.emit(100)
+            began_s = time.monotonic()
+            scene.wait_until_settled(fast.id)
+            took_s = time.monotonic() - began_s
+            hanging.is_stopping.set()
+    assert took_s < SOON_S
+
+
+def test_webhooks_are_served_side_by_side(scene: Scene, receiver: Receiver) -> None:
+    """The second webhook's first delivery does not wait for the first one's last."""
+    with Receiver(always(delay_s=0.01)) as other:
+        receiver.behaviour = always(delay_s=0.01)
+        scene.add_webhook(receiver.url)
+        scene.add_webhook(other.url)
+        scene.emit(100)
+        scene.deliver(dispatch_in_flight_per_webhook_max=2)
+        firsts = receiver.received[0].at_s, other.received[0].at_s
+        lasts = receiver.received[-1].at_s, other.received[-1].at_s
+    assert max(firsts) < min(lasts)
+    assert abs(lasts[0] - lasts[1]) < 0.5 * (max(lasts) - min(firsts))
+
+
+def test_a_receiver_never_sees_more_at_once_than_the_cap(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(delay_s=0.02)
+    scene.add_webhook(receiver.url)
+    scene.emit(120)
+    scene.deliver(dispatch_in_flight_per_webhook_max=7)
+    assert receiver.most_at_once == 7
+    assert len(receiver.received) == 120
+
+
+def test_all_receivers_together_never_see_more_than_the_overall_cap(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(delay_s=0.02)
+    for _ in range(3):
+        scene.add_webhook(receiver.url)
+    scene.emit(40)
+    scene.deliver(dispatch_in_flight_max=5, dispatch_in_flight_per_webhook_max=4)
+    assert receiver.most_at_once <= 5
+    assert len(receiver.received) == 120
+
+
+HOSTILE = {
+    "timeout_body": hostile.drip_body,
+    "timeout_first_byte": hostile.never_answer,
+    "reset": hostile.reset_after_request,
+    "headers_too_large": hostile.endless_headers,
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_receiver_fails_in_time_and_delays_nobody(
+    scene: Scene, receiver: Receiver, kind: str
+) -> None:
+    with hostile.Receiver(HOSTILE[kind]) as enemy:
+        hook = scene.add_webhook(enemy.url, event_types=["post.failed"], timeout_s=1)
+        fast = scene.add_webhook(receiver.url, event_types=["post.published"])
+        scene.emit(5, event_type="post.failed")
+        scene.emit(50)
+        with scene.dispatching():
+            scene.wait_until_settled(fast.id)
+            scene.wait_until_settled(hook.id)
+            enemy.is_stopping.set()
+    attempts = scene.attempts(hook.id)
+    assert [attempt.error_kind for attempt in attempts] == [kind] * 5
+    assert all((attempt.total_ms or 0) < 4000 for attempt in attempts)
+    assert scene.states(hook.id) == {"failed": 5}
+    assert scene.states(fast.id) == {"succeeded": 50}
+
+
+def test_an_endless_body_is_cut_and_counts_as_an_answer(scene: Scene) -> None:
+    with hostile.Receiver(hostile.endless_body) as enemy:
+        hook = scene.add_webhook(enemy.url, timeout_s=5)
+        scene.emit(3)
+        scene.deliver()
+        enemy.is_stopping.set()
+    assert scene.states(hook.id) == {"succeeded": 3}
+    for attempt in scene.attempts(hook.id):
+        assert attempt.response_truncated
+        assert len(attempt.response_body or "") == scene.settings.response_body_max_bytes
