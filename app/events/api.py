@@ -13,6 +13,8 @@ from app.events.catalogue import KnownType
 from app.events.models import Event
 from app.events.schemas import (
     EventAccepted,
+    EventBatchAccepted,
+    EventBatchIn,
     EventDetail,
     EventIn,
     EventList,
@@ -51,12 +53,21 @@ def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
     emitted = services.emit(
         principal().team_id, body.type, body.data, idempotency_key=_idempotency_key(body.idempotency_key)
     )
-    accepted = {
-        "id": emitted.event_id,
-        "deliveries": emitted.delivery_count,
-        "is_duplicate": not emitted.is_new,
-    }
-    return accepted, 202 if emitted.is_new else 200
+    return _accepted(emitted), 202 if emitted.is_new else 200
+
+
+@events_api.post(
+    "/events/batch",
+    tags=[_EVENTS],
+    summary="Emit up to 100 events",
+    responses={202: EventBatchAccepted, 409: Problem, 413: Problem},
+)
+@require("events:write")
+def emit_events(body: EventBatchIn) -> tuple[dict[str, Any], int]:
+    """Store several events in one transaction: all of them, or, when one is refused, none."""
+    events = [services.EventToEmit(item.type, item.data, item.idempotency_key) for item in body.events]
+    emitted = services.emit_batch(principal().team_id, events)
+    return {"data": [_accepted(one) for one in emitted]}, 202
 
 
 @events_api.get("/events", tags=[_EVENTS], summary="List events", responses={200: EventList})
@@ -159,6 +170,14 @@ def _idempotency_key(in_body: str | None) -> str | None:
             "The header Idempotency-Key and the field idempotency_key differ. Send one, or both the same.",
         )
     return in_header if in_body is None else in_body
+
+
+def _accepted(emitted: services.Emitted) -> dict[str, Any]:
+    return {
+        "id": emitted.event_id,
+        "deliveries": emitted.delivery_count,
+        "is_duplicate": not emitted.is_new,
+    }
 
 
 def _shown(event: Event) -> dict[str, Any]:

@@ -22,9 +22,9 @@ class NewEvent:
     created_at: datetime
 
 
-#: Called with the connection and the new events of one team, before their commit. Returns how many deliveries it added.
-#: A connection, not a session: this is the hot path, and a unit of work costs more than the statements.
-Subscriber = Callable[[Connection, str, Sequence[NewEvent]], int]
+#: Called with the connection and the new events of one team, before their commit. Returns how many deliveries it
+#: added, by event id. A connection, not a session: this is the hot path, and a unit of work costs more than the statements.
+Subscriber = Callable[[Connection, str, Sequence[NewEvent]], dict[str, int]]
 _KEY = "signalbox.event_subscribers"
 
 
@@ -33,7 +33,10 @@ def subscribe(app: Flask, subscriber: Subscriber) -> None:
     app.extensions.setdefault(_KEY, []).append(subscriber)
 
 
-def tell_subscribers(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> int:
-    """Tell every subscriber of new events of one team; returns how many deliveries they added."""
-    subscribers = cast(list[Subscriber], current_app.extensions.get(_KEY, []))
-    return sum(subscriber(connection, team_id, events) for subscriber in subscribers)
+def tell_subscribers(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
+    """Tell every subscriber of new events of one team; returns how many deliveries they added, by event id."""
+    counts: dict[str, int] = {}
+    for subscriber in cast(list[Subscriber], current_app.extensions.get(_KEY, [])):
+        for event_id, count in subscriber(connection, team_id, events).items():
+            counts[event_id] = counts.get(event_id, 0) + count
+    return counts

@@ -13,6 +13,7 @@ from app.lib.errors import Invalid
 
 TYPE_NAME_MAX_CHARS = 100
 IDEMPOTENCY_KEY_MAX_CHARS = 255
+BATCH_EVENTS_MAX = 100
 DESCRIPTION_MAX_CHARS = 500
 EXAMPLE_MAX_BYTES = 16_384
 #: A team's own types are all listed on one page and in every webhook form.

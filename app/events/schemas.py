@@ -4,7 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.events.rules import DESCRIPTION_MAX_CHARS
+from app.events.rules import BATCH_EVENTS_MAX, DESCRIPTION_MAX_CHARS
 from app.web.schemas import Body, PageQuery
 
 _DATA: dict[str, JsonValue] = {
@@ -42,6 +42,18 @@ class EventAccepted(BaseModel):
     id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
     deliveries: int = Field(description="How many deliveries this request added.", examples=[2])
     is_duplicate: bool = Field(description="Whether it was accepted before under its idempotency key.")
+
+
+class EventBatchIn(Body):
+    """Events to emit together."""
+
+    events: list[EventIn] = Field(min_length=1, max_length=BATCH_EVENTS_MAX)
+
+
+class EventBatchAccepted(BaseModel):
+    """What became of each event, in the order of the request."""
+
+    data: list[EventAccepted]
 
 
 class EventOut(BaseModel):

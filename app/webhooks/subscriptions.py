@@ -17,21 +17,22 @@ _SUBSCRIPTIONS = select(Webhook.id, Webhook.event_types).where(
 _INSERT = insert(cast(Table, Delivery.__table__))
 
 
-def add_deliveries(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> int:
-    """Add a delivery for every webhook that wants one of the events; returns how many.
+def add_deliveries(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
+    """Add a delivery for every webhook that wants one of the events; returns how many, by event id.
 
     Paused and disabled webhooks get theirs too: they wait until the webhook is resumed.
     """
     subscriptions = connection.execute(_SUBSCRIPTIONS, {"team_id": team_id}).all()
-    rows = [
-        new_delivery(event, webhook_id)
-        for event in events
-        for webhook_id, patterns in subscriptions
-        if wants(patterns, event.type)
-    ]
+    counts: dict[str, int] = {}
+    rows = []
+    for event in events:
+        wanting = [webhook_id for webhook_id, patterns in subscriptions if wants(patterns, event.type)]
+        rows += [new_delivery(event, webhook_id) for webhook_id in wanting]
+        if wanting:
+            counts[event.id] = len(wanting)
     if rows:
         connection.execute(_INSERT, rows)
-    return len(rows)
+    return counts
 
 
 def new_delivery(event: NewEvent, webhook_id: str) -> dict[str, object]:

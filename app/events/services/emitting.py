@@ -1,21 +1,22 @@
-"""What can be done with events: emit them, and describe the team's own types."""
+"""Emits events: stored with their deliveries, or not at all."""
 
 import difflib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, cast
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Table, bindparam, insert, select
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.events import rules
-from app.events.catalogue import BUILT_IN, OPERATIONAL_PREFIX, OWN, KnownType
+from app.events.catalogue import BUILT_IN, OPERATIONAL_PREFIX
 from app.events.fanout import NewEvent, tell_subscribers
 from app.events.models import Event, EventType
 from app.extensions import current_settings, db
 from app.lib import clock
-from app.lib.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable
+from app.lib.errors import Conflict, FieldError, Invalid, SignalboxError, TooLarge, Unavailable
 from app.lib.ids import new_id
 from app.queues import nudge_dispatch
 
@@ -30,6 +31,15 @@ class Emitted:
     event_id: str
     is_new: bool
     delivery_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class EventToEmit:
+    """One event of a batch."""
+
+    type: str
+    data: dict[str, Any]
+    idempotency_key: str | None = None
 
 
 _EVENTS = cast(Table, Event.__table__)
@@ -61,30 +71,83 @@ def emit(
     The same `idempotency_key` with the same type and data returns the event of the first call. Raises Invalid
     for an unknown type or impossible data, TooLarge, and Conflict when the key belongs to another event.
     """
+    prepared = _prepare(team_id, type, data, idempotency_key=idempotency_key, is_test=is_test)
+    return _store(team_id, [prepared])[0]
+
+
+def emit_batch(team_id: str, events: Sequence[EventToEmit]) -> list[Emitted]:
+    """Store several events in one transaction, all or none; returns what became of each, in their order.
+
+    Raises what `emit` raises; the fields of its errors begin with `events.<index>.`.
+    """
+    prepared = []
+    for index, event in enumerate(events):
+        with _blaming(index):
+            prepared.append(
+                _prepare(
+                    team_id, event.type, event.data, idempotency_key=event.idempotency_key, is_test=False
+                )
+            )
+    return _store(team_id, prepared, is_batch=True)
+
+
+def _prepare(
+    team_id: str, type: str, data: dict[str, Any], *, idempotency_key: str | None, is_test: bool
+) -> tuple[NewEvent, dict[str, object]]:
+    """Return the event and its row. Before the transaction begins: on SQLite it holds the only write lock."""
     if type.startswith(OPERATIONAL_PREFIX):
         raise Invalid.field("type", f"Only Signalbox itself emits events of type {OPERATIONAL_PREFIX}….")
     if idempotency_key is not None:
         rules.check_idempotency_key(idempotency_key)
-    # Before the transaction begins: on SQLite it holds the only write lock.
     event, values = _new_event(team_id, type, data, is_test=is_test)
     values["idempotency_key"] = idempotency_key
+    return event, values
+
+
+def _store(
+    team_id: str, prepared: Sequence[tuple[NewEvent, dict[str, object]]], *, is_batch: bool = False
+) -> list[Emitted]:
     session = db.session()
+    earlier: dict[str, Emitted] = {}
     try:
         connection = session.connection()
-        _require_known(connection, team_id, type)
-        emitted = _claim(connection, values) if idempotency_key is not None else None
-        if emitted is None:
-            if idempotency_key is None:
-                connection.execute(_INSERT, values)
-            count = tell_subscribers(connection, team_id, [event])
-            emitted = Emitted(event.id, is_new=True, delivery_count=count)
+        # By key: two batches that wait for each other's keys wait in the same order, and never in a circle.
+        for index, (event, values) in sorted(enumerate(prepared), key=_claim_order):
+            with _blaming(index) if is_batch else nullcontext():
+                _require_known(connection, team_id, event.type)
+                if values["idempotency_key"] is None:
+                    connection.execute(_INSERT, values)
+                elif (accepted := _claim(connection, values)) is not None:
+                    earlier[event.id] = accepted
+        new = [event for event, _ in prepared if event.id not in earlier]
+        counts = tell_subscribers(connection, team_id, new) if new else {}
         session.commit()
     except BaseException:
         session.rollback()
         raise
-    if emitted.delivery_count:
+    if counts:
         nudge_dispatch()
-    return emitted
+    return [
+        earlier.get(event.id) or Emitted(event.id, is_new=True, delivery_count=counts.get(event.id, 0))
+        for event, _ in prepared
+    ]
+
+
+def _claim_order(numbered: tuple[int, tuple[NewEvent, dict[str, object]]]) -> str:
+    return str(numbered[1][1]["idempotency_key"] or "")
+
+
+@contextmanager
+def _blaming(index: int) -> Iterator[None]:
+    """Let the errors of one event of a batch name its place."""
+    place = f"events.{index}"
+    try:
+        yield
+    except SignalboxError as error:
+        named = [FieldError(f"{place}.{item.field}", item.message) for item in error.errors]
+        error.errors = tuple(named) or (FieldError(place, error.detail),)
+        error.detail = f"Event {index + 1} of the batch: {error.detail} None of the batch was stored."
+        raise
 
 
 def add_event(
@@ -181,65 +244,3 @@ def _require_known(connection: Connection, team_id: str, event_type: str) -> Non
         f"There is no event type {event_type}.{hint} Add a type of your own under Event types, or with"
         " POST /api/v1/event-types.",
     )
-
-
-def create_type(team_id: str, *, name: str, description: str, example: dict[str, Any]) -> KnownType:
-    """Add a type of the team's own. Raises Invalid for a bad name or example, Conflict for a name in use."""
-    rules.check_new_type_name(name)
-    rules.check_description(description)
-    _check_example(example)
-    session = db.session()
-    count = session.scalar(select(func.count()).select_from(EventType).where(EventType.team_id == team_id))
-    if (count or 0) >= rules.OWN_TYPES_MAX:
-        raise Conflict(
-            f"A team can have {rules.OWN_TYPES_MAX} types of its own. Delete one that is not used."
-        )
-    session.add(EventType(team_id=team_id, name=name, description=description, example=example))
-    try:
-        session.commit()
-    except IntegrityError:
-        session.rollback()
-        raise Conflict(
-            f"Your team already has a type {name}.", errors=[FieldError("name", f"{name} is in use already.")]
-        ) from None
-    return KnownType(name, OWN, description, example, is_own=True)
-
-
-def change_type(team_id: str, name: str, *, description: str, example: dict[str, Any]) -> KnownType:
-    """Change what is said about a type of the team's own; its name stays. Raises Invalid and NotFound."""
-    _refuse_built_in(name)
-    rules.check_description(description)
-    _check_example(example)
-    session = db.session()
-    result = session.execute(
-        update(EventType)
-        .where(EventType.team_id == team_id, EventType.name == name)
-        .values(description=description, example=example)
-    )
-    session.commit()
-    if not result.rowcount:  # type: ignore[attr-defined]
-        raise NotFound("There is no such event type in this team.")
-    return KnownType(name, OWN, description, example, is_own=True)
-
-
-def delete_type(team_id: str, name: str) -> None:
-    """Delete a type of the team's own: new events of it are refused, stored ones stay. Raises NotFound."""
-    _refuse_built_in(name)
-    session = db.session()
-    result = session.execute(delete(EventType).where(EventType.team_id == team_id, EventType.name == name))
-    session.commit()
-    if not result.rowcount:  # type: ignore[attr-defined]
-        raise NotFound("There is no such event type in this team.")
-
-
-def _refuse_built_in(name: str) -> None:
-    if name in BUILT_IN:
-        raise Conflict(f"{name} is built in: it cannot be changed or deleted.")
-
-
-def _check_example(example: object) -> None:
-    size_bytes = len(rules.encode_object(example, field="example"))
-    if size_bytes > rules.EXAMPLE_MAX_BYTES:
-        raise Invalid.field(
-            "example", f"The example has {size_bytes} bytes; at most {rules.EXAMPLE_MAX_BYTES} are taken."
-        )

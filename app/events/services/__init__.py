@@ -1,0 +1,23 @@
+"""What can be done with events: emit them, and describe the team's own types."""
+
+from app.events.services.emitting import (
+    Emitted,
+    EventToEmit,
+    add_event,
+    add_event_for_nobody,
+    emit,
+    emit_batch,
+)
+from app.events.services.types import change_type, create_type, delete_type
+
+__all__ = [
+    "Emitted",
+    "EventToEmit",
+    "add_event",
+    "add_event_for_nobody",
+    "change_type",
+    "create_type",
+    "delete_type",
+    "emit",
+    "emit_batch",
+]

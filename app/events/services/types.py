@@ -1,0 +1,74 @@
+"""Describes the event types that a team adds to the catalogue."""
+
+from typing import Any
+
+from sqlalchemy import delete, func, select, update
+from sqlalchemy.exc import IntegrityError
+
+from app.events import rules
+from app.events.catalogue import BUILT_IN, OWN, KnownType
+from app.events.models import EventType
+from app.extensions import db
+from app.lib.errors import Conflict, FieldError, Invalid, NotFound
+
+
+def create_type(team_id: str, *, name: str, description: str, example: dict[str, Any]) -> KnownType:
+    """Add a type of the team's own. Raises Invalid for a bad name or example, Conflict for a name in use."""
+    rules.check_new_type_name(name)
+    rules.check_description(description)
+    _check_example(example)
+    session = db.session()
+    count = session.scalar(select(func.count()).select_from(EventType).where(EventType.team_id == team_id))
+    if (count or 0) >= rules.OWN_TYPES_MAX:
+        raise Conflict(
+            f"A team can have {rules.OWN_TYPES_MAX} types of its own. Delete one that is not used."
+        )
+    session.add(EventType(team_id=team_id, name=name, description=description, example=example))
+    try:
+        session.commit()
+    except IntegrityError:
+        session.rollback()
+        raise Conflict(
+            f"Your team already has a type {name}.", errors=[FieldError("name", f"{name} is in use already.")]
+        ) from None
+    return KnownType(name, OWN, description, example, is_own=True)
+
+
+def change_type(team_id: str, name: str, *, description: str, example: dict[str, Any]) -> KnownType:
+    """Change what is said about a type of the team's own; its name stays. Raises Invalid and NotFound."""
+    _refuse_built_in(name)
+    rules.check_description(description)
+    _check_example(example)
+    session = db.session()
+    result = session.execute(
+        update(EventType)
+        .where(EventType.team_id == team_id, EventType.name == name)
+        .values(description=description, example=example)
+    )
+    session.commit()
+    if not result.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("There is no such event type in this team.")
+    return KnownType(name, OWN, description, example, is_own=True)
+
+
+def delete_type(team_id: str, name: str) -> None:
+    """Delete a type of the team's own: new events of it are refused, stored ones stay. Raises NotFound."""
+    _refuse_built_in(name)
+    session = db.session()
+    result = session.execute(delete(EventType).where(EventType.team_id == team_id, EventType.name == name))
+    session.commit()
+    if not result.rowcount:  # type: ignore[attr-defined]
+        raise NotFound("There is no such event type in this team.")
+
+
+def _refuse_built_in(name: str) -> None:
+    if name in BUILT_IN:
+        raise Conflict(f"{name} is built in: it cannot be changed or deleted.")
+
+
+def _check_example(example: object) -> None:
+    size_bytes = len(rules.encode_object(example, field="example"))
+    if size_bytes > rules.EXAMPLE_MAX_BYTES:
+        raise Invalid.field(
+            "example", f"The example has {size_bytes} bytes; at most {rules.EXAMPLE_MAX_BYTES} are taken."
+        )
