@@ -143,7 +143,7 @@ def test_children_hear_when_guardian_and_supervisor_are_killed_at_once() -> None
 
 def test_output_is_prefixed_with_the_name_and_not_coloured_in_a_pipe() -> None:
     with stack(web="print('hello\\n\\nthere', end='', flush=True); import time; time.sleep(600)") as program:
-        program.wait_for("READY")
+        program.wait_for("hello")
 
         program.end()
 
