@@ -169,7 +169,7 @@ def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
 def webhook_names(webhook_ids: Sequence[str]) -> dict[str, str]:
     """Return the names of webhooks of the caller's team, by id."""
     query = select(Webhook.id, Webhook.name).where(Webhook.id.in_(webhook_ids))
-    return {webhook_id: name for webhook_id, name in db.session.execute(query)} if webhook_ids else {}
+    return dict(iter(db.session.execute(query))) if webhook_ids else {}
 
 
 def first_steps(team_id: str) -> FirstSteps:

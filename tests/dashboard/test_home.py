@@ -1,20 +1,24 @@
 """The home page: its numbers add up, what needs attention stands there, and the first steps are shown."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
+from flask import Flask
 from sqlalchemy import event
 
 from app.extensions import db
 from app.lib import clock
+from tests.deliveries.stock import Stock
+from tests.page import Page
+from tests.people import People
 
 HOME = "/t/acme/"
 
 
-def this_hour():
+def this_hour() -> datetime:
     return clock.now().replace(minute=0, second=0, microsecond=0)
 
 
-def test_new_team_sees_its_first_steps(people, page, stock):
+def test_new_team_sees_its_first_steps(people: People, page: Page, stock: Stock) -> None:
     document = page.get(HOME, people.alice)
 
     for text in ("Create a webhook", "Create an API key", "Send an event", "/api/v1/events"):
@@ -30,11 +34,13 @@ def test_new_team_sees_its_first_steps(people, page, stock):
     assert not page.get(HOME, people.alice).has_text("Send your first webhook")
 
 
-def test_viewer_is_told_whom_to_ask(people, page):
+def test_viewer_is_told_whom_to_ask(people: People, page: Page) -> None:
     assert page.get(HOME, people.vic).has_text("Ask an admin of the team")
 
 
-def test_numbers_add_up_over_webhooks_and_hours(people, page, stock, other_stock):
+def test_numbers_add_up_over_webhooks_and_hours(
+    people: People, page: Page, stock: Stock, other_stock: Stock
+) -> None:
     orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
     stock.deliveries(orders, 1, state="pending")
     hour = this_hour()
@@ -48,7 +54,7 @@ def test_numbers_add_up_over_webhooks_and_hours(people, page, stock, other_stock
 
     document = page.get(HOME, people.vic)
     [table] = document.all("table", data_chart="bars")
-    values = [int(cell.get("data-value")) for cell in table.iter("td")]
+    values = [int(cell.get("data-value", "")) for cell in table.iter("td")]
 
     assert len(values) == 48
     assert (sum(values[0::2]), sum(values[1::2])) == (1097, 3)
@@ -57,7 +63,7 @@ def test_numbers_add_up_over_webhooks_and_hours(people, page, stock, other_stock
         assert document.has_text(text), text
 
 
-def test_never_rounds_a_failure_away(people, page, stock):
+def test_never_rounds_a_failure_away(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook()
     stock.deliveries(webhook, 1)
     stock.count(webhook, this_hour(), succeeded=99_999, failed=1, attempts=100_000, total_ms=1.0)
@@ -65,7 +71,7 @@ def test_never_rounds_a_failure_away(people, page, stock):
     assert page.get(HOME, people.vic).has_text("99.9 %")
 
 
-def test_troubled_webhooks_come_with_reason_and_button(people, page, stock):
+def test_troubled_webhooks_come_with_reason_and_button(people: People, page: Page, stock: Stock) -> None:
     failing = stock.webhook("Support desk", consecutive_failures=6)
     stock.deliveries(failing, 1, state="failed")
     disabled = stock.webhook("Zapier", status="disabled", status_reason="The receiver answered 410 Gone.")
@@ -93,13 +99,13 @@ def test_troubled_webhooks_come_with_reason_and_button(people, page, stock):
     assert f"/t/acme/webhooks/{disabled}/resume" in document.links()
 
 
-def test_calm_team_is_told_so(people, page, stock):
+def test_calm_team_is_told_so(people: People, page: Page, stock: Stock) -> None:
     stock.deliveries(stock.webhook(), 1)
 
     assert page.get(HOME, people.vic).has_text("All webhooks work")
 
 
-def test_costs_a_handful_of_queries_however_much_fails(app, people, stock):
+def test_costs_a_handful_of_queries_however_much_fails(app: Flask, people: People, stock: Stock) -> None:
     for number in range(10):
         webhook = stock.webhook(f"Webhook {number}", consecutive_failures=3)
         stock.deliveries(webhook, 5, state="failed")

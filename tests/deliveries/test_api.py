@@ -1,34 +1,43 @@
 """`/api/v1/deliveries`."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from app.lib import clock
+from tests.deliveries.stock import Stock
 
 LIST = "/api/v1/deliveries"
 
 
-def test_list_follows_cursors_to_the_end(client, stock):
+def json_of(answer: TestResponse) -> Any:
+    """Return the body of an answer."""
+    return answer.json
+
+
+def test_list_follows_cursors_to_the_end(client: FlaskClient, stock: Stock) -> None:
     headers = stock.api("events:read")
     ids = stock.deliveries(stock.webhook(), 25)
     seen, cursor = [], ""
     while cursor is not None:
         answer = client.get(f"{LIST}?limit=10&cursor={cursor}", headers=headers)
         assert answer.status_code == 200, answer.json
-        seen += [row["id"] for row in answer.json["data"]]
-        cursor = answer.json["next_cursor"]
+        seen += [row["id"] for row in json_of(answer)["data"]]
+        cursor = json_of(answer)["next_cursor"]
 
     assert seen == list(reversed(ids))
 
 
-def test_list_filters(client, stock):
+def test_list_filters(client: FlaskClient, stock: Stock) -> None:
     headers = stock.api("events:read")
     webhook = stock.webhook()
     stock.deliveries(webhook, 3)
     [failed] = stock.deliveries(webhook, 1, state="failed")
 
-    answer = client.get(f"{LIST}?state=failed&webhook_id={webhook}", headers=headers).json
+    answer = json_of(client.get(f"{LIST}?state=failed&webhook_id={webhook}", headers=headers))
 
     assert [row["id"] for row in answer["data"]] == [failed]
     assert answer["data"][0]["last_error"] == "http_5xx"
@@ -36,21 +45,21 @@ def test_list_filters(client, stock):
 
 
 @pytest.mark.parametrize("query", ["state=x", "limit=0", "limit=201", "cursor=x", "from=x", "webhook_id=1"])
-def test_wrong_filters_are_named(client, stock, query):
+def test_wrong_filters_are_named(client: FlaskClient, stock: Stock, query: str) -> None:
     answer = client.get(f"{LIST}?{query}", headers=stock.api("events:read"))
 
-    assert (answer.status_code, answer.json["code"]) == (422, "VALIDATION_ERROR")
-    assert answer.json["errors"][0]["field"] == query.partition("=")[0]
+    assert (answer.status_code, json_of(answer)["code"]) == (422, "VALIDATION_ERROR")
+    assert json_of(answer)["errors"][0]["field"] == query.partition("=")[0]
 
 
-def test_show_has_event_and_attempts(client, stock):
+def test_show_has_event_and_attempts(client: FlaskClient, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, body='{"id":"evt_1","data":{"a":1}}')
     stock.attempt(
         delivery, 1, status_code=None, error_kind="reset", response_headers=None, response_body=None
     )
     stock.attempt(delivery, 2)
 
-    answer = client.get(f"{LIST}/{delivery}", headers=stock.api("events:read")).json
+    answer = json_of(client.get(f"{LIST}/{delivery}", headers=stock.api("events:read")))
 
     assert answer["event"] == {"id": "evt_1", "data": {"a": 1}}
     assert [attempt["number"] for attempt in answer["attempts"]] == [2, 1]
@@ -59,31 +68,31 @@ def test_show_has_event_and_attempts(client, stock):
     assert answer["attempts_truncated"] is False
 
 
-def test_retry_is_accepted_then_visible(client, stock):
+def test_retry_is_accepted_then_visible(client: FlaskClient, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
 
     answer = client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:write"))
 
-    assert (answer.status_code, answer.json["state"]) == (202, "pending")
+    assert (answer.status_code, json_of(answer)["state"]) == (202, "pending")
     assert stock.read(delivery).state == "pending"
 
 
-def test_retry_conflicts_while_it_is_sent(client, stock):
+def test_retry_conflicts_while_it_is_sent(client: FlaskClient, stock: Stock) -> None:
     due_at = clock.now() + timedelta(seconds=30)
     [delivery] = stock.deliveries(stock.webhook(), 1, state="pending", lease="x", due_at=due_at)
 
     answer = client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:write"))
 
-    assert (answer.status_code, answer.json["code"]) == (409, "CONFLICT")
+    assert (answer.status_code, json_of(answer)["code"]) == (409, "CONFLICT")
 
 
-def test_keys_reach_only_what_they_may(client, stock, other_stock):
+def test_keys_reach_only_what_they_may(client: FlaskClient, stock: Stock, other_stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
     stranger = other_stock.api("events:read", "events:write")
 
     assert client.get(LIST).status_code == 401
     assert client.get(f"{LIST}/{delivery}", headers=stranger).status_code == 404
     assert client.post(f"{LIST}/{delivery}/retry", headers=stranger).status_code == 404
-    assert client.get(LIST, headers=stranger).json["data"] == []
+    assert json_of(client.get(LIST, headers=stranger))["data"] == []
     assert client.get(LIST, headers=stock.api("webhooks:read")).status_code == 403
     assert client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:read")).status_code == 403

@@ -7,16 +7,21 @@ import pytest
 
 from app.lib import clock
 from app.webhooks.queries import deliveries as queries
+from tests.deliveries.stock import Stock
+from tests.page import Document, Page
+from tests.people import People, Visitor
 
 LIST = "/t/acme/deliveries/"
 
 
-def shown(document):
+def shown(document: Document) -> list[str]:
     """Return the delivery ids in the order of the page."""
     return re.findall(r'id="open-(dlv_\w+)"', document.html)
 
 
-def test_newest_stand_first_and_nothing_of_other_teams(people, page, stock, other_stock):
+def test_newest_stand_first_and_nothing_of_other_teams(
+    people: People, page: Page, stock: Stock, other_stock: Stock
+) -> None:
     ids = stock.deliveries(stock.webhook("Orders"), 3)
     other_stock.deliveries(other_stock.webhook(), 2)
 
@@ -26,13 +31,13 @@ def test_newest_stand_first_and_nothing_of_other_teams(people, page, stock, othe
     assert document.has_text("Orders")
 
 
-def test_stranger_gets_404_and_anonymous_signs_in(people, visitor, stock):
+def test_stranger_gets_404_and_anonymous_signs_in(people: People, visitor: Visitor, stock: Stock) -> None:
     assert people.charlie.get(LIST).status_code == 404
     assert visitor.get(LIST).status_code == 303
 
 
 @pytest.mark.parametrize("state", ["pending", "succeeded", "failed", "cancelled"])
-def test_filter_by_state(people, page, stock, state):
+def test_filter_by_state(people: People, page: Page, stock: Stock, state: str) -> None:
     webhook = stock.webhook()
     ids = {
         each: stock.deliveries(webhook, 2, state=each)
@@ -42,7 +47,7 @@ def test_filter_by_state(people, page, stock, state):
     assert set(shown(page.get(f"{LIST}?state={state}", people.vic))) == set(ids[state])
 
 
-def test_filters_are_combined(people, page, stock):
+def test_filters_are_combined(people: People, page: Page, stock: Stock) -> None:
     orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
     stock.deliveries(orders, 2, state="failed")
     wanted = stock.deliveries(crm, 1, state="failed", event_type="lead.created")
@@ -54,7 +59,7 @@ def test_filters_are_combined(people, page, stock):
     assert shown(document) == wanted
 
 
-def test_filter_by_time(people, page, stock):
+def test_filter_by_time(people: People, page: Page, stock: Stock) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
     ids = stock.deliveries(stock.webhook(), 5, at=noon, apart=timedelta(hours=1))
 
@@ -64,7 +69,9 @@ def test_filter_by_time(people, page, stock):
 
 
 @pytest.mark.parametrize("needle", ["Grüße", "NOTE", "order-77", "http_5XX", "ORDERS.example"])
-def test_text_is_found_in_body_key_error_and_url(people, page, stock, needle):
+def test_text_is_found_in_body_key_error_and_url(
+    people: People, page: Page, stock: Stock, needle: str
+) -> None:
     webhook = stock.webhook(url="https://orders.example.com/hooks")
     other = stock.webhook(url="https://elsewhere.test/")
     ids = stock.deliveries(
@@ -77,14 +84,14 @@ def test_text_is_found_in_body_key_error_and_url(people, page, stock, needle):
 
 
 @pytest.mark.parametrize("wildcard", ["%", "_", "/", "\\"])
-def test_wildcards_are_plain_text(people, page, stock, wildcard):
+def test_wildcards_are_plain_text(people: People, page: Page, stock: Stock, wildcard: str) -> None:
     stock.deliveries(stock.webhook(url="https:x"), 1, body="{}")
     hit = stock.deliveries(stock.webhook(url="https:x"), 1, body=f"a{wildcard}b")
 
     assert shown(page.read(people.vic.get(LIST, query_string={"q": f"a{wildcard}b"}))) == hit
 
 
-def test_ids_jump_to_their_delivery(people, page, stock):
+def test_ids_jump_to_their_delivery(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook()
     ids = stock.deliveries(webhook, 4)
     event_id = stock.read(ids[1]).event_id
@@ -105,17 +112,20 @@ def test_ids_jump_to_their_delivery(people, page, stock):
         ("q=" + "x" * 300, "200 characters"),
     ],
 )
-def test_unreadable_filters_are_explained(people, page, stock, query, words):
+def test_unreadable_filters_are_explained(
+    people: People, page: Page, stock: Stock, query: str, words: str
+) -> None:
     document = page.get(f"{LIST}?{query}", people.vic, status=422)
 
     assert document.has_text(words)
     assert LIST in document.links()
 
 
-def test_pages_are_complete_while_rows_arrive(people, page, stock):
+def test_pages_are_complete_while_rows_arrive(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook()
     ids = stock.deliveries(webhook, 120)
-    seen, url = [], LIST
+    seen: list[str] = []
+    url: str | None = LIST
     while url:
         document = page.get(url, people.vic)
         seen += shown(document)
@@ -126,13 +136,13 @@ def test_pages_are_complete_while_rows_arrive(people, page, stock):
     assert seen == list(reversed(ids))
 
 
-def test_older_rows_come_as_a_part_that_replaces_its_link(people, page, stock):
+def test_older_rows_come_as_a_part_that_replaces_its_link(people: People, page: Page, stock: Stock) -> None:
     ids = stock.deliveries(stock.webhook(), 120)
     first = page.get(LIST, people.vic)
     [link] = [a for a in first.all("a") if first.text(a) == "Older"]
-    target = link.get("hx-target").removeprefix("#")
+    target = link.get("hx-target", "").removeprefix("#")
 
-    part = people.vic.get(link.get("hx-get"), fragment=target).get_data(as_text=True)
+    part = people.vic.get(link.get("hx-get", ""), fragment=target).get_data(as_text=True)
 
     # The rows stand where the link was; the link to what is older still follows them.
     assert re.findall(r'<tbody id="([^"]+)"', part) == [target, f"older-{ids[20]}"]
@@ -140,7 +150,7 @@ def test_older_rows_come_as_a_part_that_replaces_its_link(people, page, stock):
     assert "<html" not in part
 
 
-def test_filtering_answers_with_the_list_alone(people, page, stock):
+def test_filtering_answers_with_the_list_alone(people: People, page: Page, stock: Stock) -> None:
     stock.deliveries(stock.webhook(), 3, state="failed")
 
     fragment = page.fragment(f"{LIST}?state=failed", "delivery-list", people.vic)
@@ -148,12 +158,16 @@ def test_filtering_answers_with_the_list_alone(people, page, stock):
     assert len(shown(fragment)) == 3
 
 
-def test_search_stops_at_its_window_and_goes_on(people, page, stock, monkeypatch):
+def test_search_stops_at_its_window_and_goes_on(
+    people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queries, "WINDOW", 30)
     webhook = stock.webhook()
     [old] = stock.deliveries(webhook, 1, body="needle", at=clock.now() - timedelta(hours=1))
     stock.deliveries(webhook, 70, body="{}")
-    url, pages, found = f"{LIST}?q=needle", 0, []
+    url: str | None = f"{LIST}?q=needle"
+    pages = 0
+    found: list[str] = []
     while url:
         document = page.get(url, people.vic)
         pages += 1
@@ -165,7 +179,7 @@ def test_search_stops_at_its_window_and_goes_on(people, page, stock, monkeypatch
     assert (pages, found) == (3, [old])
 
 
-def test_rows_look_again_only_while_something_is_pending(people, page, stock):
+def test_rows_look_again_only_while_something_is_pending(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook()
     stock.deliveries(webhook, 2)
     assert page.get(LIST, people.vic).by_id("newest").get("hx-trigger") is None
@@ -173,19 +187,19 @@ def test_rows_look_again_only_while_something_is_pending(people, page, stock):
     [pending] = stock.deliveries(webhook, 1, state="pending")
     rows = page.get(LIST, people.vic).by_id("newest")
     assert rows.get("hx-trigger") == "every 1s"
-    assert people.vic.get(rows.get("hx-get"), fragment="newest").status_code == 204
+    assert people.vic.get(rows.get("hx-get", ""), fragment="newest").status_code == 204
 
     stock.change(pending, state="succeeded", due_at=None, attempt_count=1, last_status=200)
-    final = page.fragment(rows.get("hx-get"), "newest", people.vic)
+    final = page.fragment(rows.get("hx-get", ""), "newest", people.vic)
 
     assert final.by_id("newest").get("hx-trigger") is None
     assert len(shown(final)) == 3
 
 
-def test_new_rows_are_announced_but_push_nothing(people, page, stock):
+def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook()
     ids = stock.deliveries(webhook, 3, state="pending", at=clock.now() - timedelta(seconds=5))
-    refresh = page.get(LIST, people.vic).by_id("newest").get("hx-get")
+    refresh = page.get(LIST, people.vic).by_id("newest").get("hx-get", "")
     stock.deliveries(webhook, 60, apart=timedelta(milliseconds=1))
 
     fragment = page.fragment(refresh, "newest", people.vic)
@@ -194,24 +208,26 @@ def test_new_rows_are_announced_but_push_nothing(people, page, stock):
     assert fragment.has_text("Newer deliveries arrived")
 
 
-def test_held_deliveries_say_so(people, page, stock):
+def test_held_deliveries_say_so(people: People, page: Page, stock: Stock) -> None:
     stock.deliveries(stock.webhook(status="paused"), 1, state="pending")
 
     assert page.get(LIST, people.vic).has_text("Held")
 
 
-def test_empty_lists_say_what_to_do(people, page, stock):
+def test_empty_lists_say_what_to_do(people: People, page: Page, stock: Stock) -> None:
     assert page.get(LIST, people.vic).has_text("Nothing was sent yet")
     assert page.get(f"{LIST}?state=failed", people.vic).has_text("No delivery matches")
 
 
-def test_names_are_shown_as_text(people, page, stock):
+def test_names_are_shown_as_text(people: People, page: Page, stock: Stock) -> None:
     stock.deliveries(stock.webhook("<script>alert(1)</script>"), 1, state="pending")
 
     assert page.get(LIST, people.vic).has_text("<script>alert(1)</script>")
 
 
-def test_pending_count_is_bounded(people, page, stock, monkeypatch):
+def test_pending_count_is_bounded(
+    people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(queries, "PENDING_COUNT_MAX", 3)
     stock.deliveries(stock.webhook(), 9, state="pending")
 

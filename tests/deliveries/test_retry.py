@@ -4,11 +4,16 @@ import threading
 from datetime import timedelta
 
 import pytest
+from flask import Flask
 
 from app.extensions import db
 from app.lib import clock
+from app.lib.errors import Conflict
 from app.webhooks.dispatch import claims
 from app.webhooks.services import deliveries as services
+from tests.deliveries.stock import Stock
+from tests.page import Page
+from tests.people import People
 
 
 def retry_url(delivery_id: str) -> str:
@@ -16,7 +21,7 @@ def retry_url(delivery_id: str) -> str:
 
 
 @pytest.mark.parametrize("state", ["failed", "cancelled", "succeeded", "pending"])
-def test_retry_makes_it_due_now(people, page, stock, state):
+def test_retry_makes_it_due_now(people: People, page: Page, stock: Stock, state: str) -> None:
     [delivery] = stock.deliveries(
         stock.webhook(),
         1,
@@ -37,7 +42,7 @@ def test_retry_makes_it_due_now(people, page, stock, state):
     assert page.get(answer.location, people.mel).has_text("it will be sent in a moment")
 
 
-def test_retry_is_refused_while_it_is_sent(people, page, stock):
+def test_retry_is_refused_while_it_is_sent(people: People, page: Page, stock: Stock) -> None:
     ends_at = clock.now() + timedelta(seconds=30)
     [delivery] = stock.deliveries(stock.webhook(), 1, state="pending", lease="abc", due_at=ends_at)
 
@@ -47,7 +52,7 @@ def test_retry_is_refused_while_it_is_sent(people, page, stock):
     assert stock.read(delivery).lease == "abc"
 
 
-def test_retry_takes_over_from_a_sender_that_died(people, stock):
+def test_retry_takes_over_from_a_sender_that_died(people: People, stock: Stock) -> None:
     ended_at = clock.now() - timedelta(seconds=1)
     [delivery] = stock.deliveries(stock.webhook(), 1, state="pending", lease="abc", due_at=ended_at)
 
@@ -56,7 +61,7 @@ def test_retry_takes_over_from_a_sender_that_died(people, stock):
     assert stock.read(delivery).lease is None
 
 
-def test_retry_of_a_deleted_webhook_is_refused(people, page, stock):
+def test_retry_of_a_deleted_webhook_is_refused(people: People, page: Page, stock: Stock) -> None:
     webhook = stock.webhook("Old one", deleted_at=clock.now(), secret_sealed="")
     [delivery] = stock.deliveries(webhook, 1, state="failed")
 
@@ -67,7 +72,7 @@ def test_retry_of_a_deleted_webhook_is_refused(people, page, stock):
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
-def test_retry_waits_for_a_webhook_that_rests(people, page, stock, status):
+def test_retry_waits_for_a_webhook_that_rests(people: People, page: Page, stock: Stock, status: str) -> None:
     [delivery] = stock.deliveries(stock.webhook("Orders", status=status), 1, state="failed")
 
     answer = people.mel.post(retry_url(delivery))
@@ -76,7 +81,7 @@ def test_retry_waits_for_a_webhook_that_rests(people, page, stock, status):
     assert stock.read(delivery).state == "pending"
 
 
-def test_viewer_may_not_and_stranger_finds_nothing(people, stock):
+def test_viewer_may_not_and_stranger_finds_nothing(people: People, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
 
     assert people.vic.post(retry_url(delivery)).status_code == 403
@@ -85,7 +90,7 @@ def test_viewer_may_not_and_stranger_finds_nothing(people, stock):
     assert stock.read(delivery).state == "failed"
 
 
-def test_retry_and_claim_never_both_win(app, stock):
+def test_retry_and_claim_never_both_win(app: Flask, stock: Stock) -> None:
     """Whoever comes first: a claimed delivery is not retried, a retried one is claimed after it."""
     webhook = stock.webhook()
     ids = stock.deliveries(webhook, 40, state="pending", at=clock.now() - timedelta(seconds=5))
@@ -108,7 +113,7 @@ def test_retry_and_claim_never_both_win(app, stock):
                 try:
                     services.retry(stock.team_id, delivery)
                     retried.append(delivery)
-                except services.Conflict:
+                except Conflict:
                     pass
                 finally:
                     db.session.remove()

@@ -1,18 +1,22 @@
 """The page of one delivery."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
 from app.lib import clock
 from app.webhooks.explanations import ERROR_KINDS, explain
+from tests.deliveries.stock import Stock
+from tests.page import Page
+from tests.people import People
 
 
 def url_of(delivery_id: str) -> str:
     return f"/t/acme/deliveries/{delivery_id}"
 
 
-def test_every_attempt_is_shown_newest_open(people, page, stock):
+def test_every_attempt_is_shown_newest_open(people: People, page: Page, stock: Stock) -> None:
     [delivery] = stock.deliveries(
         stock.webhook("Orders"), 1, body='{"id":1,"data":{"big":12345678901234567890.10}}'
     )
@@ -37,7 +41,7 @@ def test_every_attempt_is_shown_newest_open(people, page, stock):
     assert document.has_text("12345678901234567890.10")
 
 
-def test_timings_fill_the_bar(people, page, stock):
+def test_timings_fill_the_bar(people: People, page: Page, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1)
     stock.attempt(delivery)
 
@@ -51,17 +55,13 @@ def test_timings_fill_the_bar(people, page, stock):
 
 
 @pytest.mark.parametrize("kind", ERROR_KINDS)
-def test_every_error_is_explained(people, page, stock, kind):
+def test_every_error_is_explained(people: People, page: Page, stock: Stock, kind: str) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="failed", last_error=kind, last_status=None)
-    stock.attempt(
-        delivery,
-        status_code=None,
-        error_kind=kind,
-        error_detail="what libcurl said",
-        response_headers=None,
-        response_body=None,
-        **dict.fromkeys(("dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms", "remote_address")),
+    timings = ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms")
+    nothing: dict[str, Any] = dict.fromkeys(
+        (*timings, "status_code", "remote_address", "response_headers", "response_body")
     )
+    stock.attempt(delivery, error_kind=kind, error_detail="what libcurl said", **nothing)
 
     document = page.get(url_of(delivery), people.vic)
     explanation = explain(kind)
@@ -77,7 +77,7 @@ def test_every_error_is_explained(people, page, stock, kind):
         assert document.has_text(text)
 
 
-def test_unknown_delivery_and_stranger_get_404(people, stock):
+def test_unknown_delivery_and_stranger_get_404(people: People, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1)
 
     assert people.charlie.get(f"/t/other/deliveries/{delivery}").status_code == 404
@@ -85,22 +85,24 @@ def test_unknown_delivery_and_stranger_get_404(people, stock):
     assert people.alice.get(url_of("dlv_nonsense")).status_code == 404
 
 
-def test_page_refreshes_until_it_is_final(people, page, stock):
+def test_page_refreshes_until_it_is_final(people: People, page: Page, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="pending")
     live = page.get(url_of(delivery), people.vic).by_id("delivery-live")
     assert live.get("hx-trigger") == "every 1s"
-    assert people.vic.get(live.get("hx-get"), fragment="delivery-live").status_code == 204
+    assert people.vic.get(live.get("hx-get", ""), fragment="delivery-live").status_code == 204
 
     stock.attempt(delivery)
     stock.change(delivery, state="succeeded", due_at=None, attempt_count=1, finished_at=clock.now())
-    fragment = page.fragment(live.get("hx-get"), "delivery-live", people.vic)
+    fragment = page.fragment(live.get("hx-get", ""), "delivery-live", people.vic)
 
     assert fragment.has_text("Delivered")
     assert fragment.by_id("delivery-live").get("hx-trigger") is None
 
 
 @pytest.mark.parametrize(("wait_s", "trigger"), [(5, "every 1s"), (60, "every 5s"), (7200, "every 15s")])
-def test_far_retries_are_looked_at_less_often(people, page, stock, wait_s, trigger):
+def test_far_retries_are_looked_at_less_often(
+    people: People, page: Page, stock: Stock, wait_s: int, trigger: str
+) -> None:
     due_at = clock.now() + timedelta(seconds=wait_s)
     [delivery] = stock.deliveries(
         stock.webhook(), 1, state="pending", due_at=due_at, attempt_count=1, round_attempt_count=1
@@ -122,7 +124,9 @@ def test_far_retries_are_looked_at_less_often(people, page, stock, wait_s, trigg
         ({"state": "pending"}, "active", "in a moment", "Send now"),
     ],
 )
-def test_next_step_is_said_in_words(people, page, stock, values, status, words, label):
+def test_next_step_is_said_in_words(
+    people: People, page: Page, stock: Stock, values: dict[str, Any], status: str, words: str, label: str
+) -> None:
     [delivery] = stock.deliveries(stock.webhook(status=status), 1, **values)
 
     document = page.get(url_of(delivery), people.mel)
@@ -131,7 +135,7 @@ def test_next_step_is_said_in_words(people, page, stock, values, status, words, 
     assert document.text(document.form(f"{url_of(delivery)}/retry")) == label
 
 
-def test_viewer_sees_no_retry_button(people, page, stock):
+def test_viewer_sees_no_retry_button(people: People, page: Page, stock: Stock) -> None:
     [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
 
     assert not page.get(url_of(delivery), people.vic).all("form", action=f"{url_of(delivery)}/retry")

@@ -2,24 +2,28 @@
 
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
+from flask import Flask
 from sqlalchemy import event, text
 
 from app.extensions import db
 from app.lib import clock
 from app.webhooks.queries import deliveries as queries
 from app.webhooks.queries.deliveries import DeliveryFilter
+from tests.deliveries.stock import Stock
+from tests.people import People
 
 ROWS = 300_000
 PAGE_S = 0.5  # Generous: shared machines are slow; measured medians are below a tenth of it.
 
 
-def plan_of(app, team_id: str, wanted: DeliveryFilter) -> str:
+def plan_of(app: Flask, team_id: str, wanted: DeliveryFilter) -> str:
     """Return how the database finds the page of `wanted`."""
-    statements: list[tuple[str, object]] = []
+    statements: list[tuple[str, Any]] = []
 
-    def remember(_connection, _cursor, statement, parameters, *_rest):
+    def remember(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         statements.append((statement, parameters))
 
     with app.app_context():
@@ -48,14 +52,16 @@ def plan_of(app, team_id: str, wanted: DeliveryFilter) -> str:
     ],
     ids=["all", "failed", "pending", "webhook", "event"],
 )
-def test_lists_walk_an_index_in_its_order(app, stock, other_stock, wanted, index):
+def test_lists_walk_an_index_in_its_order(
+    app: Flask, stock: Stock, other_stock: Stock, wanted: DeliveryFilter, index: str
+) -> None:
     """No page sorts what it found, and none reads the table from end to end."""
     webhook, neighbour = stock.webhook(), stock.webhook("Neighbour")
-    stock.deliveries(webhook, 4000, apart=timedelta(milliseconds=50))
-    stock.deliveries(neighbour, 4000, apart=timedelta(milliseconds=50))
+    stock.deliveries(webhook, 1000, apart=timedelta(milliseconds=50))
+    stock.deliveries(neighbour, 1000, apart=timedelta(milliseconds=50))
     stock.deliveries(webhook, 200, state="failed")
     stock.deliveries(neighbour, 200, state="pending")
-    other_stock.deliveries(other_stock.webhook(), 2000)
+    other_stock.deliveries(other_stock.webhook(), 9000)
     with app.app_context():
         if db.engine.dialect.name == "postgresql":
             db.session.execute(text("ANALYZE"))
@@ -74,7 +80,7 @@ def test_lists_walk_an_index_in_its_order(app, stock, other_stock, wanted, index
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_pages_stay_fast_with_many_rows(app, people, stock):
+def test_pages_stay_fast_with_many_rows(app: Flask, people: People, stock: Stock) -> None:
     now = clock.now()
     webhooks = [stock.webhook(f"Webhook {number}") for number in range(10)]
     for number, webhook in enumerate(webhooks):
@@ -86,7 +92,7 @@ def test_pages_stay_fast_with_many_rows(app, people, stock):
         db.session.execute(text("ANALYZE"))
         db.session.commit()
     middle = stock_middle(app)
-    filters = {
+    filters: dict[str, dict[str, Any]] = {
         "all": {},
         "deep": {"cursor": middle},
         "failed": {"state": "failed"},
@@ -112,7 +118,7 @@ def test_pages_stay_fast_with_many_rows(app, people, stock):
     assert slow == {}
 
 
-def stock_middle(app) -> str:
+def stock_middle(app: Flask) -> str:
     """Return an id in the middle of all."""
     with app.app_context():
         return db.session.execute(

@@ -2,14 +2,16 @@
 
 import re
 from collections import Counter
+from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from app.config import load_settings
 from app.demo.cli import demo_cli
-from app.demo.services import fill
+from app.demo.services import Filled, fill
 from app.extensions import db
 from app.factory import create_app
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
@@ -17,7 +19,7 @@ from tests.people import Visitor
 
 
 @pytest.fixture
-def filled(app):
+def filled(app: Flask) -> Filled:
     """Return the demo team."""
     with app.app_context():
         demo = fill("Acme Social")
@@ -25,13 +27,13 @@ def filled(app):
     return demo
 
 
-def signed_in(app, filled, email) -> Visitor:
+def signed_in(app: Flask, filled: Filled, email: str) -> Visitor:
     visitor = Visitor(app.test_client())
     assert visitor.sign_in(email, filled.password).status_code == 303
     return visitor
 
 
-def test_history_is_rich_and_consistent(app, filled):
+def test_history_is_rich_and_consistent(app: Flask, filled: Filled) -> None:
     with app.app_context():
         states = Counter(db.session.scalars(select(Delivery.state)))
         retrying = db.session.scalar(
@@ -52,13 +54,14 @@ def test_history_is_rich_and_consistent(app, filled):
 
     assert sum(states.values()) == filled.delivery_count > 1200
     assert all(states[state] for state in ("pending", "succeeded", "failed", "cancelled"))
+    assert retrying is not None
     assert retrying >= 4
     assert tuple(counted) == (states["succeeded"], states["failed"], attempts, failures)
     assert claimed == attempts
     assert statuses == {"active": 4, "paused": 1, "disabled": 1}
 
 
-def test_second_run_adds_nothing_and_renews_the_password(app, filled):
+def test_second_run_adds_nothing_and_renews_the_password(app: Flask, filled: Filled) -> None:
     with app.app_context():
         again = fill("Acme Social")
         count = db.session.scalar(select(func.count()).select_from(Delivery))
@@ -69,7 +72,7 @@ def test_second_run_adds_nothing_and_renews_the_password(app, filled):
     signed_in(app, again, "demo@signalbox.test")
 
 
-def test_refuses_in_production(tmp_path, redis_url):
+def test_refuses_in_production(tmp_path: Path, redis_url: str) -> None:
     app = create_app(
         load_settings(
             app_env="production",
@@ -87,11 +90,13 @@ def test_refuses_in_production(tmp_path, redis_url):
 
 
 @pytest.mark.parametrize("email", ["demo@signalbox.test", "vic@signalbox.test"])
-def test_every_link_of_the_team_leads_to_a_page(app, filled, email):
+def test_every_link_of_the_team_leads_to_a_page(app: Flask, filled: Filled, email: str) -> None:
     """Walk the whole team; of pages that differ only in an id or a filter, a few are enough."""
     visitor = signed_in(app, filled, email)
     start = f"/t/{filled.team_slug}/"
-    waiting, seen, shapes, broken = [start], {start}, Counter(), []
+    waiting, seen = [start], {start}
+    shapes: Counter[str] = Counter()
+    broken = []
     while waiting:
         url = waiting.pop()
         answer = visitor.get(url)

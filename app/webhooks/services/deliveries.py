@@ -66,6 +66,24 @@ def retry(team_id: str, delivery_id: str) -> Retried:
     )
 
 
+def cancel_leftovers() -> int:
+    """Cancel pending deliveries of deleted webhooks; returns how many.
+
+    Deleting cancels what it sees. An event that was being accepted at that very moment can add one more.
+    """
+    deleted = select(Webhook.id).where(Webhook.deleted_at.is_not(None))
+    query = (
+        update(Delivery)
+        .where(Delivery.due_at.is_not(None), Delivery.state == "pending", Delivery.webhook_id.in_(deleted))
+        .values(state="cancelled", due_at=None, lease=None, finished_at=clock.now())
+        .returning(Delivery.id)
+        .execution_options(synchronize_session=False)
+    )
+    cancelled = db.session.execute(query).all()
+    db.session.commit()
+    return len(cancelled)
+
+
 def _refusal(team_id: str, delivery_id: str) -> Conflict | NotFound:
     found = db.session.execute(
         select(Webhook.deleted_at, Webhook.name)
