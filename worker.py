@@ -28,7 +28,8 @@ from rq.worker import BaseWorker, WorkerStatus
 from app.config import ConfigError
 from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
-from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, ensure_dispatch, sign_of_life
+from app.lib.errors import Unavailable
+from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, sign_of_life
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 
 log = structlog.get_logger()
@@ -37,7 +38,8 @@ TICK_S = 1.0
 #: A process that dies this soon after its start waits before it is started again.
 SHORT_LIFE_S = 5.0
 RESTART_WAIT_S = 2.0
-STOP_GRACE_S = 20.0
+#: More than the dispatcher drains for, less than supervisors wait before they kill.
+STOP_GRACE_S = 13.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -150,6 +152,8 @@ class Crew:
                 log.info("redis_reached_again")
             self._is_redis_lost = False
             ensure_dispatch()
+            with contextlib.suppress(RedisError, Unavailable):
+                enqueue_periodic()
 
     def _start_missing(self) -> None:
         for child in self._children:

@@ -45,10 +45,22 @@ class JobSpec:
 JOBS: dict[str, JobSpec] = {
     # A slice ends by itself, and goes on for as long as Redis is away: RQ must not interrupt it.
     "webhooks.dispatch": JobSpec("app.webhooks.jobs.dispatch", DISPATCH_QUEUE, NO_TIMEOUT),
+    "webhooks.cancel_leftovers": JobSpec("app.webhooks.jobs.cancel_leftovers", DEFAULT_QUEUE, 60),
     "webhooks.send_disabled_notice": JobSpec("app.webhooks.jobs.send_disabled_notice", DEFAULT_QUEUE, 60),
     "accounts.send_password_reset": JobSpec("app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60),
     "accounts.send_invitation": JobSpec("app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60),
 }
+
+#: Jobs that run by themselves, every so many seconds, once for all workers together.
+PERIODIC: dict[str, int] = {"webhooks.cancel_leftovers": 60}
+
+
+def enqueue_periodic() -> None:
+    """Enqueue the periodic jobs whose time has come. Called by the ticker of every worker. Raises RedisError."""
+    for name, every_s in PERIODIC.items():
+        # Whoever sets the mark enqueues; it goes away by itself when the next one is due.
+        if redis_client().set(f"signalbox:periodic:{name}", 1, nx=True, ex=every_s):
+            enqueue(name)
 
 
 def enqueue(name: str, *args: str | int | bool | None) -> None:

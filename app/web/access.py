@@ -130,6 +130,9 @@ def _keep_team_in_addresses(endpoint: str, values: dict[str, Any]) -> None:
 def _enforce() -> BaseResponse | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
+    if "\x00" in request.path:
+        # No stored text holds a NUL, and PostgreSQL would refuse the question instead of finding nothing.
+        raise NotFound("There is nothing at this address.")
     access = access_of(current_app.view_functions[request.endpoint])
     if access is None:
         log.error("view_without_access_mark", endpoint=request.endpoint)

@@ -23,7 +23,13 @@ def init_logs(settings: Settings) -> None:
     renderer: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
         if is_json
-        else [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        else [
+            structlog.dev.ConsoleRenderer(
+                colors=sys.stderr.isatty(),
+                # Not the rich one: it prints local variables, and passwords are among them.
+                exception_formatter=structlog.dev.plain_traceback,
+            )
+        ]
     )
     level = logging.getLevelNamesMapping()[settings.log_level]
     structlog.configure(

@@ -120,13 +120,11 @@ def _shown(nav: Sequence[NavSection]) -> list[ShownSection]:
     caller = find_principal()
     if caller is None:
         return []
-    blueprint = request.blueprint
+    active = _active_endpoint(nav)
     sections = []
     for section in nav:
         links = [
-            ShownLink(
-                item.label, url_for(item.endpoint), item.icon, is_active=_is_active(item.endpoint, blueprint)
-            )
+            ShownLink(item.label, url_for(item.endpoint), item.icon, is_active=item.endpoint == active)
             for item in section.items
             if caller.may(item.permission)
         ]
@@ -135,5 +133,9 @@ def _shown(nav: Sequence[NavSection]) -> list[ShownSection]:
     return sections
 
 
-def _is_active(endpoint: str, blueprint: str | None) -> bool:
-    return request.endpoint == endpoint or (blueprint is not None and endpoint.partition(".")[0] == blueprint)
+def _active_endpoint(nav: Sequence[NavSection]) -> str | None:
+    """Return the link that the page belongs to: its own, else the first of its blueprint."""
+    endpoints = [item.endpoint for section in nav for item in section.items]
+    if request.endpoint in endpoints:
+        return request.endpoint
+    return next((endpoint for endpoint in endpoints if endpoint.partition(".")[0] == request.blueprint), None)

@@ -1,4 +1,4 @@
-"""Jobs of workers: one dispatch slice, and the notice of a disabled webhook."""
+"""Jobs of workers: dispatch slices, and what follows from them."""
 
 import threading
 from typing import cast
@@ -13,6 +13,7 @@ from app.queues import ensure_dispatch, forget_slice
 from app.web.mails import absolute_url, send_mail
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.models import Webhook
+from app.webhooks.services import deliveries
 
 _DISPATCHER = "signalbox.dispatcher"
 #: Set by the worker when it was asked to stop: the running slice then ends early.
@@ -36,6 +37,11 @@ def dispatch() -> None:
                 return
     finally:
         forget_slice(slice_id)
+
+
+def cancel_leftovers() -> None:
+    """Cancel what deleted webhooks still owe."""
+    deliveries.cancel_leftovers()
 
 
 def send_disabled_notice(webhook_id: str) -> None:

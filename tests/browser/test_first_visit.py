@@ -60,7 +60,9 @@ def test_newcomer_gets_from_the_link_to_a_green_delivery(signed_in: Page, signal
     expect(page.get_by_text("post.published").first).to_be_visible()
 
 
-def test_failing_delivery_is_retried_and_can_be_retried_by_hand(signed_in: Page, signalbox: Signalbox) -> None:
+def test_failing_delivery_is_retried_and_can_be_retried_by_hand(
+    signed_in: Page, signalbox: Signalbox
+) -> None:
     page, home = signed_in, signed_in.url
     create_webhook(page, home, name="Broken receiver", url=f"{signalbox.receiver}/status/500")
     key = create_key(page, home)

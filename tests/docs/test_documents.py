@@ -32,7 +32,10 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_commands_that_documents_name_exist(app: Flask) -> None:
-    known = {f"{group.name} {name}" for group in COMMANDS for name in group.commands} | {"db upgrade", "db migrate"}
+    known = {f"{group.name} {name}" for group in COMMANDS for name in group.commands} | {
+        "db upgrade",
+        "db migrate",
+    }
 
     named = set()
     for document in _documents():

@@ -1,0 +1,35 @@
+"""Jobs that run by themselves."""
+
+from redis import Redis
+from rq import Queue
+
+from app.extensions import db
+from app.lib import clock
+from app.queues import DEFAULT_QUEUE, JOBS, PERIODIC, enqueue_periodic
+from app.webhooks.jobs import cancel_leftovers
+from tests.dispatch.scene import Scene
+
+
+def test_every_periodic_job_stands_in_the_job_table() -> None:
+    assert set(PERIODIC) <= set(JOBS)
+
+
+def test_a_periodic_job_is_enqueued_once_for_all_tickers(scene: Scene, redis_url: str) -> None:
+    with scene.app.app_context(), Redis.from_url(redis_url) as redis:
+        for _ in range(3):
+            enqueue_periodic()
+
+        assert Queue(DEFAULT_QUEUE, connection=redis).count == len(PERIODIC)
+
+
+def test_what_a_deleted_webhook_still_owes_is_cancelled(scene: Scene) -> None:
+    kept, deleted = (scene.add_webhook(f"http://127.0.0.1:9/{name}") for name in ("kept", "deleted"))
+    scene.emit(1)
+    scene.change_webhook(deleted.id, deleted_at=clock.now())
+
+    with scene.app.app_context():
+        cancel_leftovers()
+        db.session.remove()
+
+    assert scene.states(kept.id) == {"pending": 1}
+    assert scene.states(deleted.id) == {"cancelled": 1}
