@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 
@@ -21,8 +22,15 @@ STOP_TIMEOUT_S = 30.0
 class Program:
     """A program that can be started again and again. What it prints goes to `log`."""
 
-    def __init__(self, *argv: str, env: Mapping[str, str] | None = None, log: Path) -> None:
+    def __init__(
+        self,
+        *argv: str,
+        env: Mapping[str, str] | None = None,
+        log: Path,
+        identity: Mapping[str, Any] | None = None,
+    ) -> None:
         self.log = log
+        self._identity = identity or {}
         self._argv = argv
         self._env = {"PATH": os.environ["PATH"], "PYTHONUNBUFFERED": "1", **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
@@ -62,25 +70,31 @@ class Program:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
                 preexec_fn=lambda: processes.end_with_parent(tests_pid),
+                **self._identity,
             )
 
     def kill(self) -> None:
-        """kill -9 of the process itself and of nothing below it."""
+        """Kill -9 of the process itself and of nothing below it."""
         if self._process is not None and self._process.poll() is None:
             self._process.kill()
             self._process.wait()
 
     def kill_all(self) -> None:
-        """kill -9 of everything in its group."""
+        """Kill -9 of everything in its group."""
         if self._process is not None:
             processes.kill_group(self._process.pid)
             self._process.wait()
+
+    def wait(self) -> int:
+        """Wait for its end and return its exit code."""
+        assert self._process is not None
+        return self._process.wait(STOP_TIMEOUT_S)
 
     def stop(self) -> int:
         """End it with SIGTERM and return its exit code."""
         assert self._process is not None
         self._process.send_signal(signal.SIGTERM)
-        return self._process.wait(STOP_TIMEOUT_S)
+        return self.wait()
 
     def family(self) -> set[int]:
         return processes.descendants(self.pid)

@@ -125,7 +125,7 @@ class Scene:
                 .where(Delivery.webhook_id == webhook_id)
                 .group_by(Delivery.state)
             )
-            return dict(db.session.execute(query).tuples().all())
+            return {row[0]: row[1] for row in db.session.execute(query)}
 
     def attempts(self, webhook_id: str) -> list[Attempt]:
         """Return all attempts for a webhook in the order in which they were recorded."""
