@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any
 
@@ -43,6 +44,7 @@ _of_attempt = itemgetter(*_ATTEMPT_COLUMNS.split(", "))
 _of_state = itemgetter("state", "due_at", "finished_at", "status_code", "error_kind", "delivery_id", "lease")
 # The last SELECT sees the tables as they were before: joining deliveries leaves out the attempts of
 # deliveries that were deleted meanwhile, which would otherwise break the foreign key and the whole batch.
+# NOT IN becomes a hash; a join with `won`, which the planner takes for one row, compares each with each.
 _RECORD_POSTGRESQL = text(
     f"""
     WITH r AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r({_ROW})),
@@ -55,8 +57,9 @@ _RECORD_POSTGRESQL = text(
     ),
     attempted AS (
         INSERT INTO attempts ({_ATTEMPT_COLUMNS}, is_superseded)
-        SELECT {", ".join("r." + name for name in _ATTEMPT_COLUMNS.split(", "))}, won.id IS NULL
-        FROM r JOIN deliveries d ON d.id = r.delivery_id LEFT JOIN won ON won.id = r.delivery_id
+        SELECT {", ".join("r." + name for name in _ATTEMPT_COLUMNS.split(", "))},
+            r.delivery_id NOT IN (SELECT id FROM won)
+        FROM r JOIN deliveries d ON d.id = r.delivery_id
     )
     SELECT id FROM won
     """  # noqa: S608 - column lists of this module
@@ -137,7 +140,7 @@ def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[s
     cursor = connection.connection.cursor()
     with _as_sqlalchemy_errors():
         for outcome in outcomes:
-            row = _row(outcome, time_text=sqlite_time)
+            row = _row(outcome, as_time=sqlite_time)
             cursor.execute(_STATE_SQLITE, _of_state(row))
             is_won = cursor.rowcount == 1
             if is_won:
@@ -157,25 +160,26 @@ def _as_sqlalchemy_errors() -> Iterator[None]:
         raise DBAPIError.instance(None, None, error, sqlite3.Error) from error
 
 
-def _row(outcome: Outcome, *, time_text: Callable[[datetime], str] = datetime.isoformat) -> dict[str, Any]:
+def _row(
+    outcome: Outcome, *, as_time: Callable[[datetime], object] = lambda moment: moment
+) -> dict[str, Any]:
     claimed, result = outcome.claimed, outcome.result
     has_answer = result.status_code is not None
-    shown = redact_headers(result.headers) if has_answer else None
     return {
         "delivery_id": claimed.id,
         "lease": claimed.lease,
         "state": outcome.state,
-        "due_at": time_text(outcome.due_at) if outcome.due_at else None,
-        "finished_at": time_text(outcome.finished_at) if outcome.finished_at else None,
+        "due_at": as_time(outcome.due_at) if outcome.due_at else None,
+        "finished_at": as_time(outcome.finished_at) if outcome.finished_at else None,
         "status_code": result.status_code,
         "error_kind": outcome.error_kind,
         "id": new_id("att"),
         "number": claimed.attempt_count + 1,
         "trigger": "manual" if claimed.is_manual else "automatic",
-        "started_at": time_text(result.started_at),
+        "started_at": as_time(result.started_at),
         "url": claimed.target.url,
         "request_headers": claimed.shown_headers.decode(),
-        "response_headers": _clean(orjson.dumps(shown).decode()) if has_answer else None,
+        "response_headers": _shown_headers(tuple(result.headers)) if has_answer else None,
         "response_body": _clean(result.body.decode("utf-8", "replace")) if has_answer else None,
         "response_truncated": result.body_truncated,
         "error_detail": _clean(result.error_detail)[:_DETAIL_CHARS_MAX] if result.error_detail else None,
@@ -188,6 +192,12 @@ def _row(outcome: Outcome, *, time_text: Callable[[datetime], str] = datetime.is
     }
 
 
+@lru_cache(maxsize=64)
+def _shown_headers(headers: tuple[tuple[str, str], ...]) -> str:
+    """Return the headers as they are stored. A receiver repeats its own, but for the date, which has seconds."""
+    return _clean(orjson.dumps(redact_headers(headers)).decode())
+
+
 def _clean(value: str) -> str:
     """Return the text without NUL, which PostgreSQL stores neither raw nor escaped."""
     return value.replace("\x00", "\ufffd").replace("\\u0000", "\\ufffd")
@@ -195,10 +205,16 @@ def _clean(value: str) -> str:
 
 def _count(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> None:
     counts: dict[tuple[str, datetime], Count] = {}
+    hour = next_hour = datetime.min.replace(tzinfo=UTC)
     for outcome in outcomes:
         claimed, result = outcome.claimed, outcome.result
-        hour = result.started_at.replace(minute=0, second=0, microsecond=0)
-        count = counts.setdefault((claimed.webhook_id, hour), Count(claimed.target.team_id))
+        if not hour <= result.started_at < next_hour:
+            hour = result.started_at.replace(minute=0, second=0, microsecond=0)
+            next_hour = hour + timedelta(hours=1)
+        key = (claimed.webhook_id, hour)
+        count = counts.get(key)
+        if count is None:
+            count = counts[key] = Count(claimed.target.team_id)
         count.attempts += 1
         count.attempt_failures += outcome.error_kind is not None
         count.total_ms += result.total_ms or 0.0
@@ -207,17 +223,18 @@ def _count(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -
             count.failed += outcome.state == "failed"
     is_sqlite = connection.dialect.name == "sqlite"
     # In the order of the key: two dispatchers that lock the same rows lock them in the same order.
-    for (webhook_id, hour), count in sorted(counts.items(), key=lambda item: item[0]):
-        connection.execute(
-            _COUNT,
-            {
-                "webhook_id": webhook_id,
-                "hour": sqlite_time(hour) if is_sqlite else hour,
-                "team_id": count.team_id,
-                "succeeded": count.succeeded,
-                "failed": count.failed,
-                "attempts": count.attempts,
-                "attempt_failures": count.attempt_failures,
-                "total_ms": count.total_ms,
-            },
-        )
+    rows = [
+        {
+            "webhook_id": webhook_id,
+            "hour": sqlite_time(hour) if is_sqlite else hour,
+            "team_id": count.team_id,
+            "succeeded": count.succeeded,
+            "failed": count.failed,
+            "attempts": count.attempts,
+            "attempt_failures": count.attempt_failures,
+            "total_ms": count.total_ms,
+        }
+        for (webhook_id, hour), count in sorted(counts.items(), key=lambda item: item[0])
+    ]
+    if rows:
+        connection.execute(_COUNT, rows)
