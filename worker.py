@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
@@ -43,6 +44,15 @@ STOP_GRACE_S = 13.0
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
+@contextlib.contextmanager
+def _stop_without_redis() -> Iterator[None]:
+    """Leave RQ's loop as if told to stop; anything else it would log as unhandled, with a stack trace."""
+    try:
+        yield
+    except RedisConnectionError as error:
+        raise StopRequested from error
+
+
 class _GivesUpWithoutRedis(BaseWorker):
     """RQ's own loop waits up to a minute for a Redis that is back already; `work` knows better what to do."""
 
@@ -52,11 +62,19 @@ class _GivesUpWithoutRedis(BaseWorker):
         with self.app.app_context():
             return super().perform_job(job, queue)
 
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        with _stop_without_redis():
+            super().execute_job(job, queue)
+
+    def dequeue_job_and_maintain_ttl(
+        self, timeout: int | None, max_idle_time: int | None = None
+    ) -> tuple[Job, Queue] | None:
+        with _stop_without_redis():
+            return super().dequeue_job_and_maintain_ttl(timeout, max_idle_time)
+
     def heartbeat(self, timeout: int | None = None, pipeline: Pipeline | None = None) -> None:
-        try:
+        with _stop_without_redis():
             super().heartbeat(timeout, pipeline)
-        except RedisConnectionError as error:
-            raise StopRequested from error
 
     def check_for_suspension(self, burst: bool) -> None:
         """Stop, if told so before RQ's own handlers were in place. Nobody suspends workers here."""

@@ -31,6 +31,8 @@ _DISPATCHERS = "signalbox:dispatchers"
 _ALIVE_S = 3.0
 NO_TIMEOUT = -1
 _FAILED_JOB_KEPT_S = 7 * 86_400
+_WARN_AGAIN_S = 60.0
+_warned_at_s = -_WARN_AGAIN_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,16 @@ def nudge_dispatch() -> None:
     try:
         redis_client().publish(WAKE_CHANNEL, b"1")
     except RedisError as error:
-        log.warning("nudge_failed", error=str(error))
+        _warn_of_lost_nudges(str(error))
+
+
+def _warn_of_lost_nudges(reason: str) -> None:
+    """Say it once a minute, not once for every event that comes in while Redis is away."""
+    global _warned_at_s
+    now_s = time.monotonic()
+    if now_s - _warned_at_s >= _WARN_AGAIN_S:
+        _warned_at_s = now_s
+        log.warning("nudge_failed", error=reason)
 
 
 def ensure_dispatch(*, besides: str | None = None) -> bool:

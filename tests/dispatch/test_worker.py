@@ -88,7 +88,7 @@ def test_sigterm_ends_all_its_processes_soon_and_loses_nothing(
     scene.emit(200)
     wait_until(lambda: len(receiver.received) > 30)
     family = worker.family()
-    assert len(family) == 2
+    assert len(family) >= 2, "one to dispatch, one for jobs, and whatever job runs"
     began_s = time.monotonic()
     assert worker.stop() == 0
     assert time.monotonic() - began_s < 8
@@ -102,7 +102,7 @@ def test_sigterm_ends_all_its_processes_soon_and_loses_nothing(
 
 def test_kill_9_of_the_parent_ends_its_processes(scene: Scene, worker: Worker) -> None:
     family = worker.family()
-    assert len(family) == 2
+    assert len(family) >= 2, "one to dispatch, one for jobs, and whatever job runs"
     worker.kill()
     wait_until_dead(family, within_s=5)
 

@@ -24,7 +24,6 @@ from app.webhooks.dispatch.wakeups import Wakeups
 
 log = structlog.get_logger()
 
-CLAIM_BATCH_MAX = 500
 RECORD_BATCH = 200
 #: A result waits at most so long for others to be recorded with.
 RECORD_WITHIN_S = 0.015
@@ -109,16 +108,16 @@ class Dispatcher:
         if len(self._unrecorded) > UNRECORDED_MAX:
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
-        total = min(CLAIM_BATCH_MAX, 2 * self._settings.dispatch_in_flight_max - self._holdings.total)
+        left = 2 * self._settings.dispatch_in_flight_max - self._holdings.total
         self._claim_at_s = now_s + LOOK_AGAIN_S
-        if total > 0:
+        if left > 0:
             holdings = self._holdings
             self._claiming = self._ledger.submit(
                 self._ledger.take,
                 dict(holdings.held),
                 holdings.allowances(),
                 holdings.default_allowance,
-                total,
+                left,
             )
 
     def _absorb_claim(self) -> None:

@@ -49,15 +49,16 @@ class Holdings:
     def next_to_send(self, count: int, now_s: float) -> Iterator[Claimed]:
         """Yield up to `count` deliveries to start now, webhooks in turn, each within its in-flight cap.
 
-        One that waited so long that its lease could end before its attempt does is dropped: its lease ends,
-        and it is due again.
+        `count` is the room that is left for all. No webhook gets more in flight than is left for others, so
+        however many receivers hang, there is room for one that does not. A delivery that waited so long that
+        its lease could end before its attempt does is dropped: its lease ends, and it is due again.
         """
         keys = deque(self._buffers)
         while keys and count > 0:
             key = keys.popleft()
             buffer = self._buffers[key]
             in_transfer = self._in_transfer.get(key, 0)
-            if in_transfer >= self._per_webhook_max:
+            if in_transfer >= min(self._per_webhook_max, count):
                 continue
             claimed = buffer.popleft()
             self.waiting -= 1

@@ -27,6 +27,8 @@ from app.webhooks.dispatch.targets import Target, Targets
 
 log = structlog.get_logger()
 
+CLAIM_BATCH_MAX = 500
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -68,11 +70,12 @@ class Ledger:
         return future
 
     def take(
-        self, busy: Mapping[str, int], allowance: Mapping[str, int], default_allowance: int, total: int
+        self, busy: Mapping[str, int], allowance: Mapping[str, int], default_allowance: int, left: int
     ) -> Taken:
-        """Claim what is due and has room: up to `total` rows, shared fairly among the webhooks that wait.
+        """Claim what is due and has room, shared fairly among the webhooks that wait.
 
-        `busy` counts what the dispatcher holds already, `allowance` how much it wants to hold, by webhook id.
+        `busy` counts what the dispatcher holds already, `allowance` how much it wants to hold, by webhook id;
+        `left` is what it can hold in addition. No webhook gets more of that than is left for others.
         """
         with reading(), db.engine.begin() as connection:
             ready = find_ready(connection)
@@ -80,8 +83,9 @@ class Ledger:
         taken = Taken(targets=targets)
         if ready.next_due_at is not None:
             taken.next_due_in_s = max(0.0, (ready.next_due_at - clock.now()).total_seconds())
-        free = {key: allowance.get(key, default_allowance) - busy.get(key, 0) for key in targets}
-        room = _shared({key: value for key, value in free.items() if value > 0}, total)
+        free = {key: min(allowance.get(key, default_allowance), left) - busy.get(key, 0) for key in targets}
+        free = {key: value for key, value in free.items() if value > 0}
+        room = _shared(free, min(CLAIM_BATCH_MAX, left - left // (len(free) + 1)))
         taken.has_more = set(targets) - set(room)
         if room:
             with db.engine.begin() as connection:
