@@ -6,9 +6,9 @@ from alembic import context
 from flask import current_app
 
 # The models register their tables.
-import app.accounts.models  # noqa: F401
-import app.api_keys.models  # noqa: F401
-import app.events.models  # noqa: F401
+import app.accounts.models
+import app.api_keys.models
+import app.events.models
 import app.webhooks.models  # noqa: F401
 from app.db.base import Base
 from app.extensions import db

@@ -31,7 +31,9 @@ class SignalboxError(Exception):
     code = "INTERNAL_ERROR"
     title = "Something went wrong"
 
-    def __init__(self, detail: str, *, errors: Sequence[FieldError] = (), retry_after_s: int | None = None):
+    def __init__(
+        self, detail: str, *, errors: Sequence[FieldError] = (), retry_after_s: int | None = None
+    ) -> None:
         super().__init__(detail)
         self.detail = detail
         self.errors = tuple(errors)

@@ -26,7 +26,7 @@ class CannotOpen(Exception):
 class Sealer:
     """Seals with the current key; opens with the current and the previous ones."""
 
-    def __init__(self, key: str, previous_keys: Sequence[str] = ()):
+    def __init__(self, key: str, previous_keys: Sequence[str] = ()) -> None:
         self._secrets = {_key_id(secret): secret for secret in (*reversed(previous_keys), key)}
         self._current_id = _key_id(key)
         self._ciphers: dict[tuple[str, str], AESGCM] = {}

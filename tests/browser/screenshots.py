@@ -60,7 +60,9 @@ def _fill(signalbox: Signalbox) -> Visitor:
     home = re.search(r"http://\S+/t/\S+/", printed)
     email = re.search(r"Sign in as\s+(\S+)", printed)
     password = re.search(r"Password\s+(\S+)", printed)
-    assert home and email and password, printed
+    assert home, printed
+    assert email, printed
+    assert password, printed
     return Visitor(email.group(1), password.group(1), home.group())
 
 

@@ -43,7 +43,13 @@ def test_one_bad_event_refuses_the_whole_batch_and_is_named(app: Flask, api: Api
 
 
 def test_repeated_keys_add_nothing_within_a_batch_and_between_batches(app: Flask, api: Api) -> None:
-    batch = {"events": [event(1, idempotency_key="a"), event(1, idempotency_key="a"), event(2, idempotency_key="b")]}
+    batch = {
+        "events": [
+            event(1, idempotency_key="a"),
+            event(1, idempotency_key="a"),
+            event(2, idempotency_key="b"),
+        ]
+    }
 
     first = api("POST", "/events/batch", batch).get_json()["data"]
     again = api("POST", "/events/batch", batch).get_json()["data"]
