@@ -41,7 +41,7 @@ migrate: $(RUNTIME) ## bring the database to the newest schema
 setup: $(DEV) ## create .venv with everything to run, test and lint
 
 test: $(DEV) ## run the suite on SQLite and PostgreSQL (ARGS="tests/webhooks -k retry")
-	@$(BIN)/pytest $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(DEV) ## run the slow, load and soak tests too
 	@$(BIN)/pytest -m "slow or load or soak" --timeout=1800 $(ARGS)

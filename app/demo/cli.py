@@ -31,7 +31,7 @@ def fill_team(team_name: str, yes: bool) -> None:
         raise click.ClickException(error.detail) from None
     if filled.is_new:
         click.echo(f"The team '{team_name}' now has {filled.delivery_count} deliveries to look at.")
-        click.echo("A few dozen are due within the next minutes: watch them arrive while the worker runs.")
+        click.echo("Some are due within the next minute: watch them arrive while the worker runs.")
     else:
         click.echo(
             f"The team '{team_name}' was filled before: nothing was added. (Another --team makes a new one.)"

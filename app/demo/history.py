@@ -20,8 +20,8 @@ EVENT_COUNT = 640
 #: Nothing younger can have used up all its retries.
 _FRESH = timedelta(minutes=20)
 #: How many of the newest deliveries to the demo receiver are still to be sent, and within which time.
-LIVE_COUNT = 24
-LIVE_SPREAD_S = 90
+LIVE_COUNT = 8
+LIVE_SPREAD_S = 60
 FAILED_IN_A_ROW = 6
 RETRYING_COUNT = 4
 _PAUSED_HOURS_AGO = 5
