@@ -54,7 +54,7 @@ class Scene:
     def add_webhook(self, url: str, *, headers: Sequence[tuple[str, str]] = (), **values: Any) -> Hook:
         """Add a webhook past the limits of the forms: tests want shorter waits than people may choose."""
         webhook_id, secret = new_id("wh"), signing.new_secret()
-        known: dict[str, Any] = {"event_types": ["*"], "max_retries": 0, "first_retry_s": 0, "timeout_s": 5}
+        known: dict[str, Any] = {"event_types": ["*"], "max_retries": 0, "first_retry_s": 0, "timeout_s": 3}
         with self.app.app_context():
             sealed = (
                 sealer().seal(orjson.dumps(headers), table="webhooks", column="headers", row_id=webhook_id)

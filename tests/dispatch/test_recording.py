@@ -1,6 +1,7 @@
 """Every attempt is written down completely, whatever the receiver sent back."""
 
 import json
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from app.lib import clock
 from app.lib.redact import MASK
 from tests import hostile_receivers as hostile
 from tests.dispatch.receivers import Receiver, always
-from tests.dispatch.scene import Scene
+from tests.dispatch.scene import Hook, Scene
 
 
 def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
@@ -81,19 +82,29 @@ WEIRD_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("name", WEIRD_ANSWERS)
-def test_a_weird_answer_is_recorded(scene: Scene, name: str) -> None:
-    with hostile.Receiver(hostile.answer(WEIRD_ANSWERS[name])) as receiver:
-        hook = scene.add_webhook(receiver.url)
+def test_weird_answers_are_recorded(scene: Scene) -> None:
+    hooks = _hear(scene, WEIRD_ANSWERS)
+    for name, hook in hooks.items():
+        attempts = scene.attempts(hook.id)
+        assert [attempt.number for attempt in attempts] == [1, 1], name
+        for attempt in attempts:
+            assert attempt.status_code in (200, 204), name
+            assert isinstance(json.loads(attempt.response_headers or ""), list), name
+            assert "\x00" not in (attempt.response_body or ""), name
+        assert scene.states(hook.id) == {"succeeded": 2}, name
+
+
+def _hear(scene: Scene, answers: dict[str, bytes]) -> dict[str, Hook]:
+    """Deliver two events to a receiver for each of the answers; returns their webhooks."""
+    with ExitStack() as receivers:
+        hooks = {}
+        for name, answer in answers.items():
+            behaviour = hostile.answer(answer, close=True)
+            receiver = receivers.enter_context(hostile.Receiver(behaviour))
+            hooks[name] = scene.add_webhook(receiver.url)
         scene.emit(2)
         scene.deliver()
-        attempts = scene.attempts(hook.id)
-    assert [attempt.number for attempt in attempts] == [1, 1]
-    for attempt in attempts:
-        assert attempt.status_code in (200, 204)
-        assert isinstance(json.loads(attempt.response_headers or ""), list)
-        assert "\x00" not in (attempt.response_body or "")
-    assert scene.states(hook.id) == {"succeeded": 2}
+    return hooks
 
 
 INVALID_ANSWERS = {
@@ -104,14 +115,12 @@ INVALID_ANSWERS = {
 }
 
 
-@pytest.mark.parametrize("name", INVALID_ANSWERS)
-def test_an_answer_that_is_no_http_is_a_failure_and_recorded(scene: Scene, name: str) -> None:
-    with hostile.Receiver(hostile.answer(INVALID_ANSWERS[name], close=True)) as receiver:
-        hook = scene.add_webhook(receiver.url)
-        scene.emit()
-        scene.deliver()
-    assert scene.attempt(hook.id).error_kind == "response_invalid"
-    assert scene.delivery(hook.id).state == "failed"
+def test_answers_that_are_no_http_are_failures_and_recorded(scene: Scene) -> None:
+    hooks = _hear(scene, INVALID_ANSWERS)
+    for name, hook in hooks.items():
+        kinds = [attempt.error_kind for attempt in scene.attempts(hook.id)]
+        assert kinds == ["response_invalid"] * 2, name
+        assert scene.states(hook.id) == {"failed": 2}, name
 
 
 def test_one_answer_that_cannot_be_stored_costs_no_other_its_record(scene: Scene, receiver: Receiver) -> None:

@@ -14,7 +14,7 @@ from tests.dispatch.programs import Redis, Worker, is_alive, running, wait_until
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
 
-LEASE_S = 8.0
+LEASE_S = 6.0
 
 
 @pytest.fixture
@@ -54,12 +54,16 @@ def _deliver_one(scene: Scene, receiver: Receiver, *, within_s: float = 30.0) ->
     return receiver.received[before].at_s - began_s
 
 
-def test_an_event_is_delivered_within_a_second_of_its_nudge(
+def test_events_are_delivered_within_a_second_until_kill_9_ends_all_its_processes(
     scene: Scene, worker: Worker, receiver: Receiver
 ) -> None:
     scene.add_webhook(receiver.url)
     waits = [_deliver_one(scene, receiver) for _ in range(10)]
-    assert sorted(waits)[5] < 1.0, "five slices long, whatever slice it met"
+    assert sorted(waits)[5] < 1.0
+    family = worker.family()
+    assert len(family) >= 2, "one to dispatch, one for jobs, and whatever job runs"
+    worker.kill()
+    wait_until_dead(family, within_s=5)
 
 
 def test_a_dispatcher_killed_while_sending_is_started_again_and_loses_nothing(
@@ -98,13 +102,6 @@ def test_sigterm_ends_all_its_processes_soon_and_loses_nothing(
     assert states["succeeded"] + states["pending"] == 200
     assert all(d.lease is None for d in scene.deliveries(hook.id)), "the rest is due at once"
     assert "Traceback" not in worker.output
-
-
-def test_kill_9_of_the_parent_ends_its_processes(scene: Scene, worker: Worker) -> None:
-    family = worker.family()
-    assert len(family) >= 2, "one to dispatch, one for jobs, and whatever job runs"
-    worker.kill()
-    wait_until_dead(family, within_s=5)
 
 
 def test_deliveries_go_on_without_redis_and_with_a_new_and_empty_one(
