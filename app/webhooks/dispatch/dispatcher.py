@@ -51,7 +51,7 @@ class Dispatcher:
         self._ledger = Ledger(app, settings, on_done=self._wakeups.wake)
         self._holdings = Holdings(per_webhook_max=settings.dispatch_in_flight_per_webhook_max)
         self._claiming: Future[Taken] | None = None
-        self._recording: tuple[Future[None], list[Outcome]] | None = None
+        self._recording: tuple[Future[list[str]], list[Outcome]] | None = None
         self._unrecorded: deque[Outcome] = deque()
         self._oldest_unrecorded_s = 0.0
         self._claim_at_s = 0.0
@@ -195,11 +195,16 @@ class Dispatcher:
             return
         (future, batch), self._recording = self._recording, None
         try:
-            future.result()
+            disabled = future.result()
         except SQLAlchemyError as error:
             log.warning("record_failed", size=len(batch), reason=str(error).splitlines()[0])
             self._unrecorded.extendleft(reversed(batch))
             self._record_at_s = time.monotonic() + DATABASE_RETRY_S
+            return
+        for webhook_id in disabled:
+            for lease, ids in self._holdings.take_back(webhook_id).items():
+                # Should this fail, their lease ends by itself.
+                self._ledger.submit(self._ledger.give_back, ids, lease)
 
     def _settle(self) -> None:
         """Wait for the calls that run and record what is left, unless the database refuses."""

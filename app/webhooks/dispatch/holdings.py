@@ -87,15 +87,14 @@ class Holdings:
         held = self._let_go(key)
         return key in self.wanting and 2 * held <= self._allowance(self._typical_ms.get(key))
 
-    def take_back(self) -> dict[str, list[str]]:
-        """Empty the buffers; returns the ids of what was in them by lease."""
+    def take_back(self, webhook_id: str | None = None) -> dict[str, list[str]]:
+        """Empty the buffer of a webhook, or all; returns the ids of what was in there by lease."""
         by_lease: dict[str, list[str]] = {}
-        for key, buffer in self._buffers.items():
-            for claimed in buffer:
+        for key in list(self._buffers) if webhook_id is None else [webhook_id]:
+            for claimed in self._buffers.pop(key, ()):
                 by_lease.setdefault(claimed.lease, []).append(claimed.id)
+                self.waiting -= 1
                 self._let_go(key)
-        self._buffers.clear()
-        self.waiting = 0
         return by_lease
 
     def _allowance(self, typical_ms: float | None) -> int:

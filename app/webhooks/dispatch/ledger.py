@@ -96,8 +96,11 @@ class Ledger:
             taken.has_more |= {key for key, value in room.items() if got.get(key, 0) >= value}
         return taken
 
-    def write(self, outcomes: Sequence[Outcome]) -> None:
-        """Record a batch and what follows from it for its webhooks, in one transaction."""
+    def write(self, outcomes: Sequence[Outcome]) -> list[str]:
+        """Record a batch and what follows from it for its webhooks, in one transaction.
+
+        Returns the ids of webhooks that were disabled by it.
+        """
         try:
             disabled = self._write(outcomes, record)
         except REFUSALS as error:
@@ -108,6 +111,7 @@ class Ledger:
                 enqueue("webhooks.send_disabled_notice", webhook_id)
             except Unavailable:
                 log.warning("notice_not_sent", webhook_id=webhook_id)
+        return disabled
 
     def give_back(self, ids: Sequence[str], lease: str) -> None:
         """Make claimed deliveries that were not sent due again at once."""
