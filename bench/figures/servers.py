@@ -19,12 +19,11 @@ def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
     """Yield events accepted and /healthz answered per second for each server, the servers taking turns."""
     servers = {f"granian, {threads} threads": granian(threads=threads) for threads in (1, 4)}
     if importlib.util.find_spec("gunicorn"):
-        # Without keep-alive, which the sync worker does not know, the client would measure its own connections.
+        # Not the sync worker: without keep-alive the client would measure its own connections.
         servers["gunicorn gthread, 4 threads"] = (
             *_GUNICORN,
             *("--worker-class", "gthread", "--threads", "4", "--keep-alive", "30", "wsgi:app"),
         )
-        servers["gunicorn sync"] = (*_GUNICORN, "--worker-class", "sync", "wsgi:app")
     else:
         sys.stderr.write("(gunicorn is not installed, so it is left out) ")
     token = seed.new_team(["http://127.0.0.1:9/"] * 3).token
