@@ -35,7 +35,14 @@ def home() -> Response:
         webhook_names=queries.webhook_names([failure.webhook_id for failure in latest]),
         steps=queries.first_steps(team_id),
         curl=_curl(),
+        demo_receiver_url=_demo_receiver_url(),
     )
+
+
+def _demo_receiver_url() -> str | None:
+    """Return an address to try webhooks with, where `make run` started one."""
+    settings = current_settings()
+    return None if settings.is_production else f"http://127.0.0.1:{settings.demo_receiver_port}/ok"
 
 
 def _curl() -> str:
