@@ -25,11 +25,12 @@ def main(wanted: dict[str, Any]) -> None:
         recorded, last_at_s = 0, 0.0
         write = dispatcher._ledger.write
 
-        def counting_write(outcomes: Sequence[Outcome]) -> None:
+        def counting_write(outcomes: Sequence[Outcome]) -> list[str]:
             nonlocal recorded, last_at_s
-            write(outcomes)
+            disabled = write(outcomes)
             recorded += sum(outcome.claimed.webhook_id in counted_ids for outcome in outcomes)
             last_at_s = time.monotonic()
+            return disabled
 
         dispatcher._ledger.write = counting_write  # type: ignore[method-assign]
         start_s, start_cpu_s = time.monotonic(), time.process_time()

@@ -66,7 +66,11 @@ class Client(asyncio.Protocol):
         if sent.status == 202:
             sent.event_id = orjson.loads(body)["id"]
         self._load.on_answer(sent)
-        self._load.on_idle(self)
+        if b"connection: close" in head:
+            self._transport.close()
+            self._load.replace()
+        else:
+            self._load.on_idle(self)
 
     def connection_lost(self, _error: Exception | None) -> None:
         self._load.on_lost(self._current)
@@ -85,15 +89,15 @@ class Load:
         self._idle: deque[Client] = deque()
         self._late: deque[Sent] = deque()
         self._open = 0
+        self._connecting: set[asyncio.Task[None]] = set()
         self._ends_at_s = 0.0
 
     async def run(self) -> tuple[float, float]:
         """Send for the time wanted and return when that began and ended, on the monotonic clock."""
-        loop = asyncio.get_running_loop()
         start_s = time.monotonic()
         self._ends_at_s = start_s + self._for_s
         for _ in range(self._connections):
-            await loop.create_connection(lambda: Client(self), self._host, self._port)
+            await self._connect()
         if self._rate is None:
             await asyncio.sleep(self._ends_at_s - time.monotonic())
         else:
@@ -114,6 +118,12 @@ class Load:
         else:
             self._idle.append(client)
 
+    def replace(self) -> None:
+        """Open a connection in place of one that the server does not keep."""
+        task = asyncio.get_running_loop().create_task(self._connect())
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
     def on_answer(self, sent: Sent) -> None:
         """Keep the answer."""
         self._open -= 1
@@ -124,6 +134,9 @@ class Load:
         if sent is not None:
             self._open -= 1
             self.lost += 1
+
+    async def _connect(self) -> None:
+        await asyncio.get_running_loop().create_connection(lambda: Client(self), self._host, self._port)
 
     async def _follow_schedule(self) -> None:
         assert self._rate is not None

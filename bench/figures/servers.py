@@ -11,7 +11,16 @@ from bench.servers import LOOPBACK
 from bench.sizes import Sizes
 from bench.stage import Stage, Web, granian
 
-_GUNICORN = (sys.executable, "-m", "gunicorn", "--bind", f"{LOOPBACK}:{{port}}", "--workers", "1")
+_GUNICORN = (
+    sys.executable,
+    "-m",
+    "gunicorn",
+    "--bind",
+    f"{LOOPBACK}:{{port}}",
+    "--workers",
+    "1",
+    "--no-control-socket",
+)
 _ROUNDS = 3
 
 

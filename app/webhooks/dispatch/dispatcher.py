@@ -26,7 +26,9 @@ log = structlog.get_logger()
 
 RECORD_BATCH = 200
 #: A result waits at most so long for others to be recorded with.
-RECORD_WITHIN_S = 0.015
+RECORD_WITHIN_S = 0.02
+#: News that come closer together than this share a claim.
+CLAIM_APART_S = 0.01
 #: Without any wake-up, what is due is found after this long.
 LOOK_AGAIN_S = 1.0
 #: Results that the database would not take are kept up to this many; no more is claimed meanwhile.
@@ -55,6 +57,7 @@ class Dispatcher:
         self._unrecorded: deque[Outcome] = deque()
         self._oldest_unrecorded_s = 0.0
         self._claim_at_s = 0.0
+        self._claimed_at_s = 0.0
         self._record_at_s = 0.0
 
     def run(self, *, for_s: float, slice_id: str, is_stopping: Callable[[], bool]) -> None:
@@ -90,7 +93,7 @@ class Dispatcher:
         self._record_if_useful()
         self._take_results(self._multi.poll(self._patience_s(ends_at_s)))
         if self._wakeups.drain_news():
-            self._claim_at_s = 0.0
+            self._claim_at_s = min(self._claim_at_s, self._claimed_at_s + CLAIM_APART_S)
 
     def _patience_s(self, ends_at_s: float) -> float:
         """Return how long the loop may sleep if no socket and no wake-up stirs."""
@@ -110,6 +113,7 @@ class Dispatcher:
             return
         left = 2 * self._settings.dispatch_in_flight_max - self._holdings.total
         self._claim_at_s = now_s + LOOK_AGAIN_S
+        self._claimed_at_s = now_s
         if left > 0:
             holdings = self._holdings
             self._claiming = self._ledger.submit(
@@ -183,7 +187,7 @@ class Dispatcher:
         now_s = time.monotonic()
         is_full = len(self._unrecorded) >= RECORD_BATCH
         is_late = now_s >= self._oldest_unrecorded_s + RECORD_WITHIN_S
-        if now_s < self._record_at_s or not (is_full or is_late or not self._multi.in_flight):
+        if now_s < self._record_at_s or not (is_full or is_late):
             return
         batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), 2 * RECORD_BATCH))]
         self._oldest_unrecorded_s = now_s
