@@ -30,6 +30,10 @@ _READY = text(
 
 # The planner cannot know how few rows `picked` has and joins by reading both tables whole; an array it takes for
 # ten elements, and uses the indexes.
+_ACTIVE = text(
+    "SELECT id, updated_at FROM webhooks WHERE id IN :ids AND status = 'active' AND deleted_at IS NULL"
+).bindparams(bindparam("ids", expanding=True))
+
 _CLAIM_POSTGRESQL = text(
     """
     WITH room AS (
@@ -95,6 +99,18 @@ def find_ready(connection: Connection) -> Ready:
         elif next_due_at is None or moment < next_due_at:
             next_due_at = moment
     return Ready(due, next_due_at)
+
+
+def find_changed(connection: Connection, versions: Mapping[str, object]) -> set[str]:
+    """Return which of these webhooks are no longer active, or no longer as they were at that version."""
+    if not versions:
+        return set()
+    unchanged = {
+        row.id
+        for row in connection.execute(_ACTIVE, {"ids": list(versions)})
+        if row.updated_at == versions[row.id]
+    }
+    return set(versions) - unchanged
 
 
 def claim(connection: Connection, room: Mapping[str, int], *, lease_s: float) -> Claim:

@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from typing import cast
 
@@ -111,18 +111,18 @@ class Dispatcher:
         if len(self._unrecorded) > UNRECORDED_MAX:
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
-        left = 2 * self._settings.dispatch_in_flight_max - self._holdings.total
+        holdings = self._holdings
         self._claim_at_s = now_s + LOOK_AGAIN_S
         self._claimed_at_s = now_s
-        if left > 0:
-            holdings = self._holdings
-            self._claiming = self._ledger.submit(
-                self._ledger.take,
-                dict(holdings.held),
-                holdings.allowances(),
-                holdings.default_allowance,
-                left,
-            )
+        # Also with no room for more: a webhook that waits here may have been paused or edited.
+        self._claiming = self._ledger.submit(
+            self._ledger.take,
+            dict(holdings.held),
+            holdings.allowances(),
+            holdings.default_allowance,
+            max(0, 2 * self._settings.dispatch_in_flight_max - holdings.total),
+            holdings.waiting_versions(),
+        )
 
     def _absorb_claim(self) -> None:
         if self._claiming is None or not self._claiming.done():
@@ -138,6 +138,7 @@ class Dispatcher:
         if taken.next_due_in_s is not None:
             self._claim_at_s = min(self._claim_at_s, now_s + taken.next_due_in_s)
         self._holdings.wanting = taken.has_more
+        self._give_back(taken.changed)
         if taken.claim is not None:
             self._hold(taken.claim, taken.targets, now_s)
 
@@ -200,12 +201,19 @@ class Dispatcher:
         (future, batch), self._recording = self._recording, None
         try:
             disabled = future.result()
-        except SQLAlchemyError as error:
-            log.warning("record_failed", size=len(batch), reason=str(error).splitlines()[0])
+        except Exception as error:
+            # Whatever it was, these attempts happened: they are kept and tried again, never sent again for it.
+            if not isinstance(error, SQLAlchemyError):
+                log.exception("record_failed_unexpectedly", size=len(batch))
+            log.warning("record_failed", size=len(batch), reason=next(iter(str(error).splitlines()), ""))
             self._unrecorded.extendleft(reversed(batch))
             self._record_at_s = time.monotonic() + DATABASE_RETRY_S
             return
-        for webhook_id in disabled:
+        self._give_back(disabled)
+
+    def _give_back(self, webhook_ids: Iterable[str]) -> None:
+        """Let go of what waits here for these webhooks: it is not to be sent, or not like this."""
+        for webhook_id in webhook_ids:
             for lease, ids in self._holdings.take_back(webhook_id).items():
                 # Should this fail, their lease ends by itself.
                 self._ledger.submit(self._ledger.give_back, ids, lease)

@@ -4,14 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.orm import Session
 
 from app.db.types import UtcDateTime
 from app.events.services import add_event
 from app.lib import clock
+from app.lib.errors import SignalboxError
 from app.webhooks.dispatch.outcomes import GONE, Outcome
 from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
+
+log = structlog.get_logger()
 
 _SUCCEEDED = text("UPDATE webhooks SET consecutive_failures = 0 WHERE id = :id AND consecutive_failures <> 0")
 _FAILED = text(
@@ -102,6 +106,12 @@ def _tell(
         "last_error": error_kind,
         **more,
     }
-    with Session(bind=connection) as session:
-        add_event(session, webhook.team_id, event_type, data)
-        session.flush()
+    try:
+        with Session(bind=connection) as session:
+            add_event(session, webhook.team_id, event_type, data)
+            session.flush()
+    except SignalboxError as error:
+        # Larger than the operator lets events be, say. The results that led here must be recorded all the same.
+        log.warning(
+            "operational_event_not_emitted", type=event_type, webhook_id=webhook.id, reason=error.detail
+        )

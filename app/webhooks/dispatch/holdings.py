@@ -34,6 +34,10 @@ class Holdings:
         """How much to hold of a webhook that is not known yet."""
         return self._per_webhook_max * _AHEAD_MIN
 
+    def waiting_versions(self) -> dict[str, object]:
+        """Return the oldest version of each webhook for which something waits for a transfer."""
+        return {key: buffer[0].target.version for key, buffer in self._buffers.items() if buffer}
+
     def allowances(self) -> dict[str, int]:
         """Return how much to hold of each webhook, from how fast it answers."""
         return {key: self._allowance(typical_ms) for key, typical_ms in self._typical_ms.items()}

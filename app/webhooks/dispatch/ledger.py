@@ -19,7 +19,7 @@ from app.extensions import db, sealer
 from app.lib import clock
 from app.lib.errors import Unavailable
 from app.queues import enqueue
-from app.webhooks.dispatch.claims import Claim, claim, find_ready, give_back
+from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_ready, give_back
 from app.webhooks.dispatch.health import judge_webhooks
 from app.webhooks.dispatch.outcomes import Outcome
 from app.webhooks.dispatch.results import REFUSALS, record, record_one_by_one, short_reason
@@ -42,6 +42,8 @@ class Taken:
     #: Webhooks that may have more due than there was room for.
     has_more: set[str] = field(default_factory=set)
     next_due_in_s: float | None = None
+    #: Webhooks that were paused, deleted or edited since their waiting deliveries were claimed.
+    changed: set[str] = field(default_factory=set)
 
 
 class Ledger:
@@ -70,17 +72,24 @@ class Ledger:
         return future
 
     def take(
-        self, busy: Mapping[str, int], allowance: Mapping[str, int], default_allowance: int, left: int
+        self,
+        busy: Mapping[str, int],
+        allowance: Mapping[str, int],
+        default_allowance: int,
+        left: int,
+        waiting: Mapping[str, object],
     ) -> Taken:
         """Claim what is due and has room, shared fairly among the webhooks that wait.
 
         `busy` counts what the dispatcher holds already, `allowance` how much it wants to hold, by webhook id;
-        `left` is what it can hold in addition. No webhook gets more of that than is left for others.
+        `left` is what it can hold in addition. No webhook gets more of that than is left for others. `waiting` has
+        the versions of webhooks whose deliveries are held and not in transfer yet.
         """
         with reading(), db.engine.begin() as connection:
+            changed = find_changed(connection, waiting)
             ready = find_ready(connection)
             targets = self._targets.load(connection, ready.due) if ready.due else {}
-        taken = Taken(targets=targets)
+        taken = Taken(targets=targets, changed=changed)
         if ready.next_due_at is not None:
             taken.next_due_in_s = max(0.0, (ready.next_due_at - clock.now()).total_seconds())
         free = {key: min(allowance.get(key, default_allowance), left) - busy.get(key, 0) for key in targets}

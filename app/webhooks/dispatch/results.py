@@ -20,6 +20,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from app.lib.ids import new_id
 from app.lib.redact import headers as redact_headers
+from app.lib.redact import text as redact_text
 from app.webhooks.dispatch.claims import sqlite_time
 from app.webhooks.dispatch.outcomes import Outcome
 
@@ -165,6 +166,7 @@ def _row(
 ) -> dict[str, Any]:
     claimed, result = outcome.claimed, outcome.result
     has_answer = result.status_code is not None
+    secrets = claimed.target.secret_values
     return {
         "delivery_id": claimed.id,
         "lease": claimed.lease,
@@ -179,8 +181,8 @@ def _row(
         "started_at": as_time(result.started_at),
         "url": claimed.target.url,
         "request_headers": claimed.shown_headers.decode(),
-        "response_headers": _shown_headers(tuple(result.headers)) if has_answer else None,
-        "response_body": _clean(result.body.decode("utf-8", "replace")) if has_answer else None,
+        "response_headers": _shown_headers(tuple(result.headers), secrets) if has_answer else None,
+        "response_body": _shown_body(result.body, secrets) if has_answer else None,
         "response_truncated": result.body_truncated,
         "error_detail": _clean(result.error_detail)[:_DETAIL_CHARS_MAX] if result.error_detail else None,
         "remote_address": result.remote_address,
@@ -193,9 +195,13 @@ def _row(
 
 
 @lru_cache(maxsize=64)
-def _shown_headers(headers: tuple[tuple[str, str], ...]) -> str:
+def _shown_headers(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...]) -> str:
     """Return the headers as they are stored. A receiver repeats its own, but for the date, which has seconds."""
-    return _clean(orjson.dumps(redact_headers(headers)).decode())
+    return _clean(orjson.dumps(redact_headers(headers, secret_values=secrets)).decode())
+
+
+def _shown_body(body: bytes, secrets: tuple[str, ...]) -> str:
+    return redact_text(_clean(body.decode("utf-8", "replace")), secret_values=secrets)
 
 
 def _clean(value: str) -> str:

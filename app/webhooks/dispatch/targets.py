@@ -9,11 +9,14 @@ from sqlalchemy import Connection, RowMapping, select
 
 from app import __version__
 from app.lib import signing
-from app.lib.redact import MASK, is_secret_name
+from app.lib.redact import MASK
 from app.lib.sealed import CannotOpen, Sealer
 from app.webhooks.models import Webhook
 
 log = structlog.get_logger()
+
+#: Shorter header values are words such as `prod`: masking those in an answer would hide everything else.
+_SECRET_CHARS_MIN = 8
 
 USER_AGENT = f"Signalbox/{__version__} (webhooks)"
 
@@ -33,6 +36,8 @@ class Target:
     headers: tuple[tuple[str, str], ...]
     #: The same headers as they may be stored and shown.
     shown_headers: tuple[tuple[str, str], ...]
+    #: Values of the headers, to be masked where a receiver repeats them.
+    secret_values: tuple[str, ...]
     version: object
 
 
@@ -86,6 +91,8 @@ class Targets:
             first_retry_s=float(values["first_retry_s"]),
             retry_multiplier=values["retry_multiplier"],
             headers=(*fixed, *((name, value) for name, value in own)),
-            shown_headers=(*fixed, *((name, MASK if is_secret_name(name) else value) for name, value in own)),
+            # Whatever its name, the value was given to be sealed: it is not stored in the clear with attempts.
+            shown_headers=(*fixed, *((name, MASK) for name, _ in own)),
+            secret_values=tuple(value for _, value in own if len(value) >= _SECRET_CHARS_MIN),
             version=version,
         )

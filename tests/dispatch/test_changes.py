@@ -1,0 +1,70 @@
+"""What happens to deliveries that are claimed already when their webhook changes."""
+
+import time
+
+import orjson
+
+from app.webhooks.dispatch import health
+from tests.dispatch.receivers import Receiver, always
+from tests.dispatch.scene import Scene, wait_until
+
+IN_FLIGHT = 4
+
+
+def test_a_pause_stops_what_was_claimed_ahead(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(200, delay_s=0.6)
+    hook = scene.add_webhook(receiver.url)
+    scene.emit(40)
+    with scene.dispatching(dispatch_lease_s=300, dispatch_in_flight_per_webhook_max=IN_FLIGHT):
+        wait_until(lambda: receiver.received)
+        scene.change_webhook(hook.id, status="paused")
+        wait_until(lambda: all(delivery.lease is None for delivery in scene.deliveries(hook.id)))
+        sent = len(receiver.received)
+        time.sleep(1)
+
+    assert sent <= 4 * IN_FLIGHT
+    assert len(receiver.received) == sent
+    assert scene.states(hook.id) == {"succeeded": sent, "pending": 40 - sent}
+
+
+def test_what_was_claimed_ahead_goes_to_the_new_address(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(200, delay_s=0.6)
+    hook = scene.add_webhook(receiver.url)
+    with Receiver() as other:
+        scene.emit(40)
+        with scene.dispatching(dispatch_lease_s=300, dispatch_in_flight_per_webhook_max=IN_FLIGHT):
+            wait_until(lambda: receiver.received)
+            scene.change_webhook(hook.id, url=other.url)
+            scene.wait_until_settled()
+
+        assert len(receiver.received) <= 4 * IN_FLIGHT
+        assert sorted(receiver.event_ids + other.event_ids) == sorted(
+            delivery.event_id for delivery in scene.deliveries(hook.id)
+        )
+
+
+def test_values_of_own_headers_are_stored_nowhere_in_the_clear(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(200, body=b'{"you sent": "k3y-of-azure"}')
+    hook = scene.add_webhook(receiver.url, headers=[("X-Functions-Key", "k3y-of-azure"), ("X-Stage", "prod")])
+    scene.emit()
+    scene.deliver()
+
+    attempt = scene.attempt(hook.id)
+    assert receiver.received[0].headers["x-functions-key"] == "k3y-of-azure"
+    assert "k3y-of-azure" not in attempt.request_headers + str(attempt.response_body)
+    assert ["X-Stage", "••••••"] in orjson.loads(attempt.request_headers)
+
+
+def test_an_event_about_a_webhook_that_does_not_fit_loses_no_result(scene: Scene, receiver: Receiver) -> None:
+    receiver.behaviour = always(500)
+    hook = scene.add_webhook(f"{receiver.url}?{'x' * 1500}")
+    scene.emit(health.FAILURES_TO_DISABLE)
+    settings = scene.app.config["SETTINGS"]
+    scene.app.config["SETTINGS"] = settings.model_copy(update={"event_body_max_bytes": 1024})
+    try:
+        scene.deliver(hook.id)
+    finally:
+        scene.app.config["SETTINGS"] = settings
+
+    assert scene.states(hook.id) == {"failed": health.FAILURES_TO_DISABLE}
+    assert scene.webhook(hook.id).status == "disabled"
