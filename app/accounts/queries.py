@@ -12,6 +12,7 @@ from app.accounts.tokens import digest_of
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
+from app.lib.ids import is_id
 from app.web.permissions import Role
 
 
@@ -115,6 +116,8 @@ def members_of_team(team_id: str) -> Sequence[Member]:
 
 def get_member(team_id: str, user_id: str) -> Member:
     """Return a member of a team. Raises NotFound."""
+    if not is_id(user_id, "usr"):
+        raise NotFound("There is no such member in this team.")
     row = db.session.execute(_members(team_id).where(Membership.user_id == user_id)).one_or_none()
     if row is None:
         raise NotFound("There is no such member in this team.")

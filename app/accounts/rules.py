@@ -77,6 +77,12 @@ def may_change_role(actor: Role, *, old: Role, new: Role | None) -> bool:
     return actor is Role.ADMIN and Role.OWNER not in (old, new)
 
 
+def is_lower(role: Role, *, than: Role) -> bool:
+    """Return whether a role is less powerful than another."""
+    order = list(Role)
+    return order.index(role) > order.index(than)
+
+
 def grantable_roles(actor: Role) -> tuple[Role, ...]:
     """Return the roles that `actor` can give to others, from most to least powerful."""
     return tuple(role for role in Role if may_change_role(actor, old=Role.VIEWER, new=role))

@@ -213,3 +213,22 @@ def test_two_at_once_share_no_invitation(app: Flask, people: People, page: Page)
         thread.join()
 
     assert sorted(outcomes) == [False, True]
+
+
+def test_who_is_removed_cannot_come_back_with_their_own_link(people: People, page: Page) -> None:
+    path = invite(page, people.bob, role="admin")
+    bob = people.bob.new_visitor()
+    people.alice.post(f"/t/acme/members/{people.bob.id}/remove")
+
+    bob.post(f"{path}/accept")
+
+    assert bob.get("/t/acme/members").status_code == 404
+
+
+def test_who_loses_their_role_loses_the_links_they_made(people: People, page: Page, visitor: Visitor) -> None:
+    path = invite(page, people.bob, role="admin")
+    people.alice.post(f"/t/acme/members/{people.bob.id}/role", {"role": "viewer"})
+
+    visitor.post(f"{path}/join", FORM)
+
+    assert not page.get("/t/acme/members", people.alice).has_text("nora@example.com")

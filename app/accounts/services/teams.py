@@ -4,10 +4,11 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import rules
-from app.accounts.models import Membership, Team, User
+from app.accounts.models import Invitation, Membership, Team, User
 from app.extensions import db
+from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
-from app.lib.ids import new_id
+from app.lib.ids import is_id, new_id
 from app.web.permissions import Role
 
 _SLUG_TRIES = 5
@@ -50,6 +51,8 @@ def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str) -> Non
     _authorise(actor, member, role)
     if member.role == Role.OWNER and role is not Role.OWNER:
         _keep_an_owner(team_id)
+    if rules.is_lower(role, than=Role(member.role)):
+        _revoke_invitations_by(team_id, user_id)
     member.role = role
     db.session.commit()
 
@@ -60,6 +63,7 @@ def remove_member(team_id: str, user_id: str, *, actor_id: str) -> None:
     _authorise(actor, member, None)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
+    _revoke_invitations_by(team_id, user_id)
     db.session.delete(member)
     db.session.commit()
 
@@ -69,6 +73,7 @@ def leave_team(team_id: str, user_id: str) -> None:
     member, _ = _locked_members(team_id, user_id, user_id)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
+    _revoke_invitations_by(team_id, user_id)
     db.session.delete(member)
     db.session.commit()
 
@@ -80,13 +85,30 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
         raise AuthorizationFailed("Only an owner can hand the team over.")
     if from_id == to_id:
         raise Invalid.field("to", "You own the team already. Choose somebody else.")
+    _revoke_invitations_by(team_id, from_id)
     heir.role = Role.OWNER
     owner.role = Role.ADMIN
     db.session.commit()
 
 
+def _revoke_invitations_by(team_id: str, user_id: str) -> None:
+    """Revoke the open invitations that somebody made: whoever loses power must not keep a link back to it."""
+    db.session.execute(
+        update(Invitation)
+        .where(
+            Invitation.team_id == team_id,
+            Invitation.invited_by_id == user_id,
+            Invitation.accepted_at.is_(None),
+            Invitation.revoked_at.is_(None),
+        )
+        .values(revoked_at=clock.now())
+    )
+
+
 def _locked_members(team_id: str, *user_ids: str) -> tuple[Membership, Membership]:
     """Return the memberships of two users; whoever else changes the team's members waits for us."""
+    if not all(is_id(user_id, "usr") for user_id in user_ids):
+        raise NotFound("There is no such member in this team.")
     db.session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
     found = {
         membership.user_id: membership
