@@ -7,6 +7,7 @@ gracefully; when it is killed, its processes notice and end.
 
 import contextlib
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -131,6 +132,8 @@ class Crew:
         self._children = [Child(DISPATCH_QUEUE, number) for number in range(1, dispatchers + 1)]
         self._children.append(Child(DEFAULT_QUEUE, 1))
         self._is_stopping = False
+        # Not the process id: in containers everybody's is 1.
+        self._name = secrets.token_hex(6)
         #: Said once at the beginning and once at the end of an outage.
         self._is_redis_lost = False
         # Only this process holds the writing end: when it is gone, however it went, the others read its end.
@@ -154,7 +157,7 @@ class Crew:
 
     def _tick(self) -> None:
         ids = [
-            f"{os.getpid()}-{child.number}"
+            f"{self._name}-{child.number}"
             for child in self._children
             if child.queue == DISPATCH_QUEUE and child.pid
         ]

@@ -50,9 +50,10 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:
-    engine_options: dict[str, object] = (
-        {} if settings.is_sqlite else {"pool_pre_ping": True, "pool_recycle": 1800}
-    )
+    # Errors are logged, and parameters are passwords' hashes and people's events.
+    engine_options: dict[str, object] = {"hide_parameters": True}
+    if not settings.is_sqlite:
+        engine_options |= {"pool_pre_ping": True, "pool_recycle": 1800}
     return {
         "SETTINGS": settings,
         "TESTING": settings.app_env == "test",
@@ -64,6 +65,8 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
         "PERMANENT_SESSION_LIFETIME": 14 * 86_400,
+        # A poll that ends after the sign-out in another tab must not bring the old cookie back.
+        "SESSION_REFRESH_EACH_REQUEST": False,
         "MAX_CONTENT_LENGTH": settings.event_body_max_bytes + _BODY_MARGIN_BYTES,
         # Tokens that expire break dashboards that stay open; they are bound to the session anyway.
         "WTF_CSRF_TIME_LIMIT": None,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import structlog
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue
+from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
 from app.extensions import redis_client
@@ -42,6 +42,8 @@ class JobSpec:
     path: str
     queue: str
     timeout_s: int
+    #: A mail server that is away for a moment must not lose the mail.
+    max_retries: int = 0
 
 
 JOBS: dict[str, JobSpec] = {
@@ -49,8 +51,12 @@ JOBS: dict[str, JobSpec] = {
     "webhooks.dispatch": JobSpec("app.webhooks.jobs.dispatch", DISPATCH_QUEUE, NO_TIMEOUT),
     "webhooks.cancel_leftovers": JobSpec("app.webhooks.jobs.cancel_leftovers", DEFAULT_QUEUE, 60),
     "webhooks.send_disabled_notice": JobSpec("app.webhooks.jobs.send_disabled_notice", DEFAULT_QUEUE, 60),
-    "accounts.send_password_reset": JobSpec("app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60),
-    "accounts.send_invitation": JobSpec("app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60),
+    "accounts.send_password_reset": JobSpec(
+        "app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60, max_retries=3
+    ),
+    "accounts.send_invitation": JobSpec(
+        "app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60, max_retries=3
+    ),
 }
 
 #: Jobs that run by themselves, every so many seconds, once for all workers together.
@@ -69,9 +75,15 @@ def enqueue(name: str, *args: str | int | bool | None) -> None:
     """Hand a job of the table to a worker. Call it after the commit. Raises `Unavailable` when Redis is down."""
     spec = JOBS[name]
     queue = Queue(spec.queue, connection=redis_client(), serializer=JSONSerializer)
+    retry = Retry(max=spec.max_retries) if spec.max_retries else None
     try:
         queue.enqueue_call(
-            spec.path, args=args, timeout=spec.timeout_s, result_ttl=0, failure_ttl=_FAILED_JOB_KEPT_S
+            spec.path,
+            args=args,
+            timeout=spec.timeout_s,
+            result_ttl=0,
+            failure_ttl=_FAILED_JOB_KEPT_S,
+            retry=retry,
         )
     except RedisError as error:
         log.warning("job_not_enqueued", job=name, error=str(error))

@@ -84,6 +84,8 @@ def find_type(team_id: str, name: str) -> KnownType | None:
     """Return a built-in type or one of the team's own."""
     if name in BUILT_IN:
         return BUILT_IN[name]
+    if not name.isprintable():
+        return None
     row = db.session.scalars(
         select(EventType).where(EventType.team_id == team_id, EventType.name == name[:200])
     ).one_or_none()

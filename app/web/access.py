@@ -130,9 +130,7 @@ def _keep_team_in_addresses(endpoint: str, values: dict[str, Any]) -> None:
 def _enforce() -> BaseResponse | None:
     if request.endpoint is None or request.endpoint == "static":
         return None
-    if "\x00" in request.path:
-        # No stored text holds a NUL, and PostgreSQL would refuse the question instead of finding nothing.
-        raise NotFound("There is nothing at this address.")
+    _refuse_nul()
     access = access_of(current_app.view_functions[request.endpoint])
     if access is None:
         log.error("view_without_access_mark", endpoint=request.endpoint)
@@ -154,6 +152,12 @@ def _enforce() -> BaseResponse | None:
     if access.permission is not None and not g.principal.may(access.permission):
         raise AuthorizationFailed(_missing(g.principal, access.permission))
     return None
+
+
+def _refuse_nul() -> None:
+    """Refuse what no stored text holds, and what PostgreSQL would refuse instead of finding nothing."""
+    if "\x00" in request.path:
+        raise NotFound("There is nothing at this address.")
 
 
 def _missing(caller: Principal, permission: str) -> str:

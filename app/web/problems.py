@@ -6,9 +6,10 @@ import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
+from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.lib.errors import FieldError, Invalid, Malformed, SignalboxError
+from app.lib.errors import FieldError, Invalid, Malformed, SignalboxError, Unavailable
 from app.web.access import wants_json
 
 log = structlog.get_logger()
@@ -40,6 +41,7 @@ def init_problems(app: Flask) -> None:
     app.register_error_handler(SignalboxError, _expected)
     app.register_error_handler(CSRFError, _csrf)
     app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(OperationalError, _database_away)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -84,6 +86,12 @@ def _http(error: HTTPException) -> Response:
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
     return response
+
+
+def _database_away(error: OperationalError) -> Response:
+    log.warning("database_unreachable", reason=next(iter(str(error.orig).splitlines()), ""))
+    detail = "The database does not answer, so nothing was stored. Try again in a moment."
+    return answer(Unavailable(detail, retry_after_s=2))
 
 
 def _unexpected(error: Exception) -> Response:

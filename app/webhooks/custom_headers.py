@@ -58,6 +58,11 @@ def masked_lines(names: Iterable[str]) -> str:
     return "\n".join(f"{name}: {MASK}" for name in names)
 
 
+def keeps_values(given: Sequence[tuple[str, str]]) -> bool:
+    """Return whether some value is to stay as it is stored."""
+    return any(value in ("", MASK) for _, value in given)
+
+
 def checked(given: Sequence[tuple[str, str]], *, stored: Sequence[tuple[str, str]] = ()) -> Pairs:
     """Return the headers to store. An empty or masked value keeps the one that is stored under the name.
 

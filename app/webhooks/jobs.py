@@ -1,8 +1,10 @@
 """Jobs of workers: dispatch slices, and what follows from them."""
 
 import threading
+from smtplib import SMTPException
 from typing import cast
 
+import structlog
 from flask import current_app
 
 from app.accounts.models import Team
@@ -14,6 +16,8 @@ from app.web.mails import absolute_url, send_mail
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.models import Webhook
 from app.webhooks.services import deliveries
+
+log = structlog.get_logger()
 
 _DISPATCHER = "signalbox.dispatcher"
 #: Set by the worker when it was asked to stop: the running slice then ends early.
@@ -60,7 +64,11 @@ def send_disabled_notice(webhook_id: str) -> None:
     addresses = addresses_of_admins(team.id)
     db.session.rollback()
     for address in addresses:
-        send_mail(address, f"Webhook disabled: {context['name']}", "webhook_disabled", context)
+        try:
+            send_mail(address, f"Webhook disabled: {context['name']}", "webhook_disabled", context)
+        except (OSError, SMTPException) as error:
+            # One address that is refused must not keep the news from the others.
+            log.warning("notice_not_mailed", webhook_id=webhook_id, reason=str(error))
 
 
 def stopping_event() -> threading.Event:

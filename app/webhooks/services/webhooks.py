@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import orjson
+import structlog
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
@@ -18,11 +20,14 @@ from app.lib import clock, signing
 from app.lib.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
 from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
+from app.lib.sealed import CannotOpen
 from app.queues import nudge_dispatch
 from app.webhooks import custom_headers, patterns
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.webhooks import get_webhook
 from app.webhooks.subscriptions import new_delivery
+
+log = structlog.get_logger()
 
 WEBHOOKS_MAX = 500
 NAME_MAX_CHARS = 100
@@ -185,10 +190,17 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
 
 
 def stored_headers(webhook: Webhook) -> custom_headers.Pairs:
-    """Return a webhook's own headers with their values. Raises CannotOpen without the key that sealed them."""
+    """Return a webhook's own headers with their values; none when the key that sealed them is gone.
+
+    They are lost then, and giving them anew must be possible. The log says so.
+    """
     if not webhook.headers_sealed:
         return []
-    opened = sealer().open(webhook.headers_sealed, table="webhooks", column="headers", row_id=webhook.id)
+    try:
+        opened = sealer().open(webhook.headers_sealed, table="webhooks", column="headers", row_id=webhook.id)
+    except CannotOpen as error:
+        log.warning("webhook_headers_unreadable", webhook_id=webhook.id, reason=str(error))
+        return []
     return [(name, value) for name, value in orjson.loads(opened)]
 
 
@@ -238,12 +250,27 @@ def _checked(
         errors += error.errors
     try:
         stored = stored_headers(webhook) if webhook else []
+        if (
+            webhook
+            and custom_headers.keeps_values(settings.headers)
+            and _has_moved(webhook, values.get("url"))
+        ):
+            raise Invalid.field(
+                "headers",
+                "The webhook moves to another server: write the header values again, or remove the headers."
+                " What was meant for one server is not sent to another by itself.",
+            )
         headers = custom_headers.checked(settings.headers, stored=stored)
     except Invalid as error:
         errors += error.errors
     if errors:
         raise Invalid("Correct the fields listed under errors.", errors=errors)
     return values, headers
+
+
+def _has_moved(webhook: Webhook, url: str | None) -> bool:
+    """Return whether the new address is another server; not, when it was refused anyway."""
+    return url is not None and urlsplit(url)[:2] != urlsplit(webhook.url)[:2]
 
 
 def _check_name(name: str) -> str:

@@ -119,9 +119,10 @@ def _page(
 def _refreshed(wanted: DeliveryFilter, oldest_id: str) -> Response:
     """Return exactly the rows that the asking page shows, with their states of now; 204 when nothing changed."""
     # Rows that arrived since would push what somebody reads: they are only announced.
-    newest_id = request.args.get("newest", "")
+    given = request.args.get("newest", "")
+    newest_id = given if is_id(given, "dlv") else None
     page = queries.list_deliveries(
-        current_team().id, wanted, size=PAGE_SIZE, oldest_id=oldest_id, newest_id=newest_id or None
+        current_team().id, wanted, size=PAGE_SIZE, oldest_id=oldest_id, newest_id=newest_id
     )
     part = _part(wanted, page, oldest_id=oldest_id)
     if request.args.get("seen") == part["version"]:
