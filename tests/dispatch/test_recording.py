@@ -28,7 +28,7 @@ def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
     assert clock.now() - attempt.started_at < timedelta(seconds=30)
     sent = dict(json.loads(attempt.request_headers))
     assert sent["X-Api-Key"] == MASK
-    assert sent["X-Tenant"] == "acme"
+    assert sent["X-Tenant"] == MASK
     assert sent["webhook-id"] == receiver.received[0].event_id
     assert sent["webhook-signature"] == receiver.received[0].headers["webhook-signature"]
     assert attempt.response_headers is not None
