@@ -4,7 +4,7 @@ import time
 
 import orjson
 
-from app.webhooks.dispatch import health
+from app.webhooks.rules import FAILURES_TO_DISABLE
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
 
@@ -58,7 +58,7 @@ def test_values_of_own_headers_are_stored_nowhere_in_the_clear(scene: Scene, rec
 def test_an_event_about_a_webhook_that_does_not_fit_loses_no_result(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(500)
     hook = scene.add_webhook(f"{receiver.url}?{'x' * 1500}")
-    scene.emit(health.FAILURES_TO_DISABLE)
+    scene.emit(FAILURES_TO_DISABLE)
     settings = scene.app.config["SETTINGS"]
     scene.app.config["SETTINGS"] = settings.model_copy(update={"event_body_max_bytes": 1024})
     try:
@@ -66,5 +66,5 @@ def test_an_event_about_a_webhook_that_does_not_fit_loses_no_result(scene: Scene
     finally:
         scene.app.config["SETTINGS"] = settings
 
-    assert scene.states(hook.id) == {"failed": health.FAILURES_TO_DISABLE}
+    assert scene.states(hook.id) == {"failed": FAILURES_TO_DISABLE}
     assert scene.webhook(hook.id).status == "disabled"
