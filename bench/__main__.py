@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import os
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -23,6 +24,9 @@ ON_REQUEST = ("servers",)
 def main() -> int:
     """Measure what the command line asks for; return the exit code."""
     options = _parse(sys.argv[1:])
+    # Both unwind, so that all that was started ends. A shell may have left SIGINT ignored.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     # What the developer's shell or `make run` configures is nothing to the benchmark.
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
@@ -34,6 +38,9 @@ def main() -> int:
     except (LookupError, ProgramFailed, ServerFailed) as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nStopped.\n")
+        return 130
     print_as = {"json": report.as_json, "markdown": report.as_markdown, "table": _table}[options.format]
     print(print_as(figures))
     return 0
