@@ -6,6 +6,7 @@ gracefully; when it is killed, its processes notice and end.
 """
 
 import contextlib
+import gc
 import os
 import secrets
 import signal
@@ -32,6 +33,7 @@ from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
 from app.lib.errors import Unavailable
 from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, sign_of_life
+from app.webhooks.dispatch.tuning import tune_process
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 
 log = structlog.get_logger()
@@ -144,6 +146,9 @@ class Crew:
         for signum in STOP_SIGNALS:
             signal.signal(signum, self._stop)
         log.info("worker_started", dispatchers=len(self._children) - 1)
+        # What is never collected is never written to either: its pages stay shared with every process forked.
+        gc.collect()
+        gc.freeze()
         while not self._is_stopping:
             self._start_missing()
             self._tick()
@@ -247,6 +252,8 @@ def work(app: Flask, queue_name: str) -> None:
     with app.app_context():
         stopping = stopping_event()
         db.session.remove()
+        if queue_name == DISPATCH_QUEUE:
+            tune_process()
         try:
             while not stopping.is_set():
                 try:

@@ -6,8 +6,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, wiring
 from app.config import PROJECT_DIR, Settings, load_settings
+from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
-from app.extensions import csrf, db, init_services, limiter, login_manager, migrate
+from app.extensions import csrf, db, init_services, limiter, login_manager
 from app.web.headers import init_headers
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
@@ -38,7 +39,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     db.init_app(app)
     with app.app_context():
         prepare_engine(db.engine)
-    migrate.init_app(app, db, directory=str(PROJECT_DIR / "migrations"), render_as_batch=True)
+    init_migrations(app, db)
     init_services(app, settings)
     login_manager.init_app(app)
     csrf.init_app(app)

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 from flask import Flask
 from redis import Redis
 
 from app.config import AppEnv, load_settings
+from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app
 from app.local import ports
@@ -123,7 +123,7 @@ def stage_running(database: str) -> Iterator[Stage]:
         stage = Stage(database, directory, database_url=database_url, redis_url=redis_url)
         stack.enter_context(stage.app.app_context())
         stack.callback(db.engine.dispose)
-        flask_migrate.upgrade()
+        upgrade(stage.app, db)
         yield stage
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
-import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -18,6 +17,7 @@ from redis import Redis
 from sqlalchemy import text
 
 from app.config import AppEnv, Settings, load_settings
+from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app
 from tests import servers
@@ -90,8 +90,7 @@ class Stage:
         """Return the app; the first call starts the server and migrates."""
         if kind not in self._apps:
             app = create_app(self._new_settings(kind))
-            with app.app_context():
-                flask_migrate.upgrade()
+            upgrade(app, db)
             self._apps[kind] = app
         return self._apps[kind]
 

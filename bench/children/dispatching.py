@@ -13,6 +13,7 @@ from app.factory import create_app
 from app.lib.ids import new_id
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.dispatch.outcomes import Outcome
+from app.webhooks.dispatch.tuning import tune_process
 from bench.children import answer, read_settings
 
 
@@ -20,6 +21,7 @@ def main(wanted: dict[str, Any]) -> None:
     """Dispatch until enough is recorded or the time is over, and answer with count and time."""
     counted_ids, wanted_count = set(wanted["webhook_ids"]), wanted["count"]
     app = create_app()
+    tune_process()
     with app.app_context():
         dispatcher = Dispatcher(app, current_settings())
         recorded, last_at_s = 0, 0.0

@@ -16,13 +16,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import flask_migrate
 import psycopg
 import redis as redis_py
 from flask import Flask
 
 from app.api_keys.services import create_key
 from app.config import AppEnv, Settings, load_settings
+from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app
 from app.web.permissions import FULL
@@ -148,8 +148,7 @@ class House:
             self.postgres.start()
         self.redis.start()
         self.app = create_app(self.settings)
-        with self.app.app_context():
-            flask_migrate.upgrade()
+        upgrade(self.app, db)
         self.scene = new_scene(self.app)
         self.web.start()
         self.worker.start()

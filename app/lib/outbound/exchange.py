@@ -172,25 +172,6 @@ class Exchange:
         self.request = None
         self.handle.close()
 
-    def _read_timings(self, result: Result, is_sent: bool) -> None:
-        """Fill in the durations of the phases reached, and the peer."""
-        getinfo = self.handle.getinfo
-        result.total_ms = getinfo(_TOTAL_TIME_T) / 1000
-        if is_sent and getinfo(_NUM_CONNECTS) == 0:
-            result.connection_reused = True
-            result.dns_ms = result.connect_ms = 0.0
-            result.tls_ms = 0.0 if self._is_tls() else None
-        else:
-            self._read_connect_timings(result)
-        if self._header_parts:
-            result.first_byte_ms = (
-                max(0, getinfo(_STARTTRANSFER_TIME_T) - getinfo(_PRETRANSFER_TIME_T)) / 1000
-            )
-        address = getinfo(_PRIMARY_IP)
-        if address:
-            result.remote_address = address
-            result.remote_port = getinfo(_PRIMARY_PORT)
-
     def _explain(self, code: int, message: str, progress: Progress) -> tuple[str, str]:
         if self._refusal is not None and not self._has_opened:
             return "address_refused", f"Signalbox does not connect there: {self._refusal}."

@@ -49,9 +49,10 @@ _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _known_names: set[str] = set()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Request:
-    """One HTTP request. `timeout_s` is the hard end of everything, name lookup and body included.
+    """One HTTP request, not to be changed once it is given away. `timeout_s` is the hard end of everything, name
+    lookup and body included.
 
     Headers are sent as given, in order; nothing is added but Host, Content-Length and the connection's own.
     `tag` is the caller's and is never looked at.

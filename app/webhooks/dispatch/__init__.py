@@ -7,6 +7,7 @@
     results    attempts and new states, in batches (database)
     health     failing, disabling, telling         (database)
     dispatcher the loop around all of these        (sockets)
+    tuning     Python's own settings for this     (process)
     wakeups    hears of new work at once           (Redis)
 
 The database is the queue. A crash at any line leaves leases that end; what they covered is then due again.

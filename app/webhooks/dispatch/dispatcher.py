@@ -24,15 +24,19 @@ from app.webhooks.dispatch.wakeups import Wakeups
 
 log = structlog.get_logger()
 
+#: So many results are worth a transaction at once; when recording lags, up to so many share one.
 RECORD_BATCH = 200
+RECORD_BATCH_MAX = 500
+#: Batches handed to the database at a time: the next one begins without waiting for this loop.
+RECORDINGS_MAX = 2
 #: A result waits at most so long for others to be recorded with.
 RECORD_WITHIN_S = 0.02
 #: News that come closer together than this share a claim.
 CLAIM_APART_S = 0.01
 #: Without any wake-up, what is due is found after this long.
 LOOK_AGAIN_S = 1.0
-#: Results that the database would not take are kept up to this many; no more is claimed meanwhile.
-UNRECORDED_MAX = 5000
+#: Results are at most so far ahead of the database; no more is claimed meanwhile. A crash repeats their deliveries.
+UNRECORDED_MAX = 2000
 DATABASE_RETRY_S = 1.0
 #: On stopping, transfers under way get this long to end; the leases of the rest end by themselves.
 DRAIN_S = 10.0
@@ -53,9 +57,11 @@ class Dispatcher:
         self._ledger = Ledger(app, settings, on_done=self._wakeups.wake)
         self._holdings = Holdings(per_webhook_max=settings.dispatch_in_flight_per_webhook_max)
         self._claiming: Future[Taken] | None = None
-        self._recording: tuple[Future[list[str]], list[Outcome]] | None = None
+        self._recordings: deque[tuple[Future[list[str]], list[Outcome]]] = deque()
         self._unrecorded: deque[Outcome] = deque()
         self._oldest_unrecorded_s = 0.0
+        #: Claiming waits for recording.
+        self._is_behind = False
         self._claim_at_s = 0.0
         self._claimed_at_s = 0.0
         self._record_at_s = 0.0
@@ -86,7 +92,7 @@ class Dispatcher:
 
     def _turn(self, ends_at_s: float) -> None:
         self._absorb_claim()
-        self._absorb_record()
+        self._absorb_records()
         self._claim_if_useful()
         self._absorb_claim()
         self._start_transfers()
@@ -100,7 +106,7 @@ class Dispatcher:
         wake_at_s = ends_at_s
         if self._claiming is None:
             wake_at_s = min(wake_at_s, self._claim_at_s)
-        if self._unrecorded and self._recording is None:
+        if self._unrecorded and not self._recordings:
             wake_at_s = min(wake_at_s, max(self._record_at_s, self._oldest_unrecorded_s + RECORD_WITHIN_S))
         return max(0.0, wake_at_s - time.monotonic())
 
@@ -110,6 +116,7 @@ class Dispatcher:
             return
         if len(self._unrecorded) > UNRECORDED_MAX:
             self._claim_at_s = now_s + DATABASE_RETRY_S
+            self._is_behind = True
             return
         holdings = self._holdings
         self._claim_at_s = now_s + LOOK_AGAIN_S
@@ -183,33 +190,35 @@ class Dispatcher:
                 self._claim_at_s = 0.0
 
     def _record_if_useful(self) -> None:
-        if not self._unrecorded or self._recording is not None:
+        if not self._unrecorded or len(self._recordings) >= RECORDINGS_MAX:
             return
         now_s = time.monotonic()
         is_full = len(self._unrecorded) >= RECORD_BATCH
-        is_late = now_s >= self._oldest_unrecorded_s + RECORD_WITHIN_S
+        is_late = not self._recordings and now_s >= self._oldest_unrecorded_s + RECORD_WITHIN_S
         if now_s < self._record_at_s or not (is_full or is_late):
             return
-        batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), 2 * RECORD_BATCH))]
+        batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), RECORD_BATCH_MAX))]
         self._oldest_unrecorded_s = now_s
-        self._recording = (self._ledger.submit(self._ledger.write, batch), batch)
-        self._absorb_record()
+        self._recordings.append((self._ledger.submit_write(batch), batch))
+        self._absorb_records()
 
-    def _absorb_record(self) -> None:
-        if self._recording is None or not self._recording[0].done():
-            return
-        (future, batch), self._recording = self._recording, None
-        try:
-            disabled = future.result()
-        except Exception as error:
-            # Whatever it was, these attempts happened: they are kept and tried again, never sent again for it.
-            if not isinstance(error, SQLAlchemyError):
-                log.exception("record_failed_unexpectedly", size=len(batch))
-            log.warning("record_failed", size=len(batch), reason=next(iter(str(error).splitlines()), ""))
-            self._unrecorded.extendleft(reversed(batch))
-            self._record_at_s = time.monotonic() + DATABASE_RETRY_S
-            return
-        self._give_back(disabled)
+    def _absorb_records(self) -> None:
+        while self._recordings and self._recordings[0][0].done():
+            future, batch = self._recordings.popleft()
+            try:
+                disabled = future.result()
+            except Exception as error:
+                # Whatever it was, these attempts happened: they are kept and tried again, never sent again for it.
+                if not isinstance(error, SQLAlchemyError):
+                    log.exception("record_failed_unexpectedly", size=len(batch))
+                log.warning("record_failed", size=len(batch), reason=next(iter(str(error).splitlines()), ""))
+                self._unrecorded.extendleft(reversed(batch))
+                self._record_at_s = time.monotonic() + DATABASE_RETRY_S
+                continue
+            if self._is_behind and len(self._unrecorded) <= UNRECORDED_MAX:
+                self._is_behind = False
+                self._claim_at_s = 0.0
+            self._give_back(disabled)
 
     def _give_back(self, webhook_ids: Iterable[str]) -> None:
         """Let go of what waits here for these webhooks: it is not to be sent, or not like this."""
@@ -221,14 +230,14 @@ class Dispatcher:
     def _settle(self) -> None:
         """Wait for the calls that run and record what is left, unless the database refuses."""
         self._await_claim()
-        while self._recording is not None or self._unrecorded:
-            if self._recording is None:
+        while self._recordings or self._unrecorded:
+            if not self._recordings:
                 self._record_at_s = self._oldest_unrecorded_s = 0.0
                 self._record_if_useful()
-            if self._recording is not None:
-                self._recording[0].exception()
-                self._absorb_record()
-            if self._record_at_s > time.monotonic():
+            if self._recordings:
+                self._recordings[0][0].exception()
+                self._absorb_records()
+            if self._record_at_s > time.monotonic() and not self._recordings:
                 return
 
     def _await_claim(self) -> None:

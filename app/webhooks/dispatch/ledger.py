@@ -54,20 +54,30 @@ class Ledger:
         self._settings = settings
         self._on_done = on_done
         self._targets = Targets(sealer())
-        self._threads = (
-            None if settings.is_sqlite else ThreadPoolExecutor(max_workers=2, thread_name_prefix="ledger")
-        )
+        # One for claims, one for results: neither waits for the other, and results keep their order.
+        is_apart = not settings.is_sqlite
+        self._claiming = ThreadPoolExecutor(1, "claims") if is_apart else None
+        self._recording = ThreadPoolExecutor(1, "results") if is_apart else None
 
     def submit(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> "Future[T]":
         """Return the future of a call: already done on SQLite; on PostgreSQL `on_done` is called when it is."""
-        if self._threads is None:
+        return self._submit(self._claiming, function, *args, **kwargs)
+
+    def submit_write(self, outcomes: Sequence[Outcome]) -> "Future[list[str]]":
+        """Return the future of `write(outcomes)`. Those submitted are written one after the other."""
+        return self._submit(self._recording, self.write, outcomes)
+
+    def _submit(
+        self, threads: ThreadPoolExecutor | None, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+    ) -> "Future[T]":
+        if threads is None:
             future: Future[T] = Future()
             try:
                 future.set_result(function(*args, **kwargs))
             except Exception as error:
                 future.set_exception(error)
             return future
-        future = self._threads.submit(lambda: self._in_app(function, *args, **kwargs))
+        future = threads.submit(lambda: self._in_app(function, *args, **kwargs))
         future.add_done_callback(lambda _: self._on_done())
         return future
 
@@ -129,8 +139,9 @@ class Ledger:
 
     def close(self) -> None:
         """Wait for calls that run, and end the threads."""
-        if self._threads is not None:
-            self._threads.shutdown(wait=True)
+        for threads in (self._claiming, self._recording):
+            if threads is not None:
+                threads.shutdown(wait=True)
 
     def _in_app(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         with self._app.app_context():
