@@ -8,7 +8,9 @@ from flask import current_app
 # The models register their tables.
 import app.accounts.models
 import app.api_keys.models
+import app.audit.models
 import app.events.models
+import app.idempotency.models
 import app.webhooks.models  # noqa: F401
 from app.db.base import Base
 from app.extensions import db

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base
@@ -24,6 +24,13 @@ class User(Base):
     #: Part of every session and reset link; raising it ends them all.
     session_version: Mapped[int] = mapped_column(default=1)
     last_team_id: Mapped[str | None] = mapped_column(Id, ForeignKey("teams.id", ondelete="SET NULL"))
+    #: Sealed secret of the authenticator app (RFC 6238); asked for at sign-in once `totp_enabled_at` is set.
+    totp_secret_sealed: Mapped[str | None] = mapped_column(Text)
+    totp_enabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: The last time step whose code was accepted: a code works once.
+    totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
+    #: Requests per minute, where the operator gave this user another limit than everybody's.
+    per_minute: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
 
@@ -35,6 +42,10 @@ class Team(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("team"))
     slug: Mapped[str] = mapped_column(String(40), unique=True)
     name: Mapped[str] = mapped_column(String(80))
+    #: free, pro or enterprise: how many API requests the team may make.
+    tier: Mapped[str] = mapped_column(String(16), default="free", server_default="free")
+    #: API requests per hour, where the operator gave this team another limit than its tier's.
+    per_hour: Mapped[int | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
 
 
@@ -74,3 +85,46 @@ class Invitation(Base):
 
     team: Mapped[Team] = relationship()
     invited_by: Mapped[User | None] = relationship(foreign_keys=[invited_by_id])
+
+
+class UserSession(Base):
+    """One browser in which a user signed in. The cookie carries its id; ended here, it is ended there."""
+
+    __tablename__ = "user_sessions"
+    __table_args__ = (Index(None, "user_id", "id"),)
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("ses"))
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    #: How it began: password, totp, recovery_code, openid, sign_up, reset.
+    method: Mapped[str] = mapped_column(String(16))
+    address: Mapped[str | None] = mapped_column(String(64))
+    user_agent: Mapped[str | None] = mapped_column(String(300))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    #: To the minute or so: not every request is worth a write.
+    last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RecoveryCode(Base):
+    """A code that signs in once when the authenticator app is lost. Only its digest is stored."""
+
+    __tablename__ = "recovery_codes"
+
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True)
+    code_digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
+
+
+class OpenIdAccount(Base):
+    """An account at the company's OpenID provider with which a user signs in: `subject` as `issuer` calls it."""
+
+    __tablename__ = "openid_accounts"
+    __table_args__ = (UniqueConstraint("issuer", "subject"), Index(None, "user_id"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("oid"))
+    user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    email: Mapped[str | None] = mapped_column(String(254))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

@@ -1,0 +1,88 @@
+"""Writes the audit trail, in the transaction of what it tells."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from flask import g, has_request_context, request
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from app.audit.models import AuditEntry
+from app.lib import clock
+from app.lib.ids import new_id
+from app.lib.redact import MASK, is_secret_name
+from app.web.access import Principal, find_principal
+
+#: The actors that are no user and no key.
+SYSTEM = Principal("system", "", "Signalbox", "", frozenset())
+OPERATOR = Principal("operator", "", "Command line", "", frozenset())
+
+
+def record(
+    session: Session,
+    action: str,
+    *,
+    team_id: str,
+    object_type: str,
+    object_id: str | None = None,
+    object_name: str | None = None,
+    changes: Mapping[str, tuple[object, object]] | None = None,
+    detail: str | None = None,
+    actor: Principal | None = None,
+) -> None:
+    """Add an entry to the caller's transaction: it is stored with the act, or not at all.
+
+    The actor is who is calling, if not given: the principal of the request, else the command line. `changes` are
+    (before, after) by field name, from `changed()`; values of fields with secret names are masked.
+    """
+    actor = actor or _who_is_calling()
+    values = {
+        "id": new_id("aud"),
+        "team_id": team_id,
+        "actor_kind": actor.kind,
+        "actor_id": actor.id or None,
+        "actor_name": actor.name[:100],
+        "action": action,
+        "object_type": object_type,
+        "object_id": object_id,
+        "object_name": object_name[:255] if object_name else None,
+        "changes": {name: _shown(name, pair) for name, pair in changes.items()} if changes else None,
+        "detail": detail[:500] if detail else None,
+        "address": request.remote_addr if has_request_context() else None,
+        "request_id": g.get("request_id") if has_request_context() else None,
+        "created_at": clock.now(),
+    }
+    session.execute(insert(AuditEntry), values)
+
+
+def snapshot(row: object, fields: Iterable[str]) -> dict[str, Any]:
+    """Return the values of these attributes, to be given to `changed()` once they may have changed."""
+    return {name: getattr(row, name) for name in fields}
+
+
+def changed(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[object, object]]:
+    """Return (before, after) of every field of `after` whose value differs."""
+    return {name: (before.get(name), value) for name, value in after.items() if before.get(name) != value}
+
+
+def _who_is_calling() -> Principal:
+    if not has_request_context():
+        return OPERATOR
+    return find_principal() or SYSTEM
+
+
+def _shown(name: str, pair: tuple[object, object]) -> list[object]:
+    if is_secret_name(name):
+        return [MASK if value else None for value in pair]
+    return [_plain(value) for value in pair]
+
+
+def _plain(value: object) -> object:
+    """Return the value as JSON holds it."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    if isinstance(value, Mapping):
+        return {str(key): MASK if is_secret_name(str(key)) else _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    return str(value)

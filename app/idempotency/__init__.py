@@ -1,0 +1,1 @@
+"""Answers a repeated `POST` with the first answer, by its `Idempotency-Key`."""

@@ -1,0 +1,28 @@
+"""Answers that are kept for repetitions."""
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db.base import Base
+from app.db.types import Id, UtcDateTime
+from app.lib import clock
+from app.lib.ids import new_id
+
+
+class KeptAnswer(Base):
+    """The answer to the first request under a key, for a day. Without an answer: that request is still running."""
+
+    __tablename__ = "kept_answers"
+    __table_args__ = (Index(None, "team_id", "key", unique=True), Index(None, "created_at"))
+
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("ans"))
+    team_id: Mapped[str] = mapped_column(Id, ForeignKey("teams.id", ondelete="CASCADE"))
+    key: Mapped[str] = mapped_column(String(255))
+    #: SHA-256 of API key, method, path and body: tells a repetition from another request under the same key.
+    request_digest: Mapped[str] = mapped_column(String(64))
+    status: Mapped[int | None]
+    #: Sealed: answers to creations hold secrets.
+    body_sealed: Mapped[str | None] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
