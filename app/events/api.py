@@ -130,13 +130,8 @@ def get_event_type(path: EventTypePath) -> dict[str, Any]:
 def change_event_type(path: EventTypePath, body: EventTypeChange) -> dict[str, Any]:
     """Change the description or the example of a type of your own. Its name stays."""
     team_id = principal().team_id
-    known = queries.get_type(team_id, path.name)
-    changed = services.change_type(
-        team_id,
-        path.name,
-        description=known.description if body.description is None else body.description,
-        example=known.example if body.example is None else body.example,
-    )
+    queries.get_type(team_id, path.name)
+    changed = services.change_type(team_id, path.name, description=body.description, example=body.example)
     return _described(changed)
 
 

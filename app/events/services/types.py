@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
 
 from app.events import rules
@@ -34,21 +34,31 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
     return KnownType(name, OWN, description, example, is_own=True)
 
 
-def change_type(team_id: str, name: str, *, description: str, example: dict[str, Any]) -> KnownType:
-    """Change what is said about a type of the team's own; its name stays. Raises Invalid and NotFound."""
+def change_type(
+    team_id: str, name: str, *, description: str | None = None, example: dict[str, Any] | None = None
+) -> KnownType:
+    """Change what is said about a type of the team's own; None leaves it as it is, and its name stays.
+
+    Raises Invalid, NotFound, and Conflict for a built-in type.
+    """
     _refuse_built_in(name)
-    rules.check_description(description)
-    _check_example(example)
+    values: dict[str, Any] = {}
+    if description is not None:
+        values["description"] = rules.check_description(description)
+    if example is not None:
+        _check_example(example)
+        values["example"] = example
     session = db.session()
-    result = session.execute(
-        update(EventType)
-        .where(EventType.team_id == team_id, EventType.name == name)
-        .values(description=description, example=example)
-    )
-    session.commit()
-    if not result.rowcount:  # type: ignore[attr-defined]
+    query = select(EventType).where(EventType.team_id == team_id, EventType.name == name).with_for_update()
+    # A row read earlier in this request would hide what changed since.
+    row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if row is None:
         raise NotFound("There is no such event type in this team.")
-    return KnownType(name, OWN, description, example, is_own=True)
+    for field, value in values.items():
+        setattr(row, field, value)
+    changed = KnownType(name, OWN, row.description, row.example, is_own=True)
+    session.commit()
+    return changed
 
 
 def delete_type(team_id: str, name: str) -> None:

@@ -1,10 +1,10 @@
 """`/api/v1/webhooks`."""
 
+from dataclasses import asdict
 from typing import Any
 
 from flask_openapi import APIBlueprint, Tag
 
-from app.lib.redact import MASK
 from app.web.access import principal, require
 from app.web.schemas import PROBLEMS, Problem
 from app.webhooks.models import Webhook
@@ -68,11 +68,10 @@ def get_webhook(path: WebhookPath) -> dict[str, Any]:
 @require("webhooks:manage")
 def change_webhook(path: WebhookPath, body: WebhookChange) -> dict[str, Any]:
     """Change settings; fields left out stay as they are. What is due goes by the new settings."""
-    webhook = queries.get_webhook(principal().team_id, path.webhook_id)
-    values = settings_of(webhook) | body.model_dump(exclude_none=True)
+    changes = body.model_dump(exclude_none=True)
     if body.headers is not None:
-        values["headers"] = list(body.headers.items())
-    services.update_webhook(principal().team_id, path.webhook_id, WebhookSettings(**values))
+        changes["headers"] = list(body.headers.items())
+    services.update_webhook(principal().team_id, path.webhook_id, changes)
     return _found(path.webhook_id)
 
 
@@ -112,17 +111,6 @@ def test_webhook(path: WebhookPath, body: TestIn) -> tuple[dict[str, Any], int]:
     return {"event_id": sent.event_id, "delivery_id": sent.delivery_id}, 202
 
 
-def settings_of(webhook: Webhook) -> dict[str, Any]:
-    """Return a webhook's settings as `WebhookSettings` takes them, header values masked: they are kept."""
-    values: dict[str, Any] = {name: getattr(webhook, name) for name in services.LIMITS}
-    return values | {
-        "name": webhook.name,
-        "url": webhook.url,
-        "event_types": webhook.event_types,
-        "headers": [(name, MASK) for name, _ in services.stored_headers(webhook)],
-    }
-
-
 def _found(webhook_id: str) -> dict[str, Any]:
     team_id = principal().team_id
     webhook = queries.get_webhook(team_id, webhook_id)
@@ -130,9 +118,10 @@ def _found(webhook_id: str) -> dict[str, Any]:
 
 
 def _shown(webhook: Webhook, stats: Stats) -> dict[str, Any]:
-    return settings_of(webhook) | {
+    settings = services.settings_of(webhook)
+    return asdict(settings) | {
         "id": webhook.id,
-        "headers": {name: MASK for name, _ in services.stored_headers(webhook)},
+        "headers": dict(settings.headers),
         "status": webhook.status,
         "status_reason": webhook.status_reason,
         "status_changed_at": webhook.status_changed_at,

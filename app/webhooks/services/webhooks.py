@@ -1,7 +1,7 @@
 """What can be done with webhooks. Each function is one transaction."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
@@ -20,6 +20,7 @@ from app.lib import clock, signing
 from app.lib.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
 from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
+from app.lib.redact import MASK
 from app.lib.sealed import CannotOpen
 from app.queues import nudge_dispatch
 from app.webhooks import custom_headers, patterns
@@ -102,11 +103,15 @@ def create_webhook(
     return CreatedWebhook(webhook_id, secret)
 
 
-def update_webhook(team_id: str, webhook_id: str, settings: WebhookSettings) -> None:
-    """Change a webhook; what is due for it goes by the new settings. Raises Invalid and NotFound."""
+def update_webhook(team_id: str, webhook_id: str, changes: Mapping[str, Any]) -> None:
+    """Change some of a webhook's `WebhookSettings`, by name; what is due for it goes by the new ones.
+
+    The others stay as they are at that moment: of two who change different ones at once, both succeed. Raises
+    Invalid and NotFound.
+    """
     session = db.session()
     webhook = _lock(session, team_id, webhook_id)
-    values, headers = _checked(team_id, settings, webhook)
+    values, headers = _checked(team_id, replace(settings_of(webhook), **changes), webhook)
     for name, value in values.items():
         setattr(webhook, name, value)
     webhook.headers_sealed = _seal_headers(webhook_id, headers)
@@ -187,6 +192,17 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
     session.commit()
     nudge_dispatch()
     return SentTest(event.id, str(delivery["id"]))
+
+
+def settings_of(webhook: Webhook) -> WebhookSettings:
+    """Return a webhook's settings, the values of its headers masked: given back so, they are kept."""
+    return WebhookSettings(
+        name=webhook.name,
+        url=webhook.url,
+        event_types=webhook.event_types,
+        headers=[(name, MASK) for name, _ in stored_headers(webhook)],
+        **{name: getattr(webhook, name) for name in LIMITS},
+    )
 
 
 def stored_headers(webhook: Webhook) -> custom_headers.Pairs:

@@ -1,5 +1,7 @@
 """Pages of webhooks."""
 
+from dataclasses import asdict
+
 from flask import Blueprint, Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -134,7 +136,7 @@ def update(webhook_id: str) -> BaseResponse:
     webhook = queries.get_webhook(current_team().id, webhook_id)
     form = WebhookForm()
     try:
-        services.update_webhook(current_team().id, webhook_id, form.settings())
+        services.update_webhook(current_team().id, webhook_id, asdict(form.settings()))
     except SignalboxError as error:
         form.take_errors(error)
         return _form_page(form, webhook=webhook, http_status=error.status)
