@@ -41,6 +41,14 @@ class LogFormat(StrEnum):
     JSON = "json"
 
 
+class Tier(StrEnum):
+    """A team's subscription: how many API requests all of its keys together may make."""
+
+    FREE = "free"
+    PRO = "pro"
+    ENTERPRISE = "enterprise"
+
+
 class Settings(BaseSettings):
     """What the operator decided, validated. Build it with `load_settings()`."""
 
@@ -71,6 +79,12 @@ class Settings(BaseSettings):
     web_workers: int = Field(default=1, ge=1, le=64)
     web_threads: int = Field(default=4, ge=1, le=256)
     demo_receiver_port: int = Field(default=8090, ge=1, le=65535)
+    user_requests_per_minute: int = Field(default=60, ge=1, le=1_000_000)
+    public_requests_per_minute: int = Field(default=100, ge=1, le=1_000_000)
+    team_requests_per_hour_free: int = Field(default=20_000, ge=1, le=1_000_000_000)
+    team_requests_per_hour_pro: int = Field(default=200_000, ge=1, le=1_000_000_000)
+    team_requests_per_hour_enterprise: int = Field(default=5_000_000, ge=1, le=1_000_000_000)
+    team_tier: Tier = Tier.FREE
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     log_format: LogFormat | None = None
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")
@@ -112,6 +126,10 @@ class Settings(BaseSettings):
                 " before the slowest send would send twice"
             )
         return self
+
+    def requests_per_hour(self, tier: str) -> int:
+        """Return how many API requests per hour a team of this tier may make."""
+        return int(getattr(self, f"team_requests_per_hour_{Tier(tier)}"))
 
     @property
     def is_production(self) -> bool:

@@ -2,13 +2,15 @@
 
 from flask_openapi import Info, OpenAPI
 from jinja2 import StrictUndefined
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, wiring
 from app.config import PROJECT_DIR, Settings, load_settings
 from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
-from app.extensions import csrf, db, init_services, limiter, login_manager
+from app.extensions import QUICK_TIMEOUT_S, csrf, db, init_services, limiter, login_manager
 from app.web.headers import init_headers
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
@@ -73,7 +75,11 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,
         "RATELIMIT_STORAGE_URI": settings.redis_url.replace("unix://", "redis+unix://"),
-        "RATELIMIT_STORAGE_OPTIONS": {"socket_connect_timeout": 0.3, "socket_timeout": 0.3},
+        "RATELIMIT_STORAGE_OPTIONS": {
+            "socket_connect_timeout": QUICK_TIMEOUT_S,
+            "socket_timeout": QUICK_TIMEOUT_S,
+            "retry": Retry(NoBackoff(), 0),
+        },
         "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
         "RATELIMIT_KEY_PREFIX": "signalbox",
         "PROPAGATE_EXCEPTIONS": False,

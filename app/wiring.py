@@ -8,6 +8,7 @@ from app.accounts.views import accounts, teams
 from app.api_keys import verification
 from app.api_keys.cli import keys_cli
 from app.api_keys.views import api_keys
+from app.audit.violations import note_violation
 from app.dashboard.views import dashboard
 from app.demo.cli import demo_cli
 from app.events import fanout, reception
@@ -18,6 +19,7 @@ from app.extensions import csrf
 from app.web.access import init_access
 from app.web.bodies import read_json_strictly
 from app.web.health import health
+from app.web.limits import init_limits
 from app.web.shell import NavItem, NavSection, init_shell
 from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.queries.reception import reception_of_event
@@ -54,6 +56,7 @@ def connect(app: OpenAPI) -> None:
     """Connect every feature with the app."""
     sessions.init_sessions(app)
     init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
+    init_limits(app, tell=note_violation)
     read_json_strictly(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)

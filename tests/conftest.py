@@ -126,6 +126,9 @@ class Stage:
             secret_key=secrets.token_urlsafe(48),
             encryption_key=secrets.token_urlsafe(48),
             outbound_allowed_networks="127.0.0.0/8,[::1]/128",
+            # People of tests click faster than people; tests of limits set their own.
+            user_requests_per_minute=100_000,
+            public_requests_per_minute=100_000,
         )
 
     def _database_url(self, kind: str, data_dir: Path) -> str:

@@ -31,23 +31,27 @@ class KnownKeys:
     `check_slowly(token, key_hash)` is the bcrypt comparison. Safe for threads.
     """
 
-    def __init__(self, pepper: bytes, check_slowly: Callable[[str, str], bool]) -> None:
-        self._pepper = pepper
+    def __init__(self, check_slowly: Callable[[str, str], bool]) -> None:
         self._check_slowly = check_slowly
         self._guard = threading.Lock()
-        self._known: OrderedDict[str, tuple[str, bytes]] = OrderedDict()
-        self._forged: OrderedDict[bytes, float] = OrderedDict()
+        self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
+        self._forged: OrderedDict[str, float] = OrderedDict()
         self._failures: OrderedDict[str, deque[float]] = OrderedDict()
         self._flights: dict[str, tuple[threading.Lock, int]] = {}
         self._slots = threading.BoundedSemaphore(_CHECKS_AT_ONCE)
 
-    def fits(self, kid: str, key_hash: str, token: str) -> bool:
-        """Return whether `token` is the key behind `key_hash`.
+    def remembers(self, kid: str, digest: str) -> bool:
+        """Return whether the key with this digest was the right one before, under whatever hash."""
+        with self._guard:
+            known = self._known.get(kid)
+        return known is not None and hmac.compare_digest(known[1], digest)
+
+    def fits(self, kid: str, key_hash: str, token: str, digest: str) -> bool:
+        """Return whether `token`, whose HMAC under a pepper is `digest`, is the key behind `key_hash`.
 
         Raises RateLimited when a key that was not verified yet is presented with many different wrong secrets,
         and Unavailable when too many first checks wait.
         """
-        digest = hmac.digest(self._pepper, token.encode(), "sha256")
         answer = self._remembered(kid, key_hash, digest)
         if answer is not None:
             return answer
@@ -60,7 +64,7 @@ class KnownKeys:
                 self._remember(kid, key_hash, digest, answer)
         return answer
 
-    def _remembered(self, kid: str, key_hash: str, digest: bytes) -> bool | None:
+    def _remembered(self, kid: str, key_hash: str, digest: str) -> bool | None:
         with self._guard:
             known = self._known.get(kid)
             if known is not None and known[0] == key_hash:
@@ -71,7 +75,7 @@ class KnownKeys:
             return False
         return None
 
-    def _remember(self, kid: str, key_hash: str, digest: bytes, is_right: bool) -> None:
+    def _remember(self, kid: str, key_hash: str, digest: str, is_right: bool) -> None:
         now = time.monotonic()
         with self._guard:
             if is_right:

@@ -86,4 +86,6 @@ def _parse_network(text: str) -> Network:
         raise ValueError(
             f"{text[:50]} is no network. Write it as 203.0.113.0/24, 2001:db8::/32 or a single address."
         ) from None
-    raise ValueError(f"{text} has bits behind its network part. Did you mean {fixed}, or {text.split('/')[0]}?")
+    raise ValueError(
+        f"{text} has bits behind its network part. Did you mean {fixed}, or {text.split('/')[0]}?"
+    )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from app.api_keys.hot import forget
 from app.api_keys.models import ApiKey
 from app.api_keys.tokens import new_token
 from app.extensions import db
@@ -61,9 +62,11 @@ def revoke_key(team_id: str, key_id: str) -> str:
     if key is None:
         raise NotFound("There is no such API key in this team.")
     if key.revoked_at is None:
-        key.revoked_at = clock.now()
-    name = key.name
+        key.revoked_at = key.changed_at = clock.now()
+        key.version += 1
+    name, kids, version = key.name, (key.kid, key.previous_kid), key.version
     db.session.commit()
+    forget(kids, version)
     return name
 
 

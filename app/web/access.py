@@ -15,6 +15,7 @@ from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, NotFound
+from app.web import limits
 from app.web.permissions import PERMISSIONS
 
 log = structlog.get_logger()
@@ -29,6 +30,7 @@ class Access:
 
     permission: str | None = None
     is_public: bool = False
+    is_limited: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,8 @@ class Principal:
     team_id: str
     permissions: frozenset[str]
     role: str | None = None
+    #: An API key for tests: what it emits is marked as a test.
+    is_test: bool = False
 
     def may(self, permission: str) -> bool:
         """Return whether the permission was granted."""
@@ -65,6 +69,11 @@ KeyLoader = Callable[[str], Principal]
 def public(view: View) -> View:
     """Mark a view as open to anybody."""
     return _mark(view, Access(is_public=True))
+
+
+def probe(view: View) -> View:
+    """Mark a view as open to anybody, as often as they like: for load balancers and monitors."""
+    return _mark(view, Access(is_public=True, is_limited=False))
 
 
 def signed_in(view: View) -> View:
@@ -136,6 +145,8 @@ def _enforce() -> BaseResponse | None:
         log.error("view_without_access_mark", endpoint=request.endpoint)
         abort(500)
     if access.is_public:
+        if access.is_limited:
+            _take_page_limit()
         return None
     load_member, load_key = current_app.extensions["signalbox.access"]
     if wants_json():
@@ -143,6 +154,7 @@ def _enforce() -> BaseResponse | None:
     else:
         if not current_user.is_authenticated:
             return sign_in_first()
+        _take_page_limit()
         if access.permission is None:
             return None
         found = load_member(g.team_slug) if g.team_slug else None
@@ -152,6 +164,14 @@ def _enforce() -> BaseResponse | None:
     if access.permission is not None and not g.principal.may(access.permission):
         raise AuthorizationFailed(_missing(g.principal, access.permission))
     return None
+
+
+def _take_page_limit() -> None:
+    """Count a page against the user, or against the address of somebody unknown. Raises QuotaExceeded."""
+    if current_user.is_authenticated:
+        limits.take_user(current_user.id, getattr(current_user, "per_minute", None))
+    else:
+        limits.take_public()
 
 
 def _refuse_nul() -> None:

@@ -6,20 +6,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db, redis_client
-from app.web.access import public
+from app.web.access import probe
 
 health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
-@public
+@probe
 def alive() -> Response:
     """Return 200 as long as the process answers."""
     return jsonify(status="ok")
 
 
 @health.get("/readyz")
-@public
+@probe
 def ready() -> tuple[Response, int]:
     """Return 200 when database and Redis answer, else 503; the body says which does not."""
     checks = {"database": _database_answers(), "redis": _redis_answers()}

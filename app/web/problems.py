@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import orjson
 import structlog
 from flask import Flask, Response, g, jsonify, make_response, render_template
 from flask_wtf.csrf import CSRFError
@@ -11,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.lib.errors import FieldError, Invalid, Malformed, SignalboxError, Unavailable
 from app.web.access import wants_json
+from app.web.limits import QuotaExceeded
 
 log = structlog.get_logger()
 
@@ -57,6 +59,9 @@ def invalid_from_pydantic(error: ValidationError) -> Response:
 def answer(error: SignalboxError) -> Response:
     """Return the response for an expected error."""
     response = _render(error.status, error.code, error.title, error.detail, error.errors)
+    if isinstance(error, QuotaExceeded) and response.is_json:
+        problem = response.get_json() | {"type": error.type, "violated-policies": error.violated}
+        response.data = orjson.dumps(problem)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response

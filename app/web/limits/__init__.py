@@ -1,0 +1,46 @@
+"""Limits: who may ask how often. Named policies, counted all or nothing, told in headers.
+
+policies   which limits there are, and what is used of one     (pure)
+counters   counts in Redis; alone while Redis is away          (Redis)
+strict     ten tries in a quarter of an hour, to the second    (Redis, Flask-Limiter)
+gate       asks them for a request, and refuses                (request)
+headers    tells the caller what is left                       (response)
+"""
+
+from app.web.limits.counters import Counters, RedisAway, counters
+from app.web.limits.gate import (
+    QuotaExceeded,
+    enforce,
+    note_standings,
+    refuse,
+    take_public,
+    take_user,
+)
+from app.web.limits.headers import init_limits
+from app.web.limits.policies import Policy, Standing, key_day, key_hour, team_hour
+from app.web.limits.strict import strict
+
+__all__ = [
+    "Counters",
+    "Policy",
+    "QuotaExceeded",
+    "RedisAway",
+    "Standing",
+    "counters",
+    "enforce",
+    "init_limits",
+    "key_day",
+    "key_hour",
+    "note_standings",
+    "peek",
+    "refuse",
+    "strict",
+    "take_public",
+    "take_user",
+    "team_hour",
+]
+
+
+def peek(policies: list[Policy]) -> list[Standing]:
+    """Return what is used of each policy, in order, without counting."""
+    return counters().peek(policies)

@@ -1,0 +1,170 @@
+"""Counts uses against limits, all or nothing, in one round trip to Redis.
+
+While Redis is down or silent each process counts for itself: a limit then holds per process, and nobody waits. What
+a process counted alone is not added to Redis afterwards. Windows begin with the first use, so within two of them at
+most twice the quota passes in a burst.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, cast
+
+import structlog
+from flask import current_app
+from redis import Redis
+from redis.commands.core import Script
+from redis.exceptions import RedisError
+
+from app.extensions import quick_redis
+from app.web.limits.policies import Policy, Standing
+
+log = structlog.get_logger()
+
+#: After a failure Redis is left alone for so long.
+_APART_S = 1.0
+_OWN_COUNTERS_MAX = 50_000
+_EXTENSION = "signalbox.counters"
+
+#: `take(first, count, argument)`: for the counters KEYS[first…], with (quota, window in ms) in ARGV from `argument` on.
+#: Returns refused (0 or 1) and then used, milliseconds left and refusing (0 or 1; 2: the first of its window) of each.
+TAKE_LUA = """
+local function take(first, count, argument)
+  local answer, refused = {0}, 0
+  for i = 0, count - 1 do
+    local used = tonumber(redis.call('GET', KEYS[first + i]) or '0')
+    local left = redis.call('PTTL', KEYS[first + i])
+    if left < 0 then used = 0; left = tonumber(ARGV[argument + 2 * i + 1]) end
+    local refusing = 0
+    if used >= tonumber(ARGV[argument + 2 * i]) then
+      refused = 1
+      refusing = 1
+      if redis.call('SET', KEYS[first + i] .. ':told', '1', 'NX', 'PX', left) then refusing = 2 end
+    end
+    answer[#answer + 1] = used
+    answer[#answer + 1] = left
+    answer[#answer + 1] = refusing
+  end
+  answer[1] = refused
+  if refused == 0 then
+    for i = 0, count - 1 do
+      local used = redis.call('INCR', KEYS[first + i])
+      if used == 1 then redis.call('PEXPIRE', KEYS[first + i], ARGV[argument + 2 * i + 1]) end
+      answer[2 + 3 * i] = used
+    end
+  end
+  return answer
+end
+"""
+_TAKE = TAKE_LUA + "return take(1, #KEYS, 1)"
+
+
+class RedisAway(Exception):
+    """Redis does not answer in time; somebody else has to decide."""
+
+
+class Counters:
+    """The counters of one process: in Redis, or its own while Redis is away. Safe for threads."""
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+        self._take = redis.register_script(_TAKE)
+        self._away_until_s = 0.0
+        self._guard = threading.Lock()
+        self._own: dict[str, tuple[int, float]] = {}
+
+    @property
+    def is_away(self) -> bool:
+        """Whether Redis failed a moment ago and is not asked."""
+        return time.monotonic() < self._away_until_s
+
+    def run(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> list[Any]:
+        """Run a registered script. Raises RedisAway at once after a failure, else within the time limit."""
+        if self.is_away:
+            raise RedisAway
+        try:
+            return cast(list[Any], script(keys=keys, args=args))
+        except RedisError as error:
+            self.note_failure(error)
+            raise RedisAway from error
+
+    def note_failure(self, error: Exception) -> None:
+        """Leave Redis alone for a moment. Said once for each outage that begins."""
+        if not self.is_away:
+            log.warning("limits_without_redis", reason=str(error))
+        self._away_until_s = time.monotonic() + _APART_S
+
+    def take(self, policies: Sequence[Policy]) -> tuple[list[Standing], bool]:
+        """Count one use against all policies, or against none if one refuses.
+
+        Returns their standings in order, and whether a refusal is the first of its window.
+        """
+        try:
+            answer = self.run(self._take, [policy.counter for policy in policies], take_arguments(policies))
+        except RedisAway:
+            return self.take_alone(policies), False
+        return standings_of(policies, answer)
+
+    def peek(self, policies: Sequence[Policy]) -> list[Standing]:
+        """Return the standings in order, without counting."""
+        if not self.is_away:
+            try:
+                pipe = self._redis.pipeline(transaction=False)
+                for policy in policies:
+                    pipe.get(policy.counter)
+                    pipe.pttl(policy.counter)
+                answers = pipe.execute()
+                return [
+                    Standing(policy, int(used or 0), (left if left > 0 else policy.window_s * 1000) / 1000)
+                    for policy, used, left in zip(policies, answers[::2], answers[1::2], strict=True)
+                ]
+            except RedisError as error:
+                self.note_failure(error)
+        now_s = time.monotonic()
+        with self._guard:
+            return [self._own_standing(policy, now_s) for policy in policies]
+
+    def take_alone(self, policies: Sequence[Policy]) -> list[Standing]:
+        """Count in this process only, all or nothing."""
+        now_s = time.monotonic()
+        with self._guard:
+            standings = [self._own_standing(policy, now_s) for policy in policies]
+            if any(standing.used >= standing.policy.quota for standing in standings):
+                return [
+                    Standing(one.policy, one.used, one.resets_in_s, one.used >= one.policy.quota)
+                    for one in standings
+                ]
+            if len(self._own) > _OWN_COUNTERS_MAX:
+                self._own = {key: value for key, value in self._own.items() if value[1] > now_s}
+            for one in standings:
+                self._own[one.policy.counter] = (one.used + 1, now_s + one.resets_in_s)
+            return [Standing(one.policy, one.used + 1, one.resets_in_s) for one in standings]
+
+    def _own_standing(self, policy: Policy, now_s: float) -> Standing:
+        used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
+        if ends_at_s <= now_s:
+            return Standing(policy, 0, policy.window_s)
+        return Standing(policy, used, ends_at_s - now_s)
+
+
+def take_arguments(policies: Sequence[Policy]) -> list[int]:
+    """Return what TAKE_LUA reads from ARGV for these policies."""
+    return [number for policy in policies for number in (policy.quota, policy.window_s * 1000)]
+
+
+def standings_of(policies: Sequence[Policy], answer: Sequence[int]) -> tuple[list[Standing], bool]:
+    """Return what TAKE_LUA answered: standings in order, and whether a refusal is the first of its window."""
+    standings = [
+        Standing(policy, answer[1 + 3 * index], answer[2 + 3 * index] / 1000, answer[3 + 3 * index] > 0)
+        for index, policy in enumerate(policies)
+    ]
+    return standings, any(answer[3 + 3 * index] == 2 for index in range(len(policies)))
+
+
+def counters() -> Counters:
+    """Return the counters of the current app."""
+    found = current_app.extensions.get(_EXTENSION)
+    if found is None:
+        # setdefault: of two threads that come first, one wins and both use its memory.
+        found = current_app.extensions.setdefault(_EXTENSION, Counters(quick_redis()))
+    return cast(Counters, found)

@@ -1,0 +1,110 @@
+"""Asks the counters for the current request, and refuses."""
+
+import ipaddress
+import math
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import cast
+
+import structlog
+from flask import Flask, current_app, g, request
+
+from app.extensions import current_settings
+from app.lib import clock
+from app.lib.errors import RateLimited
+from app.web.limits.counters import counters
+from app.web.limits.policies import MINUTE_S, TITLES, Policy, Standing
+
+log = structlog.get_logger()
+
+#: Pages that stay open ask by themselves; they may do so more often than a person clicks.
+_LIVE_FACTOR = 10
+_EXTENSION = "signalbox.on_violation"
+#: Called with the refusing standing and the caller's team id, once per window and only inside of a team.
+OnViolation = Callable[[Standing, str], None]
+
+
+class QuotaExceeded(RateLimited):
+    """A refusal that names the limits that refused."""
+
+    type = "https://iana.org/assignments/http-problem-types#quota-exceeded"
+
+    def __init__(self, detail: str, *, retry_after_s: int, violated: Sequence[str]) -> None:
+        super().__init__(detail, retry_after_s=retry_after_s)
+        self.violated = tuple(violated)
+
+
+def on_violation(app: Flask, tell: OnViolation) -> None:
+    """Tell of every limit that begins to refuse. The audit trail stands above this layer: `wiring` connects it."""
+    app.extensions[_EXTENSION] = tell
+
+
+def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
+    """Count this request against all of the policies. Raises QuotaExceeded, and then nothing was counted."""
+    standings, is_first = counters().take(policies)
+    note_standings(standings)
+    if any(standing.is_refusing for standing in standings):
+        refuse(standings, team_id=team_id, is_first=is_first)
+
+
+def note_standings(standings: Sequence[Standing]) -> None:
+    """Keep what the headers of the answer will tell."""
+    g.setdefault("limits", []).extend(standings)
+
+
+def refuse(standings: Sequence[Standing], *, team_id: str | None, is_first: bool) -> None:
+    """Raise QuotaExceeded for the policies that refuse. The first refusal of a window is told and logged."""
+    refusing = [standing for standing in standings if standing.is_refusing]
+    longest = max(refusing, key=lambda standing: standing.resets_in_s)
+    if is_first:
+        log.warning(
+            "limit_reached", limit=longest.policy.name, subject=longest.policy.subject, team_id=team_id
+        )
+        tell = cast(OnViolation | None, current_app.extensions.get(_EXTENSION))
+        if tell is not None and team_id is not None:
+            tell(longest, team_id)
+    wait_s = max(1, math.ceil(longest.resets_in_s))
+    raise QuotaExceeded(
+        _sentence(longest, wait_s),
+        retry_after_s=wait_s,
+        violated=[standing.policy.name for standing in refusing],
+    )
+
+
+def take_user(user_id: str, own_limit: int | None) -> None:
+    """Count a page of a signed-in user. Raises QuotaExceeded."""
+    quota = own_limit or current_settings().user_requests_per_minute
+    if request.method == "GET" and "HX-Request" in request.headers:
+        enforce([Policy("user-live", user_id, quota * _LIVE_FACTOR, MINUTE_S)])
+    else:
+        enforce([Policy("user-minute", user_id, quota, MINUTE_S)])
+
+
+def take_public() -> None:
+    """Count a request of somebody unknown against their address. Raises QuotaExceeded."""
+    enforce([public_policy("public-minute", request.remote_addr)])
+
+
+def public_policy(name: str, address: str | None) -> Policy:
+    """Return a limit per minute of this address; of an IPv6 address its /64 counts, which one host owns."""
+    return Policy(name, _subject(address), current_settings().public_requests_per_minute, MINUTE_S)
+
+
+def _subject(address: str | None) -> str:
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
+
+
+def _sentence(standing: Standing, wait_s: int) -> str:
+    what, whose = TITLES[standing.policy.name]
+    clears_at = clock.now() + timedelta(seconds=standing.resets_in_s)
+    when = f"in {math.ceil(wait_s / 60)} minutes" if wait_s > 90 else f"in {wait_s} seconds"
+    return (
+        f"The limit of {standing.policy.quota} {what} of {whose} is used up. It clears {when}, at"
+        f" {clears_at:%H:%M:%S} UTC; try again then."
+    )

@@ -1,0 +1,37 @@
+"""Tells callers what is left, in the headers of the answer.
+
+`X-RateLimit-*` of the tightest limit, `RateLimit` and `RateLimit-Policy` of all of them (IETF draft
+draft-ietf-httpapi-ratelimit-headers-10). `Retry-After` comes with the refusal itself, and only with it.
+"""
+
+import math
+import time
+
+from flask import Flask, Response, g
+
+from app.web.limits.gate import OnViolation, on_violation
+from app.web.limits.policies import Standing
+
+
+def init_limits(app: Flask, *, tell: OnViolation) -> None:
+    """Write the headers of every answer that was limited; `tell` hears of every limit that begins to refuse."""
+    app.after_request(_write)
+    on_violation(app, tell)
+
+
+def _write(response: Response) -> Response:
+    standings: list[Standing] = g.get("limits", [])
+    if not standings:
+        return response
+    tightest = min(standings, key=lambda one: (not one.is_refusing, one.remaining / one.policy.quota))
+    headers = response.headers
+    headers["X-RateLimit-Limit"] = str(tightest.policy.quota)
+    headers["X-RateLimit-Remaining"] = str(tightest.remaining)
+    headers["X-RateLimit-Reset"] = str(math.ceil(time.time() + tightest.resets_in_s))
+    headers["RateLimit-Policy"] = ", ".join(
+        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in standings
+    )
+    headers["RateLimit"] = ", ".join(
+        f'"{one.policy.name}";r={one.remaining};t={math.ceil(one.resets_in_s)}' for one in standings
+    )
+    return response

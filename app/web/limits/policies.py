@@ -1,0 +1,65 @@
+"""Which limits there are. A limit is named, counted for somebody, and clears when its window ends."""
+
+from dataclasses import dataclass
+
+MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """`quota` uses for `subject` within `window_s` seconds from the first.
+
+    The counter is found by `name` and `subject` only, so that another quota keeps what is used already.
+    """
+
+    name: str
+    subject: str
+    quota: int
+    window_s: int
+
+    @property
+    def counter(self) -> str:
+        """The key of the counter in Redis."""
+        return f"signalbox:limit:{self.name}:{self.subject}"
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is used of a policy and when its window ends; `is_refusing`: it had no room for what was asked."""
+
+    policy: Policy
+    used: int
+    resets_in_s: float
+    is_refusing: bool = False
+
+    @property
+    def remaining(self) -> int:
+        """What may still be used in this window."""
+        return max(0, self.policy.quota - self.used)
+
+
+#: How refusals and pages call each policy, and whose it is.
+TITLES = {
+    "key-hour": ("requests per hour", "this API key"),
+    "key-day": ("requests per day", "this API key"),
+    "team-hour": ("API requests per hour", "this team"),
+    "user-minute": ("requests per minute", "your account"),
+    "user-live": ("automatic refreshes per minute", "your account"),
+    "public-minute": ("requests per minute", "your network address"),
+    "key-failures": ("refused API keys per minute", "your network address"),
+}
+
+
+def key_hour(kid: str, quota: int) -> Policy:
+    """Return the hourly limit of an API key."""
+    return Policy("key-hour", kid, quota, HOUR_S)
+
+
+def key_day(kid: str, quota: int) -> Policy:
+    """Return the daily limit of an API key."""
+    return Policy("key-day", kid, quota, DAY_S)
+
+
+def team_hour(team_id: str, quota: int) -> Policy:
+    """Return the hourly limit of all API keys of a team together."""
+    return Policy("team-hour", team_id, quota, HOUR_S)
