@@ -51,16 +51,34 @@ JOBS: dict[str, JobSpec] = {
     "webhooks.dispatch": JobSpec("app.webhooks.jobs.dispatch", DISPATCH_QUEUE, NO_TIMEOUT),
     "webhooks.cancel_leftovers": JobSpec("app.webhooks.jobs.cancel_leftovers", DEFAULT_QUEUE, 60),
     "webhooks.send_disabled_notice": JobSpec("app.webhooks.jobs.send_disabled_notice", DEFAULT_QUEUE, 60),
+    "idempotency.trim": JobSpec("app.idempotency.jobs.trim", DEFAULT_QUEUE, 60),
+    "api_keys.flush_usage": JobSpec("app.api_keys.jobs.flush_usage", DEFAULT_QUEUE, 60),
+    "api_keys.tell_expiring": JobSpec("app.api_keys.jobs.tell_expiring", DEFAULT_QUEUE, 60),
+    "api_keys.repeat_forgetting": JobSpec("app.api_keys.jobs.repeat_forgetting", DEFAULT_QUEUE, 60),
     "accounts.send_password_reset": JobSpec(
         "app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60, max_retries=3
     ),
+    "accounts.send_email_confirmation": JobSpec(
+        "app.accounts.jobs.send_email_confirmation", DEFAULT_QUEUE, 60, max_retries=3
+    ),
+    "accounts.send_email_notice": JobSpec(
+        "app.accounts.jobs.send_email_notice", DEFAULT_QUEUE, 60, max_retries=3
+    ),
+    "accounts.trim_sessions": JobSpec("app.accounts.jobs.trim_sessions", DEFAULT_QUEUE, 60),
     "accounts.send_invitation": JobSpec(
         "app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60, max_retries=3
     ),
 }
 
 #: Jobs that run by themselves, every so many seconds, once for all workers together.
-PERIODIC: dict[str, int] = {"webhooks.cancel_leftovers": 60}
+PERIODIC: dict[str, int] = {
+    "webhooks.cancel_leftovers": 60,
+    "api_keys.flush_usage": 15,
+    "api_keys.repeat_forgetting": 10,
+    "api_keys.tell_expiring": 600,
+    "idempotency.trim": 3600,
+    "accounts.trim_sessions": 3600,
+}
 
 
 def enqueue_periodic() -> None:

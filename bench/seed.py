@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from app.accounts.models import Team
+from app.api_keys.rules import PER_WINDOW_MAX
 from app.api_keys.services import create_key
 from app.events.models import Event
 from app.events.rules import seal_envelope
@@ -33,7 +34,8 @@ class Seeded:
 
 def new_team(urls: Sequence[str], *, timeout_s: int = 15, max_retries: int = 3) -> Seeded:
     """Add a team with one active webhook for each URL, subscribed to everything."""
-    team = Team(slug=new_id("t").replace("_", "-"), name="Benchmark")
+    # No limit is to be reached: what limits cost is measured, not what they refuse.
+    team = Team(slug=new_id("t").replace("_", "-"), name="Benchmark", per_hour=PER_WINDOW_MAX)
     db.session.add(team)
     db.session.commit()
     team_id = team.id
@@ -50,7 +52,14 @@ def new_team(urls: Sequence[str], *, timeout_s: int = 15, max_retries: int = 3) 
         ).webhook_id
         for number, url in enumerate(urls, 1)
     ]
-    key = create_key(team_id, "benchmark", scopes=["events:write"], granted_by=frozenset({FULL}))
+    key = create_key(
+        team_id,
+        "benchmark",
+        scopes=["events:write"],
+        granted_by=frozenset({FULL}),
+        per_hour=PER_WINDOW_MAX,
+        per_day=PER_WINDOW_MAX,
+    )
     db.session.remove()
     return Seeded(team_id, webhook_ids, key.token)
 

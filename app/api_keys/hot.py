@@ -54,6 +54,12 @@ redis.call('HSET', KEYS[1], 'version', ARGV[1], 'digest', ARGV[2], 'entry', ARGV
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return 1
 """
+_FORGET_OLDER = """
+local version = redis.call('HGET', KEYS[1], 'version')
+if not version or tonumber(version) >= tonumber(ARGV[1]) then return 0 end
+redis.call('DEL', KEYS[1])
+return 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +115,7 @@ class HotKeys:
         self._redis = redis
         self._check = redis.register_script(_CHECK)
         self._fill = redis.register_script(_FILL)
+        self._forget_older = redis.register_script(_FORGET_OLDER)
 
     def check(self, kid: str, digest: str, entry: Entry | None, caller: Caller | None) -> Answer:
         """Ask whether `digest` is the key's, `entry` is its newest state, and there is room in its limits.
@@ -147,6 +154,10 @@ class HotKeys:
             counters().note_failure(error)
             return False
         return True
+
+    def forget_older(self, kids: Iterable[str], version: int) -> int:
+        """Remove states older than `version`, if there are any; returns how many. Raises RedisError."""
+        return sum(int(self._forget_older(keys=[_entry_key(kid)], args=[version])) for kid in kids)
 
     def begin_flight(self, kid: str) -> bool:
         """Return whether it is ours to check this key the slow way; else somebody else is at it. Raises RedisAway."""

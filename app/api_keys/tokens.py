@@ -1,4 +1,4 @@
-"""The form of an API key: `sb_live_<kid>_<secret>_<checksum>`, all parts in base 62.
+"""The form of an API key: `sb_live_<kid>_<secret>_<checksum>` or `sb_test_…`, all parts in base 62.
 
 `kid` is public and finds the row. The secret carries 256 bits. The checksum is the CRC-32 of what stands before
 it: it tells typos and cut-off copies from wrong keys, and lets leak scanners recognise a key. It is no security.
@@ -9,14 +9,14 @@ import secrets
 import zlib
 from dataclasses import dataclass
 
-PREFIX = "sb_live_"
+LIVE_PREFIX, TEST_PREFIX = "sb_live_", "sb_test_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _KID_CHARS = 12
 #: 62^43 is the first power above 2^256.
 _SECRET_CHARS = 43
 _CHECKSUM_CHARS = 6
 _PATTERN = re.compile(
-    rf"{PREFIX}([0-9A-Za-z]{{{_KID_CHARS}}})_[0-9A-Za-z]{{{_SECRET_CHARS}}}_([0-9A-Za-z]{{{_CHECKSUM_CHARS}}})",
+    rf"sb_(?:live|test)_([0-9A-Za-z]{{{_KID_CHARS}}})_[0-9A-Za-z]{{{_SECRET_CHARS}}}_([0-9A-Za-z]{{{_CHECKSUM_CHARS}}})",
     re.ASCII,
 )
 
@@ -29,11 +29,11 @@ class NewToken:
     kid: str
 
 
-def new_token() -> NewToken:
+def new_token(*, is_test: bool = False) -> NewToken:
     """Return a new random key."""
     kid = "".join(secrets.choice(_ALPHABET) for _ in range(_KID_CHARS))
     secret = _base62(int.from_bytes(secrets.token_bytes(32)), _SECRET_CHARS)
-    body = f"{PREFIX}{kid}_{secret}"
+    body = f"{TEST_PREFIX if is_test else LIVE_PREFIX}{kid}_{secret}"
     return NewToken(f"{body}_{_checksum(body)}", kid)
 
 
@@ -45,9 +45,9 @@ def kid_of(token: str) -> str | None:
     return match[1]
 
 
-def masked(kid: str) -> str:
+def masked(kid: str, *, is_test: bool = False) -> str:
     """Return how a key is shown after its first and only appearance."""
-    return f"{PREFIX}{kid}_…"
+    return f"{TEST_PREFIX if is_test else LIVE_PREFIX}{kid}_…"
 
 
 def _checksum(body: str) -> str:

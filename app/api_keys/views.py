@@ -80,8 +80,8 @@ def confirm_revoke(key_id: str) -> Response:
 @require("keys:manage")
 def revoke(key_id: str) -> BaseResponse:
     """Revoke a key for good."""
-    name = services.revoke_key(current_team().id, key_id)
-    flash(f"The API key {name} is revoked.", "success")
+    revoked = services.revoke_key(current_team().id, key_id)
+    flash(f"The API key {revoked.name} is revoked.", "success")
     return redirect_after(url_for("api_keys.index"))
 
 

@@ -194,6 +194,18 @@ _TYPES = (
         },
     ),
     KnownType(
+        "signalbox.api_key.expiring",
+        "Signalbox",
+        "An API key stops working within a week; programs that use it need a new one.",
+        {
+            "api_key_id": "key_01k9zq6m4p8s2v5y7b0d3f6h9k",
+            "name": "Order service",
+            "masked": "sb_live_4fG7kQ2mWx9Z_…",
+            "expires_at": "2026-03-18T23:59:59+00:00",
+            "days_left": 6,
+        },
+    ),
+    KnownType(
         "signalbox.test",
         "Signalbox",
         "A test sent by hand, to see that a receiver gets and verifies what Signalbox sends.",

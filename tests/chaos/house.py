@@ -1,13 +1,10 @@
 """A whole Signalbox of real programs on loopback, with its own data, that can be killed piece by piece."""
 
-import http.client
 import os
 import random
 import secrets
 import signal
-import socket
 import subprocess
-import sys
 import threading
 import time
 from collections import Counter
@@ -27,7 +24,7 @@ from app.extensions import db
 from app.factory import create_app
 from app.web.permissions import FULL
 from tests import servers
-from tests.dispatch.programs import Program, Redis, Worker, environment
+from tests.dispatch.programs import Program, Redis, Web, Worker, free_port
 from tests.dispatch.scene import Scene, new_scene, wait_until
 
 START_TIMEOUT_S = 60.0
@@ -92,30 +89,6 @@ class Postgres(Program):
         return True
 
 
-class Web(Program):
-    """The web server, as `make run` starts it."""
-
-    def __init__(self, settings: Settings, directory: Path) -> None:
-        self._port = settings.port
-        super().__init__(
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"),
-            *("--port", str(settings.port), "--workers", "1", "--blocking-threads", "4", "--http", "1"),
-            *("--no-ws", "--no-access-log", "--log-level", "warning", "wsgi:app"),
-            env=environment(settings),
-            log=directory / "web.log",
-        )
-
-    def is_healthy(self) -> bool:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
-        try:
-            connection.request("GET", "/healthz")
-            return connection.getresponse().status == 200
-        except (OSError, http.client.HTTPException):
-            return False
-        finally:
-            connection.close()
-
-
 class House:
     """Everything, and the hands that break it."""
 
@@ -130,7 +103,7 @@ class House:
             data_dir=data_dir,
             database_url=self.postgres.url if self.postgres else f"sqlite:///{data_dir / 'signalbox.db'}",
             redis_url=self.redis.url,
-            port=_free_port(),
+            port=free_port(),
             secret_key=secrets.token_urlsafe(48),
             encryption_key=secrets.token_urlsafe(48),
             outbound_allowed_networks="127.0.0.0/8",
@@ -170,7 +143,12 @@ class House:
         with self.app.app_context():
             granted_by = frozenset({FULL})
             return create_key(
-                self.scene.team_id, "chaos", scopes=["events:write"], granted_by=granted_by
+                self.scene.team_id,
+                "chaos",
+                scopes=["events:write"],
+                granted_by=granted_by,
+                per_hour=1_000_000,
+                per_day=1_000_000,
             ).token
 
     def tracebacks(self) -> int:
@@ -286,9 +264,3 @@ class Chaos:
 def _made(directory: Path) -> Path:
     directory.mkdir()
     return directory
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -1,8 +1,10 @@
 """The real programs as children of a test: started, stopped and killed by it, gone with it."""
 
 import contextlib
+import http.client
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -149,11 +151,51 @@ class Worker(Program):
         return int(str(pids[-1])) if pids else 0
 
 
+class Web(Program):
+    """The web server, as `make run` starts it."""
+
+    def __init__(self, settings: Settings, directory: Path, *, workers: int = 1) -> None:
+        self._port = settings.port
+        super().__init__(
+            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"),
+            *(
+                "--port",
+                str(settings.port),
+                "--workers",
+                str(workers),
+                "--blocking-threads",
+                "4",
+                "--http",
+                "1",
+            ),
+            *("--no-ws", "--no-access-log", "--log-level", "warning", "wsgi:app"),
+            env=environment(settings),
+            log=directory / "web.log",
+        )
+
+    def is_healthy(self) -> bool:
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=2)
+        try:
+            connection.request("GET", "/healthz")
+            return connection.getresponse().status == 200
+        except (OSError, http.client.HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def environment(settings: Settings) -> dict[str, str]:
     """Return the settings as the environment of a program."""
     names = (
         "app_env data_dir database_url redis_url secret_key encryption_key outbound_allowed_networks"
-        " dispatch_slice_s dispatch_lease_s dispatch_workers"
+        " dispatch_slice_s dispatch_lease_s dispatch_workers public_requests_per_minute user_requests_per_minute"
     )
     env = {name.upper(): str(getattr(settings, name)) for name in names.split()}
     env["DATABASE_URL"] = env["DATABASE_URL"].replace("postgresql+psycopg://", "postgresql://")

@@ -1,0 +1,96 @@
+"""What happens to keys by itself: warnings of expiry, and tombstones that Redis did not hear of."""
+
+from datetime import datetime, timedelta
+from typing import cast
+
+import structlog
+from sqlalchemy import select, update
+
+from app.api_keys import hot
+from app.api_keys.models import ApiKey
+from app.api_keys.rules import EXPIRY_WARNING_DAYS
+from app.api_keys.tokens import masked
+from app.db.session import reading
+from app.events.services import add_event
+from app.extensions import db, quick_redis
+from app.lib import clock
+from app.lib.errors import SignalboxError
+from app.queues import nudge_dispatch
+
+log = structlog.get_logger()
+
+_BATCH = 100
+#: Longer than Redis remembers a state.
+_CHANGED_WITHIN = timedelta(seconds=2 * hot.ENTRY_S)
+
+
+def tell_expiring() -> int:
+    """Emit `signalbox.api_key.expiring`, once for each key and expiry, of keys that end within a week.
+
+    Returns how many were told of.
+    """
+    now = clock.now()
+    due = (
+        select(ApiKey)
+        .where(
+            ApiKey.revoked_at.is_(None),
+            ApiKey.expiry_told_at.is_(None),
+            ApiKey.expires_at > now,
+            ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS),
+        )
+        .order_by(ApiKey.expires_at)
+        .limit(_BATCH)
+        .with_for_update(skip_locked=True)
+    )
+    told = 0
+    for key in db.session.scalars(due).all():
+        expires_at = cast(datetime, key.expires_at)
+        key.expiry_told_at = now
+        facts = {
+            "api_key_id": key.id,
+            "name": key.name,
+            "masked": masked(key.kid, is_test=key.is_test),
+            "expires_at": expires_at.isoformat(),
+            "days_left": (expires_at - now).days,
+        }
+        try:
+            add_event(db.session(), key.team_id, "signalbox.api_key.expiring", facts)
+        except SignalboxError as error:
+            log.warning("operational_event_not_emitted", api_key_id=key.id, reason=error.detail)
+        told += 1
+    db.session.commit()
+    if told:
+        nudge_dispatch()
+    return told
+
+
+def repeat_forgetting() -> int:
+    """Remove states of lately changed keys that are older than their rows: Redis may not have heard of the change.
+
+    Returns how many there were. Raises RedisError; the next run tries again.
+    """
+    recent = select(ApiKey.kid, ApiKey.previous_kid, ApiKey.version).where(
+        ApiKey.changed_at > clock.now() - _CHANGED_WITHIN
+    )
+    with reading(), db.engine.connect() as connection:
+        keys = connection.execute(recent).all()
+    keeper = hot.HotKeys(quick_redis())
+    return sum(
+        keeper.forget_older([kid for kid in (kid, previous_kid) if kid], version)
+        for kid, previous_kid, version in keys
+    )
+
+
+def forget_team(team_id: str) -> bool:
+    """Make every process learn the team's limit anew; returns whether Redis took it. What is used stays used."""
+    raised = (
+        update(ApiKey)
+        .where(ApiKey.team_id == team_id, ApiKey.revoked_at.is_(None))
+        .values(version=ApiKey.version + 1, changed_at=clock.now())
+        .returning(ApiKey.kid, ApiKey.previous_kid, ApiKey.version)
+    )
+    keys = db.session.execute(raised).all()
+    db.session.commit()
+    # Every one of them, whatever became of the one before.
+    answers = [hot.forget((kid, previous_kid), version) for kid, previous_kid, version in keys]
+    return all(answers)

@@ -1,0 +1,170 @@
+"""Counting: all or nothing, exact under concurrency, kept over a change of the limit, and without Redis."""
+
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.extensions import QUICK_TIMEOUT_S
+from app.lib.ids import new_id
+from app.web.limits import Counters, Policy
+from tests.dispatch import programs
+
+
+def client(url: str) -> Redis:
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=QUICK_TIMEOUT_S,
+        socket_timeout=QUICK_TIMEOUT_S,
+        retry=Retry(NoBackoff(), 0),
+    )
+
+
+@pytest.fixture
+def counters(redis_url: str) -> Counters:
+    return Counters(client(redis_url))
+
+
+def policy(name: str = "key-hour", *, quota: int = 3, window_s: int = 3600, subject: str = "") -> Policy:
+    return Policy(name, subject or new_id("key"), quota, window_s)
+
+
+def test_quota_is_let_through_and_not_one_more(counters: Counters) -> None:
+    limit = policy(quota=3)
+
+    answers = [counters.take([limit])[0][0] for _ in range(5)]
+
+    assert [answer.is_refusing for answer in answers] == [False, False, False, True, True]
+    assert [answer.remaining for answer in answers] == [2, 1, 0, 0, 0]
+    assert 3590 < answers[-1].resets_in_s <= 3600
+
+
+def test_thousand_calls_at_once_against_a_limit_of_hundred(redis_url: str) -> None:
+    limit = policy(quota=100)
+    # Four processes' worth of counters, each with connections of its own.
+    crowd = [Counters(Redis.from_url(redis_url)) for _ in range(4)]
+
+    with ThreadPoolExecutor(50) as pool:
+        answers = list(pool.map(lambda number: crowd[number % 4].take([limit])[0][0], range(1000)))
+
+    assert sum(not answer.is_refusing for answer in answers) == 100
+
+
+def test_refusal_by_the_day_leaves_the_hour_untouched(counters: Counters) -> None:
+    hour, day = policy("key-hour", quota=100), policy("key-day", quota=3, window_s=86_400)
+    for _ in range(3):
+        counters.take([hour, day])
+
+    for _ in range(5):
+        standings, _ = counters.take([hour, day])
+        assert [standing.is_refusing for standing in standings] == [False, True]
+
+    assert [standing.used for standing in counters.peek([hour, day])] == [3, 3]
+
+
+def test_another_quota_keeps_what_is_used(counters: Counters) -> None:
+    low = policy("team-hour", quota=5)
+    for _ in range(4):
+        counters.take([low])
+
+    raised = Policy(low.name, low.subject, 100, low.window_s)
+    lowered = Policy(low.name, low.subject, 2, low.window_s)
+
+    assert counters.peek([raised])[0].remaining == 96
+    assert counters.take([lowered])[0][0].is_refusing
+    assert counters.take([raised])[0][0].used == 5
+
+
+def test_window_begins_anew_after_its_end(counters: Counters) -> None:
+    limit = policy(quota=1, window_s=1)
+    counters.take([limit])
+    assert counters.take([limit])[0][0].is_refusing
+
+    time.sleep(1.05)
+
+    assert not counters.take([limit])[0][0].is_refusing
+
+
+def test_first_refusal_of_a_window_is_told_once(counters: Counters) -> None:
+    limit = policy(quota=1)
+    counters.take([limit])
+
+    assert [counters.take([limit])[1] for _ in range(4)] == [True, False, False, False]
+
+
+def test_looking_counts_nothing(counters: Counters) -> None:
+    limit = policy(quota=2)
+    counters.take([limit])
+
+    for _ in range(10):
+        assert counters.peek([limit])[0].used == 1
+
+
+class TestWithoutRedis:
+    """Nobody waits, and every process counts for itself."""
+
+    @pytest.fixture
+    def silent(self) -> Iterator[str]:
+        """Something that accepts connections and never says a word."""
+        with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
+            yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
+
+    @pytest.mark.parametrize("kind", ["down", "silent"])
+    def test_no_call_waits_longer_than_promised(self, kind: str, silent: str) -> None:
+        counters = Counters(client(silent if kind == "silent" else "redis://127.0.0.1:1/0"))
+        waits = []
+        for _ in range(50):
+            start_s = time.monotonic()
+            counters.take([policy(quota=1)])
+            waits.append(time.monotonic() - start_s)
+
+        assert max(waits) < 0.3
+        assert sorted(waits)[25] < 0.005, "after the first failure Redis is left alone for a while"
+
+    def test_limits_hold_within_the_process(self, silent: str) -> None:
+        counters = Counters(client(silent))
+        limit, other = policy(quota=100), policy("key-day", quota=1_000)
+
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda _: counters.take([limit, other])[0], range(500)))
+
+        assert sum(not answer[0].is_refusing for answer in answers) == 100
+        assert counters.peek([other])[0].used == 100, "all or nothing holds there, too"
+
+    def test_counting_goes_on_in_redis_when_it_is_back(
+        self, tmp_path_factory: pytest.TempPathFactory
+    ) -> None:
+        directory = Path(tmp_path_factory.mktemp("r"))
+        server = programs.Redis(directory)
+        with programs.running(server):
+            counters = Counters(client(server.url))
+            limit = policy(quota=10)
+            counters.take([limit])
+            server.kill()
+            assert counters.take([limit])[0][0].used == 1, "counted alone, from nothing"
+
+            server.start()
+            ends_at_s = time.monotonic() + 5
+            while counters.is_away and time.monotonic() < ends_at_s:
+                time.sleep(0.05)
+
+            assert counters.take([limit])[0][0].used == 2
+
+
+def test_threads_share_one_outage(redis_url: str) -> None:
+    counters = Counters(client("redis://127.0.0.1:1/0"))
+    barrier = threading.Barrier(8)
+
+    def ask(_: int) -> bool:
+        barrier.wait()
+        return counters.take([policy(quota=1)])[0][0].is_refusing
+
+    with ThreadPoolExecutor(8) as pool:
+        assert not any(pool.map(ask, range(8)))

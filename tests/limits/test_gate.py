@@ -1,0 +1,145 @@
+"""Limits as callers meet them: pages, strangers, API keys; headers, refusals, and what they say."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from app.audit.models import AuditEntry
+from app.config import Settings
+from app.extensions import db
+from app.lib.errors import RateLimited
+from app.web.limits import strict
+from tests.events.api import Api
+from tests.people import People
+
+Limited = Callable[..., AbstractContextManager[None]]
+
+
+@pytest.fixture
+def limited(app: Flask) -> Limited:
+    """Give the app other settings for a while."""
+
+    @contextmanager
+    def change(**changes: object) -> Iterator[None]:
+        before: Settings = app.config["SETTINGS"]
+        app.config["SETTINGS"] = before.model_copy(update=changes)
+        try:
+            yield
+        finally:
+            app.config["SETTINGS"] = before
+
+    return change
+
+
+def test_user_has_so_many_pages_a_minute(people: People, limited: Limited) -> None:
+    mel = people.mel.visitor
+    with limited(user_requests_per_minute=5):
+        answers = [mel.get("/t/acme/events/") for _ in range(6)]
+
+        assert [answer.status_code for answer in answers[-3:]] == [200, 200, 429] or answers[
+            -1
+        ].status_code == 429
+        refused = answers[-1]
+        assert int(refused.headers["Retry-After"]) <= 60
+        assert "requests per minute" in refused.get_data(as_text=True)
+        assert people.vic.get("/t/acme/events/").status_code == 200, "everybody has their own"
+        assert mel.get("/static/css/app.css").status_code in (200, 404), "static files are free"
+        assert mel.get("/healthz").status_code == 200
+
+
+def test_refreshes_of_open_pages_do_not_use_up_the_clicks(people: People, limited: Limited) -> None:
+    mel = people.mel.visitor
+    with limited(user_requests_per_minute=10):
+        for _ in range(30):
+            assert mel.get("/t/acme/deliveries/", fragment="deliveries").status_code == 200
+        assert mel.get("/t/acme/deliveries/").status_code == 200
+
+
+def test_stranger_has_so_many_requests_a_minute(people: People, limited: Limited) -> None:
+    with limited(public_requests_per_minute=4):
+        anybody = people.anybody()
+        codes = [anybody.get("/sign-in").status_code for _ in range(6)]
+
+    assert codes == [200, 200, 200, 200, 429, 429]
+
+
+def test_one_ipv6_host_is_one_stranger(people: People, limited: Limited) -> None:
+    anybody = people.anybody()
+    with limited(public_requests_per_minute=3):
+        codes = [
+            anybody.get("/sign-in", environ_base={"REMOTE_ADDR": f"2001:db8:1:2::{number}"}).status_code
+            for number in range(1, 6)
+        ]
+        elsewhere = anybody.get("/sign-in", environ_base={"REMOTE_ADDR": "2001:db8:1:3::1"})
+
+    assert codes == [200, 200, 200, 429, 429]
+    assert elsewhere.status_code == 200
+
+
+def test_wrong_keys_are_counted_before_they_cost_anything(
+    app: Flask, people: People, limited: Limited
+) -> None:
+    client = app.test_client()
+    with limited(public_requests_per_minute=5):
+        codes = [
+            client.get("/api/v1/events", headers={"X-API-Key": f"nonsense {number}"}).status_code
+            for number in range(5)
+        ]
+        assert codes == [401] * 5
+    good = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
+    assert good("GET", "/events").status_code == 200
+
+
+def test_answers_tell_what_is_left(people: People) -> None:
+    api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
+    answer = api("GET", "/events")
+
+    assert answer.headers["X-RateLimit-Limit"] == "1000"
+    assert answer.headers["X-RateLimit-Remaining"] == "999"
+    assert int(answer.headers["X-RateLimit-Reset"]) > 1_700_000_000
+    assert answer.headers["RateLimit-Policy"] == (
+        '"key-hour";q=1000;w=3600, "key-day";q=10000;w=86400, "team-hour";q=20000;w=3600'
+    )
+    assert re.fullmatch(
+        r'"key-hour";r=999;t=\d+, "key-day";r=9999;t=\d+, "team-hour";r=19999;t=\d+',
+        answer.headers["RateLimit"],
+    )
+    assert "Retry-After" not in answer.headers
+
+
+def test_refusal_names_its_limit_and_when_it_clears(app: Flask, people: People, limited: Limited) -> None:
+    api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
+    with limited(team_requests_per_hour_free=3):
+        for _ in range(3):
+            assert api("GET", "/events").status_code == 200
+        refused = api("GET", "/events")
+        again = api("GET", "/events")
+
+    problem = refused.get_json()
+    assert (refused.status_code, problem["code"]) == (429, "RATE_LIMIT_EXCEEDED")
+    assert refused.content_type == "application/problem+json"
+    assert problem["violated-policies"] == ["team-hour"]
+    assert problem["type"].endswith("#quota-exceeded")
+    assert "3 API requests per hour of this team" in problem["detail"]
+    assert 3500 < int(refused.headers["Retry-After"]) <= 3600
+    assert refused.headers["X-RateLimit-Remaining"] == "0"
+    assert again.status_code == 429
+    with app.app_context():
+        told = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "limit.reached")).all()
+        assert [entry.object_name for entry in told] == ["team-hour"], "told once per window"
+        db.session.remove()
+
+
+def test_strict_limit_counts_ten_in_a_quarter_of_an_hour(app: Flask) -> None:
+    with app.app_context():
+        for _ in range(10):
+            strict("key-creation", "usr_a")
+        strict("key-creation", "usr_b")
+        with pytest.raises(RateLimited) as refused:
+            strict("key-creation", "usr_a")
+
+    assert 800 < (refused.value.retry_after_s or 0) <= 901
