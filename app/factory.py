@@ -56,7 +56,8 @@ def _flask_config(settings: Settings) -> dict[str, object]:
     # Errors are logged, and parameters are passwords' hashes and people's events.
     engine_options: dict[str, object] = {"hide_parameters": True}
     if not settings.is_sqlite:
-        engine_options |= {"pool_pre_ping": True, "pool_recycle": 1800}
+        # No ping before each use: it is a round trip, and a lost connection is answered with 503 and replaced.
+        engine_options |= {"pool_recycle": 1800}
     return {
         "SETTINGS": settings,
         "TESTING": settings.app_env == "test",

@@ -6,14 +6,18 @@ beginning whether it may write: `BEGIN IMMEDIATE` waits its turn, and `reading()
 """
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar, Token
+from typing import cast
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import DBAPIError
 
 _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
 _BUSY_TIMEOUT_MS = 15_000
+_LOOK_AGAIN_S = 0.001
 
 
 def begin_reading() -> Token[bool]:
@@ -34,6 +38,16 @@ def reading() -> Iterator[None]:
         yield
     finally:
         end_reading(token)
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Within this block new transactions may write, although the request as a whole only reads."""
+    token = _is_reading.set(False)
+    try:
+        yield
+    finally:
+        _is_reading.reset(token)
 
 
 def prepare_engine(engine: Engine) -> None:
@@ -61,4 +75,28 @@ def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None
 
 
 def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN" if _is_reading.get() else "BEGIN IMMEDIATE")
+    raw = cast(sqlite3.Connection, connection.connection.dbapi_connection)
+    if _is_reading.get():
+        raw.execute("BEGIN")
+        return
+    try:
+        _begin_writing(raw)
+    except sqlite3.Error as error:
+        raise DBAPIError.instance("BEGIN IMMEDIATE", None, error, sqlite3.Error) from error
+
+
+def _begin_writing(raw: sqlite3.Connection) -> None:
+    """Wait for the turn to write, looking often: SQLite's own wait grows to 100 ms between two looks."""
+    ends_at_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    raw.execute("PRAGMA busy_timeout = 0")
+    try:
+        while True:
+            try:
+                raw.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at_s:
+                    raise
+            time.sleep(_LOOK_AGAIN_S)
+    finally:
+        raw.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")
