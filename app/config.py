@@ -5,9 +5,11 @@ Every variable stands in `docs/configuration.md`. A variable of the environment 
 """
 
 import os
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -65,6 +67,12 @@ class Settings(BaseSettings):
     encryption_key: str = ""
     encryption_keys_previous: Annotated[tuple[str, ...], NoDecode] = ()
     sign_up: SignUp = SignUp.INVITED
+    openid_issuer: str = ""
+    openid_client_id: str = ""
+    openid_client_secret: str = ""
+    openid_name: str = Field(default="your company account", min_length=1, max_length=60)
+    openid_allowed_domains: Annotated[tuple[str, ...], NoDecode] = ()
+    openid_sign_up: bool = False
     smtp_url: str = ""
     mail_from: str = "Signalbox <signalbox@localhost>"
     outbound_allowed_networks: str = ""
@@ -96,6 +104,15 @@ class Settings(BaseSettings):
             return tuple(part.strip() for part in value.split(",") if part.strip())
         return value
 
+    @field_validator("openid_allowed_domains", mode="before")
+    @classmethod
+    def _split_domains(cls, value: object) -> object:
+        if isinstance(value, str):
+            value = [part.strip() for part in value.split(",") if part.strip()]
+        if isinstance(value, list | tuple):
+            return tuple(str(domain).lower().removeprefix("@") for domain in value)
+        return value
+
     @field_validator("log_format", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
@@ -117,6 +134,7 @@ class Settings(BaseSettings):
             _judge_secret(name.upper(), getattr(self, name))
         for key in self.encryption_keys_previous:
             _judge_secret("ENCRYPTION_KEYS_PREVIOUS", key)
+        _judge_openid(self)
         if (
             self.app_env is not AppEnv.TEST
             and self.dispatch_lease_s < DELIVERY_TIMEOUT_MAX_S + LEASE_MARGIN_S
@@ -149,6 +167,32 @@ def _with_driver(url: str) -> str:
     if not url.startswith(("sqlite://", "postgresql+psycopg://")):
         raise ValueError("DATABASE_URL must start with sqlite:// or postgresql://")
     return url
+
+
+def _judge_openid(settings: Settings) -> None:
+    """Raise ValueError when only half of the company's provider is configured, or it cannot be trusted."""
+    missing = [
+        name.upper() for name in ("openid_client_id", "openid_client_secret") if not getattr(settings, name)
+    ]
+    if not settings.openid_issuer:
+        if len(missing) < 2 or settings.openid_sign_up or settings.openid_allowed_domains:
+            raise ValueError("OPENID_ISSUER must be set when another OPENID_ variable is")
+        return
+    if missing:
+        raise ValueError(
+            f"{' and '.join(missing)} must be set when OPENID_ISSUER is; your provider shows them"
+        )
+    parts = urlsplit(settings.openid_issuer)
+    is_local = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if not parts.hostname or parts.query or parts.fragment or "@" in parts.netloc:
+        raise ValueError(
+            "OPENID_ISSUER must be the address of the provider, such as https://login.example.com"
+        )
+    if parts.scheme != "https" and (settings.is_production or not is_local):
+        raise ValueError("OPENID_ISSUER must start with https://: who signs in there is told over it")
+    for domain in settings.openid_allowed_domains:
+        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", domain):
+            raise ValueError(f"OPENID_ALLOWED_DOMAINS: {domain!r} is not a domain such as example.com")
 
 
 def _judge_secret(name: str, value: str) -> None:

@@ -64,6 +64,8 @@ def samples(app: Flask, people: People) -> dict[str, str]:
             "event_id": event.id,
             "delivery_id": delivery.id,
             "attempt_id": new_id("att"),
+            "session_id": new_id("ses"),
+            "account_id": new_id("oid"),
             "event_type": own_type.name,
             "name": own_type.name,
         }

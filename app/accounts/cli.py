@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 
 from app.accounts import tokens
 from app.accounts.queries import all_teams, any_user_exists
+from app.accounts.services import second_factor
 from app.accounts.services.people import NewPerson, sign_up
 from app.extensions import current_settings
 from app.lib.errors import SignalboxError
@@ -39,6 +40,17 @@ def create_owner(email: str, name: str, team_name: str, password_stdin: bool) ->
     url = current_settings().public_url
     click.echo(f"Created {email}, owner of the team '{team_name}' ({url}/t/{signed_up.team_slug}/).")
     click.echo(f"Sign in at {url}/sign-in")
+
+
+@accounts_cli.command("disable-second-factor")
+@click.argument("email")
+def disable_second_factor(email: str) -> None:
+    """Turn somebody's second factor off: they lost their phone and their recovery codes."""
+    try:
+        second_factor.disable_for(email)
+    except SignalboxError as error:
+        raise click.ClickException(error.detail) from None
+    click.echo(f"{email} signs in with the password alone now. Ask them to turn the second factor on again.")
 
 
 @accounts_cli.command("teams")

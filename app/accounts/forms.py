@@ -1,33 +1,12 @@
 """Forms of people and teams. Services have the last word; their errors land beside the same fields."""
 
-from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField, SelectField, StringField
 from wtforms.form import BaseForm
-from wtforms.validators import DataRequired, InputRequired, Length, Optional, ValidationError
+from wtforms.validators import DataRequired, InputRequired, Length, Optional, Regexp, ValidationError
 
 from app.accounts import rules
-from app.lib.errors import SignalboxError
+from app.web.forms import Form as Form  # also for who imports it from here
 from app.web.permissions import Role
-
-
-class Form(FlaskForm):  # type: ignore[misc]
-    """Base of all forms. The CSRF token is checked for the whole app, before any form is looked at."""
-
-    class Meta:
-        csrf = False
-
-    def take_errors(self, error: SignalboxError) -> None:
-        """Show what a service refused beside its field, or above the form when no field is to blame."""
-        unplaced = []
-        for item in error.errors:
-            field = self._fields.get(item.field)
-            if field is None:
-                unplaced.append(item.message)
-            else:
-                field.errors = [*field.errors, item.message]
-        if not error.errors:
-            unplaced.append(error.detail)
-        self.form_errors: list[str] = [*self.form_errors, *unplaced]
 
 
 def strip(value: str | None) -> str | None:
@@ -82,6 +61,22 @@ def _team_name_field(label: str = "Team name") -> StringField:
     )
 
 
+def _current_password_field() -> PasswordField:
+    return PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+
+
+def _code_field(label: str) -> StringField:
+    return StringField(
+        label,
+        description="Six digits. The app shows new ones every half minute.",
+        filters=[strip],
+        validators=[
+            InputRequired("Enter the code that the app shows."),
+            Regexp(r"^\s*([0-9]\s*){6}$", message="The code has six digits."),
+        ],
+    )
+
+
 def _labelled(roles: tuple[Role, ...]) -> dict[str, str]:
     return {role.value: role.value.capitalize() for role in roles}
 
@@ -125,12 +120,54 @@ class NameForm(Form):
 
 class EmailForm(Form):
     email = _email_field("New email address")
-    current_password = PasswordField("Your password", validators=[InputRequired("Enter your password.")])
+    current_password = _current_password_field()
 
 
 class PasswordForm(Form):
     current_password = PasswordField("Current password", validators=[InputRequired("Enter your password.")])
     new_password = _new_password_field("New password")
+
+
+class EnableSecondFactorForm(Form):
+    code = _code_field("Code from the app")
+    current_password = _current_password_field()
+
+
+class SecondFactorForm(Form):
+    """Confirms a change of the second factor."""
+
+    current_password = _current_password_field()
+    code = StringField(
+        "Code from the app, or a recovery code",
+        filters=[strip],
+        validators=[InputRequired("Enter a code."), Length(max=40, message="No code is as long as that.")],
+    )
+
+
+class CodeForm(Form):
+    """The second step of signing in."""
+
+    code = _code_field("Code")
+
+
+class RecoveryCodeForm(Form):
+    """The second step of signing in without the app."""
+
+    code = StringField(
+        "Recovery code",
+        description="One of those that you kept, such as 7k3m-x0qf-9a2t-hh5w. It works once.",
+        filters=[strip],
+        validators=[
+            InputRequired("Enter a recovery code."),
+            Length(max=40, message="No code is as long as that."),
+        ],
+    )
+
+
+class LinkForm(Form):
+    """Confirms that the company's account may sign in to this one, or no longer."""
+
+    current_password = _current_password_field()
 
 
 class TeamForm(Form):

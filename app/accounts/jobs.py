@@ -1,8 +1,9 @@
-"""What workers do for accounts: mail. Jobs take ids; tokens are made here, so that none stands in Redis."""
+"""What workers do for accounts: mail, and tidying. Jobs take ids; tokens are made here, so that none stands in Redis."""
 
 from app.accounts import tokens
 from app.accounts.models import Invitation, User
 from app.accounts.queries import InvitationState, state_of
+from app.accounts.services import sessions
 from app.db.session import reading
 from app.extensions import db
 from app.web.mails import absolute_url, send_mail
@@ -19,6 +20,43 @@ def send_password_reset(user_id: str) -> None:
         context: dict[str, object] = {"name": user.name, "link": link}
         db.session.rollback()  # Nothing stays open while a mail server takes its time.
     send_mail(to, "Reset your Signalbox password", "password_reset", context)
+
+
+def send_email_confirmation(user_id: str) -> None:
+    """Mail the link that changes the user's address to the new one. Nothing when the change was cancelled."""
+    with reading():
+        user = db.session.get(User, user_id)
+        if user is None or user.new_email is None:
+            return
+        to = user.new_email
+        context: dict[str, object] = {
+            "name": user.name,
+            "old": user.email,
+            "link": absolute_url(f"/account/email/{tokens.email_token(user)}"),
+        }
+        db.session.rollback()
+    send_mail(to, "Confirm your new address for Signalbox", "email_confirmation", context)
+
+
+def send_email_notice(user_id: str) -> None:
+    """Tell the user at the old address that it is about to be changed."""
+    with reading():
+        user = db.session.get(User, user_id)
+        if user is None or user.new_email is None:
+            return
+        to = user.email
+        context: dict[str, object] = {
+            "name": user.name,
+            "new": user.new_email,
+            "link": absolute_url("/account"),
+        }
+        db.session.rollback()
+    send_mail(to, "Your Signalbox address is about to change", "email_notice", context)
+
+
+def trim_sessions() -> None:
+    """Delete the sessions that nobody can use any more."""
+    sessions.trim()
 
 
 def send_invitation(invitation_id: str) -> None:

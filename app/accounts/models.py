@@ -19,7 +19,10 @@ class User(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("usr"))
     #: Lower case: two spellings of one address are one account.
     email: Mapped[str] = mapped_column(String(254), unique=True)
+    #: The address that is to replace it, until the link that was mailed there is used.
+    new_email: Mapped[str | None] = mapped_column(String(254))
     name: Mapped[str] = mapped_column(String(100))
+    #: Empty for who signs in at the company's OpenID provider only.
     password_hash: Mapped[str] = mapped_column(String(80))
     #: Part of every session and reset link; raising it ends them all.
     session_version: Mapped[int] = mapped_column(default=1)

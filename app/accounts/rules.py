@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from datetime import timedelta
 
 import email_validator
 
@@ -14,6 +15,8 @@ TEAM_NAME_CHARS_MAX = 80
 PASSWORD_CHARS_MIN = 10
 PASSWORD_CHARS_MAX = 200
 SLUG_CHARS_MAX = 40
+#: How long a cookie is good for without being renewed; a session that nobody used for so long is over.
+SESSION_VALID = timedelta(days=14)
 
 #: Slugs that would read like a page of Signalbox.
 _PAGES = (

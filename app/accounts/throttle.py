@@ -59,6 +59,22 @@ def count_password_check(user_id: str) -> None:
     _hit(_PER_ACCOUNT, "password-check", user_id)
 
 
+def count_code(user_id: str) -> None:
+    """Count a try of the second step. Raises RateLimited, whatever address it comes from: the password is known."""
+    _refuse_if_full(_PER_ADDRESS, "sign-in-failures", _remote_address())
+    _hit(_PER_ACCOUNT, "code", user_id)
+
+
+def code_was_right(user_id: str) -> None:
+    """Forget the tries before the right code."""
+    _call(lambda strategy: strategy.clear(_PER_ACCOUNT, "code", user_id))
+
+
+def count_openid() -> None:
+    """Count a visit to the OpenID provider. Raises RateLimited: each can cost requests to it."""
+    _hit(_PER_ADDRESS, "openid", _remote_address())
+
+
 def count_sign_up() -> None:
     """Count a try to sign up. Raises RateLimited: each costs a slow hash."""
     _hit(_PER_ADDRESS, "sign-up", _remote_address())

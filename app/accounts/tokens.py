@@ -11,6 +11,7 @@ from app.accounts.models import User
 from app.extensions import current_settings
 
 RESET_VALID_S = 3600
+EMAIL_CHANGE_VALID_S = 86_400
 _FIRST_OWNER = "first owner"
 
 
@@ -42,6 +43,21 @@ def read_reset_token(token: str) -> tuple[str, str] | None:
     return str(user_id), str(state)
 
 
+def email_token(user: User) -> str:
+    """Return a token that gives the user their new address, once, within a day."""
+    return str(_email_changes().dumps([user.id, user.new_email, _state_of(user)]))
+
+
+def read_email_token(token: str) -> tuple[str, str, str] | None:
+    """Return user id, new address and state in a token; None when it is forged or too old."""
+    try:
+        content: Any = _email_changes().loads(token, max_age=EMAIL_CHANGE_VALID_S)
+        user_id, email, state = content
+    except (BadData, ValueError, TypeError):
+        return None
+    return str(user_id), str(email), str(state)
+
+
 def is_unused_for(user: User, state: str) -> bool:
     """Return whether the user's password and sessions are still those for which the token was made."""
     return hmac.compare_digest(_state_of(user), state)
@@ -63,6 +79,10 @@ def digest_of(token: str) -> str:
 
 def _resets() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(_secret(), salt="password reset")
+
+
+def _email_changes() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(_secret(), salt="email change")
 
 
 def _state_of(user: User) -> str:

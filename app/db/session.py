@@ -93,10 +93,11 @@ def _begin_writing(raw: sqlite3.Connection) -> None:
         while True:
             try:
                 raw.execute("BEGIN IMMEDIATE")
-                return
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() >= ends_at_s:
                     raise
+            else:
+                return
             time.sleep(_LOOK_AGAIN_S)
     finally:
         raw.execute(f"PRAGMA busy_timeout = {_BUSY_TIMEOUT_MS}")

@@ -92,7 +92,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logged_requests")),
     )
     with op.batch_alter_table("logged_requests") as batch_op:
-        batch_op.create_index(batch_op.f("ix_logged_requests_created_at"), ["created_at"], unique=False)
         batch_op.create_index(
             "ix_logged_requests_failed",
             ["team_id", "id"],
@@ -214,6 +213,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("per_hour", sa.Integer(), nullable=True))
 
     with op.batch_alter_table("users") as batch_op:
+        batch_op.add_column(sa.Column("new_email", sa.String(length=254), nullable=True))
         batch_op.add_column(sa.Column("totp_secret_sealed", sa.Text(), nullable=True))
         batch_op.add_column(sa.Column("totp_enabled_at", types.UtcDateTime(), nullable=True))
         batch_op.add_column(sa.Column("totp_last_step", sa.BigInteger(), nullable=True))
@@ -226,6 +226,7 @@ def downgrade() -> None:
         batch_op.drop_column("totp_last_step")
         batch_op.drop_column("totp_enabled_at")
         batch_op.drop_column("totp_secret_sealed")
+        batch_op.drop_column("new_email")
 
     with op.batch_alter_table("teams") as batch_op:
         batch_op.drop_column("per_hour")
@@ -273,7 +274,6 @@ def downgrade() -> None:
             sqlite_where=sa.text("status >= 400"),
             postgresql_where=sa.text("status >= 400"),
         )
-        batch_op.drop_index(batch_op.f("ix_logged_requests_created_at"))
 
     op.drop_table("logged_requests")
     with op.batch_alter_table("kept_answers") as batch_op:

@@ -1,5 +1,6 @@
 """Invitations: links that let one person join a team."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -7,13 +8,15 @@ from sqlalchemy import select
 
 from app import queues
 from app.accounts import rules, tokens
-from app.accounts.models import Invitation, Membership, Team, User
+from app.accounts.models import Invitation, Membership, OpenIdAccount, Team, User
 from app.accounts.queries import InvitationState, state_of
 from app.accounts.services.people import NewPerson, SignedUp, add_user, prepared_user
+from app.audit.trail import changed, record
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import new_id
+from app.web.access import Principal
 from app.web.permissions import Role
 
 INVITATION_VALID = timedelta(days=7)
@@ -40,30 +43,30 @@ def why_not_open(state: InvitationState) -> str | None:
     return _NOT_OPEN.get(state)
 
 
-def invite(team_id: str, *, role: Role, email: str | None, actor_id: str) -> CreatedInvitation:
+def invite(team_id: str, *, role: Role, email: str | None, actor_id: str | None) -> CreatedInvitation:
     """Create an invitation that is valid for a week, mail it when it has an address, return its only token.
 
-    Raises Invalid, AuthorizationFailed.
+    `actor_id` None: an API key invites, as an admin may. Raises Invalid, AuthorizationFailed.
     """
     address = _checked_email(email) if email else None
-    actor = _find_membership(team_id, actor_id)
-    if actor is None or not rules.may_change_role(Role(actor.role), old=role, new=role):
+    power = _power_of(team_id, actor_id)
+    if power is None or not rules.may_change_role(power, old=role, new=role):
         raise AuthorizationFailed(f"You cannot invite somebody as {role}.")
     if address:
         _refuse_second(team_id, address)
     invitation_id = new_id("inv")
     token = tokens.invitation_token(invitation_id)
-    db.session.add(
-        Invitation(
-            id=invitation_id,
-            team_id=team_id,
-            email=address,
-            role=role,
-            token_digest=tokens.digest_of(token),
-            invited_by_id=actor_id,
-            expires_at=clock.now() + INVITATION_VALID,
-        )
+    invitation = Invitation(
+        id=invitation_id,
+        team_id=team_id,
+        email=address,
+        role=role,
+        token_digest=tokens.digest_of(token),
+        invited_by_id=actor_id,
+        expires_at=clock.now() + INVITATION_VALID,
     )
+    db.session.add(invitation)
+    _record(invitation, "invitation.created", changed({}, {"role": role, "email": address}))
     db.session.commit()
     return CreatedInvitation(invitation_id, token, _mail(invitation_id) if address else None)
 
@@ -81,6 +84,7 @@ def revoke_invitation(team_id: str, invitation_id: str) -> None:
         raise Conflict("This invitation was accepted. Remove the member instead.")
     if invitation.revoked_at is None:
         invitation.revoked_at = clock.now()
+        _record(invitation, "invitation.revoked")
     db.session.commit()
 
 
@@ -108,12 +112,22 @@ def accept(token: str, user_id: str) -> str:
 
 def sign_up_invited(token: str, person: NewPerson) -> SignedUp:
     """Create a user who joins the team of the invitation. Raises NotFound, Conflict, Invalid."""
-    user = prepared_user(person)
+    return join_as_new(token, prepared_user(person))
+
+
+def join_as_new(token: str, user: User, openid_account: OpenIdAccount | None = None) -> SignedUp:
+    """Add a user who joins the team of the invitation, and what they sign in with instead of a password.
+
+    Raises NotFound, Conflict, Invalid.
+    """
     invitation = _locked(token)
     _refuse_unless_open(invitation)
     if invitation.email and invitation.email != user.email:
         raise Invalid.field("email", f"This invitation is for {invitation.email}. Sign up with that address.")
     add_user(user)
+    if openid_account is not None:
+        openid_account.user_id = user.id
+        db.session.add(openid_account)
     _join(invitation, user)
     user.last_team_id = invitation.team_id
     signed_up = SignedUp(user.id, db.session.get_one(Team, invitation.team_id).slug)
@@ -141,6 +155,35 @@ def _join(invitation: Invitation, user: User) -> None:
     db.session.add(Membership(team_id=invitation.team_id, user_id=user.id, role=invitation.role))
     invitation.accepted_at = clock.now()
     invitation.accepted_by_id = user.id
+    # Who joins was in no team's page, so no principal says who it is.
+    actor = Principal("user", user.id, user.name, invitation.team_id, frozenset())
+    _record(invitation, "invitation.accepted", {"role": (None, invitation.role)}, actor=actor)
+
+
+def _record(
+    invitation: Invitation,
+    action: str,
+    changes: Mapping[str, tuple[object, object]] | None = None,
+    *,
+    actor: Principal | None = None,
+) -> None:
+    record(
+        db.session(),
+        action,
+        team_id=invitation.team_id,
+        object_type="invitation",
+        object_id=invitation.id,
+        object_name=invitation.email,
+        changes=changes,
+        actor=actor,
+    )
+
+
+def _power_of(team_id: str, actor_id: str | None) -> Role | None:
+    if actor_id is None:
+        return Role.ADMIN
+    actor = _find_membership(team_id, actor_id)
+    return Role(actor.role) if actor else None
 
 
 def _find_membership(team_id: str, user_id: str) -> Membership | None:

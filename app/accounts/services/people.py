@@ -9,7 +9,9 @@ from sqlalchemy.orm import Session
 from app import queues
 from app.accounts import rules, tokens
 from app.accounts.models import Membership, User
-from app.accounts.services.teams import add_team
+from app.accounts.services.sessions import end_in_transaction
+from app.accounts.services.teams import add_team, record_new_team
+from app.accounts.trail import record_in_teams
 from app.db.session import reading
 from app.extensions import db
 from app.lib import passwords
@@ -28,6 +30,15 @@ class NewPerson:
     name: str
     email: str
     password: str
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated:
+    """Who gave the right password; with a second factor they are not signed in by that."""
+
+    user_id: str
+    session_version: int
+    has_second_factor: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +72,7 @@ def sign_up_first_owner(person: NewPerson, *, team_name: str, token: str) -> Sig
 
 def prepared_user(person: NewPerson) -> User:
     """Return a user to add in a transaction that begins later: hashing takes a while. Raises Invalid."""
-    email = _checked_email(person.email)
+    email = checked_email(person.email)
     name = rules.one_line(person.name)
     if not name or len(name) > rules.USER_NAME_CHARS_MAX:
         raise Invalid.field("name", f"Enter your name, at most {rules.USER_NAME_CHARS_MAX} characters.")
@@ -72,23 +83,28 @@ def prepared_user(person: NewPerson) -> User:
 def add_user(user: User) -> None:
     """Add a prepared user to the open transaction. Raises Invalid when the address has an account."""
     if db.session.scalar(select(User.id).where(User.email == user.email)) is not None:
-        raise _email_taken()
+        raise email_taken()
     try:
         with db.session.begin_nested():
             db.session.add(user)
     except IntegrityError:  # Somebody signed up with it since the line above.
-        raise _email_taken() from None
+        raise email_taken() from None
 
 
-def authenticate(email: str, password: str) -> str | None:
-    """Return the id of the user with this address and password, or None; both take the same time."""
+def authenticate(email: str, password: str) -> Authenticated | None:
+    """Return the user with this address and password, or None; both take the same time but for a small write."""
     email = email.strip().lower()
     # No account has such an address, and PostgreSQL refuses to look for a NUL.
-    user = _find_user(User.email == email) if email.isprintable() else None
-    if user is None:
+    user = find_user(User.email == email) if email.isprintable() else None
+    if user is None or not user.password_hash:
         passwords.spend_the_time_of_a_check()
         return None
-    return user.id if passwords.matches(password, user.password_hash) else None
+    if passwords.matches(password, user.password_hash):
+        return Authenticated(user.id, user.session_version, user.totp_enabled_at is not None)
+    # The throttle keeps anybody from measuring often enough what this adds.
+    record_in_teams(user.id, "user.sign_in_failed", detail="Wrong password.", is_claimed_only=True)
+    db.session.commit()
+    return None
 
 
 def change_name(user_id: str, name: str) -> None:
@@ -100,35 +116,16 @@ def change_name(user_id: str, name: str) -> None:
     db.session.commit()
 
 
-def change_email(user_id: str, *, email: str, password: str) -> None:
-    """Change the address with which the user signs in; reset links to the old one die. Raises Invalid."""
-    email = _checked_email(email)
-    _confirm(user_id, password)
-    if db.session.scalar(select(User.id).where(User.email == email, User.id != user_id)) is not None:
-        raise _email_taken()
-    try:
-        db.session.execute(update(User).where(User.id == user_id).values(email=email))
-        db.session.commit()
-    except IntegrityError:
-        db.session.rollback()
-        raise _email_taken() from None
+def change_password(user_id: str, *, current: str, new: str, session_id: str | None = None) -> None:
+    """Change the password and end every session of the user but this one. Raises Invalid.
 
-
-def change_password(user_id: str, *, current: str, new: str) -> None:
-    """Change the password and end every session of the user. Raises Invalid."""
-    user = _confirm(user_id, current)
+    The cookie of the session that goes on has to be renewed.
+    """
+    user = confirm_password(user_id, current)
     _refuse_weak(new, user.email, field="new_password")
     if current == new:
         raise Invalid.field("new_password", "This is the password you have. Choose another one.")
-    _store_password(user, passwords.hash_secret(new))
-
-
-def end_sessions(user_id: str) -> None:
-    """End every session of the user, this one included."""
-    db.session.execute(
-        update(User).where(User.id == user_id).values(session_version=User.session_version + 1)
-    )
-    db.session.commit()
+    _store_password(user, passwords.hash_secret(new), "user.password_changed", kept_session_id=session_id)
 
 
 def remember_team(user_id: str, team_id: str) -> None:
@@ -145,7 +142,7 @@ def request_password_reset(email: str) -> None:
 
     Does the same work either way, so that neither answer nor time tell whether there is one.
     """
-    user = _find_user(User.email == email.strip().lower())
+    user = find_user(User.email == email.strip().lower())
     queues.enqueue("accounts.send_password_reset", user.id if user else new_id("usr"))
 
 
@@ -155,12 +152,12 @@ def find_user_of_reset(token: str) -> User | None:
     if content is None:
         return None
     user_id, state = content
-    user = _find_user(User.id == user_id)
+    user = find_user(User.id == user_id)
     return user if user is not None and tokens.is_unused_for(user, state) else None
 
 
-def reset_password(token: str, new: str) -> str:
-    """Set a new password with a mailed token, end every session and return the user's id.
+def reset_password(token: str, new: str) -> Authenticated:
+    """Set a new password with a mailed token, end every session and return the user.
 
     Raises NotFound when the token is worthless (any more), Invalid for a weak password.
     """
@@ -170,8 +167,8 @@ def reset_password(token: str, new: str) -> str:
             "This link was used already, or it is older than an hour. Ask for a new one on the sign-in page."
         )
     _refuse_weak(new, user.email)
-    _store_password(user, passwords.hash_secret(new))
-    return user.id
+    version = _store_password(user, passwords.hash_secret(new), "user.password_reset")
+    return Authenticated(user.id, version, user.totp_enabled_at is not None)
 
 
 def _create_with_team(user: User, team_name: str) -> SignedUp:
@@ -184,26 +181,36 @@ def _create_with_team(user: User, team_name: str) -> SignedUp:
     team = add_team(name)
     db.session.add(Membership(team_id=team.id, user_id=user.id, role=Role.OWNER))
     user.last_team_id = team.id
+    record_new_team(team, user)
     signed_up = SignedUp(user.id, team.slug)
     db.session.commit()
     return signed_up
 
 
-def _find_user(condition: ColumnElement[bool]) -> User | None:
+def find_user(condition: ColumnElement[bool]) -> User | None:
     """Return a user that belongs to no session: no transaction stays open while bcrypt runs."""
     with reading(), Session(db.engine, expire_on_commit=False) as short:
         return short.scalar(select(User).where(condition))
 
 
-def _confirm(user_id: str, password: str) -> User:
-    user = _find_user(User.id == user_id)
+def confirm_password(user_id: str, password: str) -> User:
+    """Return the user, who confirms an act with their password; belongs to no session. Raises Invalid."""
+    user = find_user(User.id == user_id)
+    if user is not None and not user.password_hash:
+        raise Invalid.field(
+            "current_password",
+            "You have no password yet. Sign out and choose one through 'Forgot your password?'.",
+        )
     if user is None or not passwords.matches(password, user.password_hash):
         raise Invalid.field("current_password", "This is not your password.")
     return user
 
 
-def _store_password(user: User, password_hash: str) -> None:
-    changed = db.session.execute(
+def _store_password(
+    user: User, password_hash: str, action: str, *, kept_session_id: str | None = None
+) -> int:
+    """Store the hash, end the sessions but one, and return the new version of the user's sessions."""
+    version: int | None = db.session.scalar(
         update(User)
         # What was read before hashing must still hold: a token or an old password counts once.
         .where(
@@ -211,16 +218,21 @@ def _store_password(user: User, password_hash: str) -> None:
             User.password_hash == user.password_hash,
             User.session_version == user.session_version,
         )
-        .values(password_hash=password_hash, session_version=User.session_version + 1)
-        .returning(User.id)
-    ).one_or_none()
-    if changed is None:
+        # A change of address that is under way may be what the new password is to stop.
+        .values(password_hash=password_hash, session_version=User.session_version + 1, new_email=None)
+        .returning(User.session_version)
+    )
+    if version is None:
         db.session.rollback()
         raise Conflict("The password was changed elsewhere at the same moment. Sign in with that one.")
+    end_in_transaction(user.id, but=kept_session_id)
+    record_in_teams(user.id, action)
     db.session.commit()
+    return version
 
 
-def _checked_email(text_: str) -> str:
+def checked_email(text_: str) -> str:
+    """Return the address as it is stored. Raises Invalid."""
     try:
         return rules.normal_email(text_)
     except ValueError as error:
@@ -233,7 +245,8 @@ def _refuse_weak(password: str, email: str, *, field: str = "password") -> None:
         raise Invalid.field(field, wrong)
 
 
-def _email_taken() -> Invalid:
+def email_taken() -> Invalid:
+    """Return the error for an address that another account has."""
     return Invalid.field(
         "email", "There is an account with this address. Sign in instead, or use another one."
     )

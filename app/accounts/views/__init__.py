@@ -1,6 +1,17 @@
 """Pages of people and teams."""
 
-from app.accounts.views import account, entrance, invitations, passwords, team  # noqa: F401  (they add the routes)
+from app.accounts.views import (  # noqa: F401  (they add the routes)
+    account,
+    email_change,
+    entrance,
+    invitations,
+    openid,
+    passwords,
+    second_factor,
+    second_step,
+    sessions,
+    team,
+)
 from app.accounts.views.blueprints import accounts, teams
 
 __all__ = ["accounts", "teams"]

@@ -9,10 +9,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import throttle
 from app.accounts.forms import EmailForm, NameForm, PasswordForm, TeamForm
 from app.accounts.members import teams_of_user
-from app.accounts.queries import teams_with_roles
-from app.accounts.services import people
+from app.accounts.openid.client import openid_name
+from app.accounts.queries import security_of, teams_with_roles
+from app.accounts.services import email_change, people
 from app.accounts.services import teams as team_services
-from app.accounts.sessions import LAST_TEAM, start_session
+from app.accounts.sessions import LAST_TEAM, renew_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.extensions import current_settings
 from app.lib.errors import NotFound, SignalboxError
@@ -48,13 +49,13 @@ def change_email() -> BaseResponse:
         return _account_page(email_form=form, status=422)
     try:
         throttle.count_password_check(current_user.id)
-        people.change_email(
+        email = email_change.request_change(
             current_user.id, email=str(form.email.data), password=str(form.current_password.data)
         )
     except SignalboxError as error:
         form.take_errors(error)
         return _account_page(email_form=form, status=error.status)
-    flash(f"Sign in with {form.email.data} from now on.", "success")
+    flash(f"A link was mailed to {email}. Your address changes once you open it.", "success")
     return redirect_after(url_for("accounts.account"))
 
 
@@ -67,23 +68,16 @@ def change_password() -> BaseResponse:
     try:
         throttle.count_password_check(current_user.id)
         people.change_password(
-            current_user.id, current=str(form.current_password.data), new=str(form.new_password.data)
+            current_user.id,
+            current=str(form.current_password.data),
+            new=str(form.new_password.data),
+            session_id=current_user.session_id,
         )
     except SignalboxError as error:
         form.take_errors(error)
         return _account_page(password_form=form, status=error.status)
-    start_session(current_user.id)
+    renew_session()
     flash("Your password is changed. Sessions on other devices have ended.", "success")
-    return redirect_after(url_for("accounts.account"))
-
-
-@accounts.post("/account/end-sessions")
-@signed_in
-def end_other_sessions() -> BaseResponse:
-    user_id = current_user.id
-    people.end_sessions(user_id)
-    start_session(user_id)
-    flash("You are signed out everywhere but here.", "success")
     return redirect_after(url_for("accounts.account"))
 
 
@@ -156,6 +150,8 @@ def _account_page(
         status=status,
         user=current_user,
         teams=teams_with_roles(current_user.id),
+        security=security_of(current_user.id),
+        openid_name=openid_name(),
         name_form=name_form or NameForm(formdata=None, prefix="name-", data={"name": current_user.name}),
         email_form=email_form or EmailForm(formdata=None, prefix="email-"),
         password_form=password_form or PasswordForm(formdata=None, prefix="password-"),

@@ -7,11 +7,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import throttle, tokens
 from app.accounts.forms import SignInForm, SignUpForm
 from app.accounts.members import teams_of_user
+from app.accounts.openid.client import openid_name
 from app.accounts.queries import any_user_exists
 from app.accounts.services import people
 from app.accounts.services.people import NewPerson
 from app.accounts.sessions import LAST_TEAM, end_session, start_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
+from app.accounts.views.second_step import enter
 from app.config import SignUp
 from app.extensions import current_settings
 from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError
@@ -49,14 +51,13 @@ def start_signed_in_session() -> BaseResponse:
     except RateLimited as error:
         form.take_errors(error)
         return _retry_later(_sign_in_page(form, status=429), error)
-    user_id = people.authenticate(email, str(form.password.data))
-    if user_id is None:
+    found = people.authenticate(email, str(form.password.data))
+    if found is None:
         throttle.sign_in_failed()
         form.form_errors = [_WRONG]
         return _sign_in_page(form, status=422)
     throttle.sign_in_succeeded(email)
-    start_session(user_id)
-    return redirect_after(local_path(request.args.get("next")) or url_for("accounts.start"))
+    return enter(found, method="password", next_path=local_path(request.args.get("next")))
 
 
 @accounts.post("/sign-out")
@@ -94,7 +95,7 @@ def create_account() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _retry_later(_sign_up_page(form, status=error.status), error)
-    start_session(signed_up.user_id)
+    start_session(signed_up.user_id, method="sign_up")
     return redirect_after(home_of(signed_up.team_slug))
 
 
@@ -122,7 +123,7 @@ def create_first_owner(token: str) -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _retry_later(_setup_page(form, token, status=error.status), error)
-    start_session(signed_up.user_id)
+    start_session(signed_up.user_id, method="sign_up")
     return redirect_after(home_of(signed_up.team_slug))
 
 
@@ -147,6 +148,7 @@ def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
         form=form,
         next_path=local_path(request.args.get("next")),
         can_sign_up=current_settings().sign_up is SignUp.OPEN,
+        openid_name=openid_name(),
     )
 
 

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, rules, throttle
 from app.accounts.forms import InviteForm, JoinForm
+from app.accounts.openid.client import openid_name
 from app.accounts.services import invitations
 from app.accounts.services.people import NewPerson
 from app.accounts.sessions import start_session
@@ -107,7 +108,7 @@ def join(token: str) -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _invitation_page(token, form, status=error.status)
-    start_session(signed_up.user_id)
+    start_session(signed_up.user_id, method="sign_up")
     return redirect_after(home_of(signed_up.team_slug))
 
 
@@ -143,4 +144,5 @@ def _invitation_page(token: str, form: JoinForm, status: int = 200) -> Response:
         form=form,
         user=current_user if current_user.is_authenticated else None,
         is_for_other=is_for_other,
+        openid_name=openid_name(),
     )

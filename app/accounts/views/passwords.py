@@ -1,16 +1,16 @@
 """Forgotten passwords."""
 
-from flask import Response, flash, url_for
+from flask import Response, flash
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import throttle
 from app.accounts.forms import ForgotPasswordForm, ResetPasswordForm
 from app.accounts.services import people
-from app.accounts.sessions import start_session
 from app.accounts.views.blueprints import accounts
+from app.accounts.views.second_step import enter
 from app.lib.errors import NotFound, SignalboxError
 from app.web.access import public
-from app.web.rendering import redirect_after, render
+from app.web.rendering import render
 
 
 @accounts.get("/forgot-password")
@@ -51,15 +51,15 @@ def store_new_password(token: str) -> BaseResponse:
     if not form.validate():
         return _reset_page(form, token, status=422)
     try:
-        user_id = people.reset_password(token, str(form.password.data))
+        found = people.reset_password(token, str(form.password.data))
     except NotFound:
         return _reset_page(form, token)
     except SignalboxError as error:
         form.take_errors(error)
         return _reset_page(form, token, status=error.status)
-    start_session(user_id)
+    entered = enter(found, method="reset")
     flash("Your password is changed. Sessions on other devices have ended.", "success")
-    return redirect_after(url_for("accounts.start"))
+    return entered
 
 
 def _reset_page(form: ResetPasswordForm, token: str, status: int = 200) -> Response:

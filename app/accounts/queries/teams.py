@@ -1,4 +1,4 @@
-"""What pages and commands ask about users, members and invitations."""
+"""Users, members and invitations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
+from app.lib.paging import Page, page_of
 from app.web.permissions import Role
 
 
@@ -83,6 +84,14 @@ def addresses_of_admins(team_id: str) -> Sequence[str]:
     ).all()
 
 
+def get_team(team_id: str) -> Team:
+    """Return the team of who is calling. Raises NotFound when it was deleted meanwhile."""
+    team = db.session.get(Team, team_id)
+    if team is None:
+        raise NotFound("There is no such team.")
+    return team
+
+
 def find_team(slug: str) -> Team | None:
     """Return the team of this slug, whoever asks: for commands, not for pages."""
     return db.session.scalar(select(Team).where(Team.slug == slug))
@@ -114,6 +123,15 @@ def members_of_team(team_id: str) -> Sequence[Member]:
     return [_member(*row) for row in rows]
 
 
+def list_members(team_id: str, *, limit: int, cursor: str | None = None) -> Page[Member]:
+    """Return a page of members, those who signed up last first, older than the user `cursor`."""
+    query = _members(team_id).order_by(User.id.desc()).limit(limit + 1)
+    if cursor is not None:
+        query = query.where(User.id < cursor)
+    members = [_member(*row) for row in db.session.execute(query)]
+    return page_of(members, size=limit, id_attribute="user_id")
+
+
 def get_member(team_id: str, user_id: str) -> Member:
     """Return a member of a team. Raises NotFound."""
     if not is_id(user_id, "usr"):
@@ -137,6 +155,15 @@ def open_invitations(team_id: str) -> Sequence[ShownInvitation]:
         .order_by(Invitation.id.desc())
     )
     return [_invitation(*row) for row in rows]
+
+
+def list_invitations(team_id: str, *, limit: int, cursor: str | None = None) -> Page[ShownInvitation]:
+    """Return a page of invitations in whatever state, newest first, older than the invitation `cursor`."""
+    query = _invitations().where(Invitation.team_id == team_id)
+    if cursor is not None:
+        query = query.where(Invitation.id < cursor)
+    rows = db.session.execute(query.order_by(Invitation.id.desc()).limit(limit + 1))
+    return page_of([_invitation(*row) for row in rows], size=limit)
 
 
 def get_invitation(team_id: str, invitation_id: str) -> ShownInvitation:

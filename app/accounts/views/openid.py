@@ -1,0 +1,235 @@
+"""The company's OpenID provider: signing in, joining and linking through it."""
+
+import structlog
+from flask import Response, flash, redirect, request, url_for
+from flask_login import current_user
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.accounts import queries, throttle
+from app.accounts.forms import LinkForm
+from app.accounts.openid import visits
+from app.accounts.openid.client import Identity, NotProven, ProviderUnreachable, openid_client, openid_name
+from app.accounts.openid.visits import Visit
+from app.accounts.services import openid as services
+from app.accounts.sessions import start_session
+from app.accounts.views.blueprints import accounts, home_of, local_path
+from app.db.session import writing
+from app.lib.errors import NotFound, SignalboxError, Unavailable
+from app.web.access import public, signed_in
+from app.web.mails import absolute_url
+from app.web.rendering import redirect_after, render
+
+log = structlog.get_logger()
+
+
+@accounts.get("/sign-in/openid")
+@public
+def openid_sign_in() -> BaseResponse:
+    # A link, not a form: browsers hold `form-action` against every redirect that follows a form, and the provider's
+    # pages redirect as they like. What can be started from elsewhere only signs people in as themselves.
+    return redirect(_begin("sign_in", next_path=local_path(request.args.get("next"))), 303)
+
+
+@accounts.get("/invitations/<token>/openid")
+@public
+def openid_join(token: str) -> BaseResponse:
+    if queries.find_invitation_by_token(token) is None:
+        raise NotFound("This invitation does not exist. Check that you opened the whole link.")
+    return redirect(_begin("join", invitation=token), 303)
+
+
+@accounts.get("/account/openid")
+@signed_in
+def openid_accounts() -> BaseResponse:
+    return _link_page(LinkForm(formdata=None))
+
+
+@accounts.post("/account/openid")
+@signed_in
+def openid_link() -> BaseResponse:
+    form = LinkForm()
+    if not form.validate():
+        return _link_page(form, status=422)
+    try:
+        throttle.count_password_check(current_user.id)
+        services.check_may_link(current_user.id, str(form.current_password.data))
+        address = _begin("link", user_id=current_user.id)
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _link_page(form, status=error.status)
+    response = render("accounts/openid_continue.html", address=address, openid_name=openid_name())
+    # Not a redirect, for the same reason as above.
+    response.headers["Refresh"] = f"0; url={address}"
+    return response
+
+
+@accounts.get("/account/openid/<account_id>/unlink")
+@signed_in
+def confirm_openid_unlink(account_id: str) -> BaseResponse:
+    return _unlink_page(account_id, LinkForm(formdata=None))
+
+
+@accounts.post("/account/openid/<account_id>/unlink")
+@signed_in
+def openid_unlink(account_id: str) -> BaseResponse:
+    form = LinkForm()
+    if not form.validate():
+        return _unlink_page(account_id, form, status=422)
+    try:
+        throttle.count_password_check(current_user.id)
+        services.unlink(current_user.id, account_id, password=str(form.current_password.data))
+    except NotFound:
+        raise
+    except SignalboxError as error:
+        form.take_errors(error)
+        return _unlink_page(account_id, form, status=error.status)
+    flash("The company account is unlinked. It does not sign you in any more.", "success")
+    return redirect_after(url_for("accounts.openid_accounts"))
+
+
+@accounts.get("/sign-in/openid/callback")
+@public
+def openid_callback() -> BaseResponse:
+    """Take the browser back from the provider. Everything is checked before anything is changed."""
+    client = openid_client()
+    visit = visits.take(request.args.get("state", ""))
+    if visit is None:
+        return _failed(
+            "This sign-in is over",
+            "It was finished already, took longer than ten minutes, or began in another browser.",
+            400,
+        )
+    try:
+        client.check_sender(request.args.get("iss"))
+        if "error" in request.args:
+            return _refused_there(request.args["error"])
+        identity = client.finish(
+            code=request.args.get("code", ""),
+            redirect_uri=_redirect_uri(),
+            verifier=visit.verifier,
+            nonce=visit.nonce,
+        )
+    except NotProven as error:
+        log.warning("openid_not_proven", reason=str(error))
+        return _failed(
+            "That was no proof",
+            "What the provider answered does not prove who you are, so nobody was signed in. If it happens again,"
+            " tell your operator: the reason is in the log.",
+            403,
+        )
+    except ProviderUnreachable:
+        return _failed_there()
+    try:
+        services.refuse_unless_allowed(identity)
+        # It came as a GET, but is what a form is elsewhere.
+        with writing():
+            return _finish(visit, identity)
+    except SignalboxError as error:
+        return _failed(error.title, error.detail, error.status)
+
+
+def _finish(visit: Visit, identity: Identity) -> BaseResponse:
+    if visit.purpose == "link":
+        if not current_user.is_authenticated or current_user.id != visit.user_id:
+            return _failed("You are signed out", "Sign in, then link the company account again.", 403)
+        services.link(current_user.id, identity)
+        flash("The company account is linked. It signs you in from now on.", "success")
+        return redirect_after(url_for("accounts.openid_accounts"))
+    user_id = services.find_user_of(identity)
+    if visit.purpose == "join" and visit.invitation:
+        if user_id is None:
+            signed_up = services.join(identity, visit.invitation)
+            start_session(signed_up.user_id, method="openid")
+            return redirect_after(home_of(signed_up.team_slug))
+        start_session(user_id, method="openid")
+        return redirect_after(url_for("accounts.invitation", token=visit.invitation))
+    if user_id is None:
+        user_id = services.sign_up(identity)
+    # No code is asked for besides: how people prove themselves there is the provider's to decide.
+    start_session(user_id, method="openid")
+    return redirect_after(visit.next_path or url_for("accounts.start"))
+
+
+def _begin(
+    purpose: str, *, next_path: str | None = None, user_id: str | None = None, invitation: str | None = None
+) -> str:
+    """Return where to send the browser. Raises RateLimited, Unavailable."""
+    client = openid_client()
+    throttle.count_openid()
+    try:
+        authorization = client.begin(_redirect_uri())
+    except ProviderUnreachable:
+        raise Unavailable(
+            f"The provider of {openid_name()} does not answer. Try again in a minute, or sign in with your password."
+        ) from None
+    visits.keep(authorization, purpose=purpose, next_path=next_path, user_id=user_id, invitation=invitation)
+    return authorization.url
+
+
+def _redirect_uri() -> str:
+    """Return the address that is registered at the provider, to the letter."""
+    return absolute_url("/sign-in/openid/callback")
+
+
+def _refused_there(error: str) -> Response:
+    if error == "access_denied":
+        return _failed(
+            "You were not signed in",
+            f"The provider of {openid_name()} says that the sign-in was cancelled or is not allowed. Try again, or ask"
+            " whoever runs it for access.",
+            403,
+        )
+    log.warning("openid_error", error=error[:100])
+    if error in ("temporarily_unavailable", "server_error"):
+        return _failed_there()
+    return _failed(
+        "You were not signed in",
+        "The provider answered with an error. Try again; if it stays, tell your operator: the error is in the log.",
+        403,
+    )
+
+
+def _failed_there() -> Response:
+    return _failed(
+        "The provider does not answer",
+        f"The provider of {openid_name()} is down or slow. Try again in a minute, or sign in with your password.",
+        503,
+    )
+
+
+def _failed(title: str, detail: str, status: int) -> Response:
+    return render(
+        "accounts/openid_failed.html",
+        status=status,
+        title=title,
+        detail=detail,
+        openid_name=openid_name(),
+        is_signed_in=current_user.is_authenticated,
+    )
+
+
+def _link_page(form: LinkForm, status: int = 200) -> Response:
+    openid_client()
+    return render(
+        "accounts/openid.html",
+        status=status,
+        form=form,
+        security=queries.security_of(current_user.id),
+        openid_name=openid_name(),
+        email=current_user.email,
+    )
+
+
+def _unlink_page(account_id: str, form: LinkForm, status: int = 200) -> Response:
+    security = queries.security_of(current_user.id)
+    linked = next((each for each in security.linked if each.id == account_id), None)
+    if linked is None:
+        raise NotFound("This company account is not linked any more.")
+    return render(
+        "accounts/openid_unlink.html",
+        status=status,
+        form=form,
+        linked=linked,
+        has_password=security.has_password,
+        email=current_user.email,
+    )

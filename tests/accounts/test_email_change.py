@@ -1,0 +1,135 @@
+"""Changing the address to sign in with: confirmed at the new one, told to the old one."""
+
+import re
+
+import pytest
+from flask import Flask
+from redis import Redis
+
+from app.accounts import jobs
+from app.accounts.models import User
+from app.accounts.tokens import reset_token
+from app.extensions import db
+from tests.page import Page
+from tests.people import PASSWORD, People, Visitor
+
+
+def ask(people: People, email: str = "al@example.com", password: str = PASSWORD) -> object:
+    return people.alice.post("/account/email", {"email-email": email, "email-current_password": password})
+
+
+@pytest.fixture
+def link(app: Flask, people: People, capsys: pytest.CaptureFixture[str]) -> str:
+    """Return the path of the link that was mailed to Alice's new address."""
+    ask(people)
+    with app.app_context():
+        jobs.send_email_confirmation(people.alice.id)
+    printed = capsys.readouterr().out
+    assert "al@example.com" in printed.splitlines()[1]
+    found = re.search(r"http://[^/]+(/account/email/\S+)", printed)
+    assert found, printed
+    return found[1]
+
+
+def test_address_changes_once_the_link_is_used(
+    people: People, page: Page, link: str, visitor: Visitor
+) -> None:
+    assert page.get("/account", people.alice).has_text("Waiting for you to confirm al@example.com")
+    assert people.anybody().sign_in("alice@example.com").status_code == 303, "not yet"
+
+    shown = page.get(link)
+    answer = visitor.post(link)
+
+    assert shown.has_text("You sign in with al@example.com instead of alice@example.com once you confirm.")
+    assert answer.location == "/account"
+    assert people.anybody().sign_in("al@example.com").status_code == 303
+    assert people.anybody().sign_in("alice@example.com").status_code == 422
+    assert page.get(link, status=404).has_text("This link does not work any more")
+    assert visitor.post(link).status_code == 404
+
+
+def test_old_address_is_told(app: Flask, people: People, capsys: pytest.CaptureFixture[str]) -> None:
+    ask(people)
+    with app.app_context():
+        jobs.send_email_notice(people.alice.id)
+
+    printed = capsys.readouterr().out
+    assert "Mail to alice@example.com" in printed
+    assert "to al@example.com" in printed
+
+
+def test_both_mails_are_queued(people: People, redis_url: str) -> None:
+    ask(people)
+
+    with Redis.from_url(redis_url) as redis:
+        assert redis.llen("rq:queue:default") == 2
+
+
+@pytest.mark.parametrize("way", ["cancel", "password"])
+def test_link_dies_when_the_change_is_stopped(people: People, link: str, visitor: Visitor, way: str) -> None:
+    if way == "cancel":
+        assert people.alice.post("/account/email/cancel").status_code == 303
+    else:
+        people.alice.post(
+            "/account/password",
+            {"password-current_password": PASSWORD, "password-new_password": "seven brown herons"},
+        )
+
+    assert visitor.get(link).status_code == 404
+    assert visitor.post(link).status_code == 404
+
+
+def test_only_the_newest_link_counts(people: People, link: str, visitor: Visitor) -> None:
+    ask(people, "ally@example.com")
+
+    assert visitor.post(link).status_code == 404
+
+
+def test_address_taken_meanwhile_stays_with_its_account(
+    app: Flask, people: People, link: str, visitor: Visitor
+) -> None:
+    with app.app_context():
+        db.session.get_one(User, people.bob.id).email = "al@example.com"
+        db.session.commit()
+
+    assert visitor.post(link).status_code == 409
+    assert people.anybody().sign_in("alice@example.com").status_code == 303
+
+
+def test_change_kills_reset_links_to_the_old_address(
+    app: Flask, people: People, link: str, visitor: Visitor
+) -> None:
+    with app.app_context():
+        reset_path = "/reset-password/" + reset_token(db.session.get_one(User, people.alice.id))
+        db.session.remove()
+
+    visitor.post(link)
+
+    assert visitor.get(reset_path).status_code == 404
+
+
+def test_wrong_requests_are_refused(people: People, page: Page) -> None:
+    taken, wrong, same = (
+        page.read(ask(people, *arguments))
+        for arguments in (
+            ("bob@example.com",),
+            ("al@example.com", "wrong one"),
+            ("Alice@Example.com",),
+        )
+    )
+
+    assert "There is an account" in taken.error_of("email-email")
+    assert "not your password" in wrong.error_of("email-current_password")
+    assert "the address you have" in same.error_of("email-email")
+
+
+def test_without_redis_nothing_is_pending(
+    app: Flask, people: People, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people.alice.get("/account")
+    with monkeypatch.context() as without:
+        without.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0"))
+        answer = page.read(ask(people))
+
+    assert answer.status == 503
+    assert not page.get("/account", people.alice).has_text("Waiting for you")
