@@ -3,12 +3,14 @@
 from flask_openapi import APIBlueprint, OpenAPI
 
 from app.accounts import members, sessions
+from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
 from app.api_keys import verification
 from app.api_keys.cli import keys_cli
 from app.api_keys.views import api_keys
 from app.audit.violations import note_violation
+from app.dashboard.api import dashboard_api
 from app.dashboard.views import dashboard
 from app.demo.cli import demo_cli
 from app.events import fanout, reception
@@ -20,6 +22,7 @@ from app.web.access import init_access
 from app.web.bodies import read_json_strictly
 from app.web.health import health
 from app.web.limits import init_limits
+from app.web.openapi.views import api_docs, description_api
 from app.web.shell import NavItem, NavSection, init_shell
 from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.queries.reception import reception_of_event
@@ -47,8 +50,15 @@ NAVIGATION = (
     ),
 )
 
-PAGES = (accounts, teams, api_keys, events, event_types, webhooks, deliveries, dashboard, health)
-APIS: tuple[APIBlueprint, ...] = (events_api, webhooks_api, deliveries_api)
+PAGES = (accounts, teams, api_keys, events, event_types, webhooks, deliveries, dashboard, api_docs, health)
+APIS: tuple[APIBlueprint, ...] = (
+    events_api,
+    webhooks_api,
+    deliveries_api,
+    accounts_api,
+    dashboard_api,
+    description_api,
+)
 COMMANDS = (accounts_cli, keys_cli, events_cli, demo_cli)
 
 

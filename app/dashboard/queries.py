@@ -7,10 +7,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
 
+from app.accounts.models import Team
 from app.api_keys.models import ApiKey
 from app.events.models import Event
 from app.extensions import db
 from app.lib import clock
+from app.lib.errors import NotFound
 from app.webhooks.explanations import Explanation, explain
 from app.webhooks.models import Delivery, DeliveryCount, Webhook
 
@@ -76,6 +78,20 @@ class FirstSteps:
     def are_done(self) -> bool:
         """Whether nothing is left to do."""
         return self.has_webhook and self.has_key and self.has_event
+
+
+def key_with_team(team_id: str, key_id: str) -> tuple[ApiKey, Team]:
+    """Return the calling key and its team. Raises NotFound when it was deleted since it was verified."""
+    query = (
+        select(ApiKey, Team)
+        .join(Team, Team.id == ApiKey.team_id)
+        .where(ApiKey.team_id == team_id, ApiKey.id == key_id)
+    )
+    found = db.session.execute(query).one_or_none()
+    if found is None:
+        raise NotFound("There is no such API key any more.")
+    key, team = found
+    return key, team
 
 
 def hourly_counts(team_id: str, *, hours: int = HOURS) -> list[HourCount]:

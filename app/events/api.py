@@ -25,10 +25,13 @@ from app.events.schemas import (
     EventTypeList,
     EventTypeOut,
     EventTypePath,
+    EventTypeQuery,
 )
 from app.extensions import current_settings
+from app.idempotency.api import idempotent
 from app.lib.errors import Invalid, TooLarge
 from app.web.access import principal, require
+from app.web.openapi.marks import takes_idempotency_key
 from app.web.problems import answer
 from app.web.schemas import PROBLEMS, Problem
 
@@ -45,10 +48,12 @@ _TYPES = Tag(name="Event types", description="What kinds of events there are.")
     responses={202: EventAccepted, 200: EventAccepted, 409: Problem, 413: Problem},
 )
 @require("events:write")
+@takes_idempotency_key
 def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
     """Store an event and what it owes to every webhook that wants it.
 
-    202: it is stored. 200: it was stored before under the same idempotency key.
+    202: it is stored. 200: it was stored before under the same idempotency key, which counts for as long as the event
+    is kept.
     """
     emitted = services.emit(
         principal().team_id, body.type, body.data, idempotency_key=_idempotency_key(body.idempotency_key)
@@ -94,15 +99,17 @@ def get_event(path: EventPath) -> dict[str, Any]:
 
 @events_api.get("/event-types", tags=[_TYPES], summary="List event types", responses={200: EventTypeList})
 @require("events:read")
-def list_event_types() -> dict[str, Any]:
-    """Return the built-in types and the team's own, with an example of each."""
-    return {"data": [_described(known) for known in queries.known_types(principal().team_id)]}
+def list_event_types(query: EventTypeQuery) -> dict[str, Any]:
+    """Return the built-in types, then the team's own by name, with an example of each."""
+    page = queries.list_types(principal().team_id, limit=query.limit, cursor=query.cursor)
+    return {"data": [_described(known) for known in page.rows], "next_cursor": page.next_cursor}
 
 
 @events_api.post(
     "/event-types", tags=[_TYPES], summary="Add an event type", responses={201: EventTypeOut, 409: Problem}
 )
 @require("event_types:manage")
+@idempotent
 def create_event_type(body: EventTypeIn) -> tuple[dict[str, Any], int]:
     """Add a type of your own."""
     known = services.create_type(

@@ -1,10 +1,12 @@
 """What the API takes and returns for events and event types."""
 
+from datetime import datetime
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.events.rules import BATCH_EVENTS_MAX, DESCRIPTION_MAX_CHARS
+from app.events.rules import BATCH_EVENTS_MAX, DESCRIPTION_MAX_CHARS, TYPE_NAME_MAX_CHARS
+from app.lib.paging import PAGE_SIZE_MAX
 from app.web.schemas import Body, PageQuery
 
 _DATA: dict[str, JsonValue] = {
@@ -12,6 +14,9 @@ _DATA: dict[str, JsonValue] = {
     "channel": "linkedin",
     "published_at": "2026-03-12T08:30:04Z",
 }
+
+
+_EVENT_ID = "evt_01k9zq4w6v3m8t7c5x2b9d0r1s"
 
 
 class EventIn(Body):
@@ -39,7 +44,7 @@ class EventIn(Body):
 class EventAccepted(BaseModel):
     """The event is stored, and so is every delivery that it needs."""
 
-    id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
+    id: str = Field(examples=[_EVENT_ID])
     deliveries: int = Field(description="How many deliveries this request added.", examples=[2])
     is_duplicate: bool = Field(description="Whether it was accepted before under its idempotency key.")
 
@@ -59,28 +64,28 @@ class EventBatchAccepted(BaseModel):
 class EventOut(BaseModel):
     """An event."""
 
-    id: str
-    type: str
-    timestamp: str
-    is_test: bool
-    idempotency_key: str | None
+    id: str = Field(examples=[_EVENT_ID])
+    type: str = Field(examples=["post.published"])
+    timestamp: datetime
+    is_test: bool = Field(description="Emitted by a test key or as a test: no real event.")
+    idempotency_key: str | None = Field(examples=["post-8123-published"])
 
 
 class EventDetail(EventOut):
     """An event with its data."""
 
-    data: dict[str, Any]
+    data: dict[str, Any] = Field(examples=[_DATA])
 
 
 class EventList(BaseModel):
     """Events, newest first."""
 
     data: list[EventOut]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=[_EVENT_ID])
 
 
 class EventPath(BaseModel):
-    event_id: str = Field(description="An event id.")
+    event_id: str = Field(description="An event id.", examples=[_EVENT_ID])
 
 
 class EventQuery(PageQuery):
@@ -107,7 +112,9 @@ class EventTypeIn(Body):
 
 
 class EventTypeChange(Body):
-    """What to change; a field left out stays as it is."""
+    """What to change; a field left out, or null, stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"description": "An order left the warehouse."}})
 
     description: str | None = Field(default=None, max_length=DESCRIPTION_MAX_CHARS)
     example: dict[str, Any] | None = None
@@ -116,18 +123,36 @@ class EventTypeChange(Body):
 class EventTypeOut(BaseModel):
     """An event type."""
 
-    name: str
-    category: str
-    description: str
-    example: dict[str, Any]
-    is_own: bool
+    name: str = Field(examples=["order.shipped"])
+    category: str = Field(description="The group it is shown in.", examples=["Your own"])
+    description: str = Field(examples=["An order left the warehouse."])
+    example: dict[str, Any] = Field(
+        description="The `data` of an example event.",
+        examples=[{"order_id": "10443", "carrier": "postnord"}],
+    )
+    is_own: bool = Field(description="Added by the team, not built in.", examples=[True])
 
 
 class EventTypeList(BaseModel):
     """All event types: the built-in ones, then the team's own."""
 
     data: list[EventTypeOut]
+    next_cursor: str | None = Field(examples=[None])
+
+
+class EventTypeQuery(BaseModel):
+    """Which part of the list to return."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=PAGE_SIZE_MAX, ge=1, le=PAGE_SIZE_MAX, description="How many types to return.")
+    cursor: str | None = Field(
+        default=None,
+        max_length=TYPE_NAME_MAX_CHARS,
+        pattern=r"^[a-z0-9_.]+$",
+        description="`next_cursor` of the page before.",
+    )
 
 
 class EventTypePath(BaseModel):
-    name: str = Field(description="The type's name.")
+    name: str = Field(description="The type's name.", examples=["order.shipped"])

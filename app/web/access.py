@@ -22,6 +22,8 @@ log = structlog.get_logger()
 
 View = TypeVar("View", bound=Callable[..., Any])
 API_PREFIX = "/api/"
+#: The page about the API: the one address below the prefix that is for people.
+DOCS_PATH = "/api/docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +120,7 @@ def init_access(app: Flask, *, load_member: MemberLoader, load_key: KeyLoader) -
 
 def wants_json() -> bool:
     """Return whether the caller is a program: errors are then problem+json."""
-    return request.path.startswith(API_PREFIX)
+    return request.path.startswith(API_PREFIX) and request.path != DOCS_PATH
 
 
 def _mark(view: View, access: Access) -> View:

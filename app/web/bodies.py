@@ -33,7 +33,10 @@ def read_json_strictly(app: Flask) -> None:
 
 
 def _read() -> None:
-    if not wants_json() or request.method not in ("POST", "PUT", "PATCH") or not request.content_length:
+    if not wants_json() or request.method not in ("POST", "PUT", "PATCH"):
+        return
+    # A body that comes in chunks has no length.
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
         return
     if not request.is_json:
         raise UnsupportedMediaType("Send the body as JSON with the header 'Content-Type: application/json'.")

@@ -1,6 +1,7 @@
 """What all schemas of `/api/v1` share: strict bodies, the shape of problems and of lists."""
 
 import difflib
+from typing import Literal
 
 from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -55,17 +56,39 @@ class FieldProblem(BaseModel):
     message: str
 
 
-class Problem(BaseModel):
-    """An error (RFC 9457)."""
+#: The eight codes of `app.lib.errors`.
+Code = Literal[
+    "AUTHENTICATION_FAILED",
+    "AUTHORIZATION_FAILED",
+    "VALIDATION_ERROR",
+    "RESOURCE_NOT_FOUND",
+    "CONFLICT",
+    "RATE_LIMIT_EXCEEDED",
+    "SERVICE_UNAVAILABLE",
+    "INTERNAL_ERROR",
+]
 
-    type: str = "about:blank"
+
+class Problem(BaseModel):
+    """An error (RFC 9457). `code` is stable; `title` and `detail` are for people."""
+
+    type: str = Field(
+        default="about:blank",
+        description="`about:blank`, or the address of what kind of problem it is.",
+    )
     title: str
     status: int
-    detail: str
-    code: str = Field(examples=["VALIDATION_ERROR"])
+    detail: str = Field(description="What happened, and what to do.")
+    code: Code = Field(examples=["VALIDATION_ERROR"])
     request_id: str
-    errors: list[FieldProblem] | None = None
+    errors: list[FieldProblem] | None = Field(default=None, description="The wrong fields, where some are.")
+    violated_policies: list[str] | None = Field(
+        default=None,
+        alias="violated-policies",
+        description="The limits that refused (draft-ietf-httpapi-ratelimit-headers).",
+        examples=[["key-hour"]],
+    )
 
 
-#: The errors that every operation of the API can answer with.
+#: The errors that every operation of the API can answer with; which of them it really does, its description says.
 PROBLEMS: ResponseDict = {401: Problem, 403: Problem, 404: Problem, 422: Problem, 429: Problem}

@@ -11,6 +11,7 @@ from app.webhooks.queries.deliveries import DeliveryFilter
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
 QUERY_CHARS_MAX = 200
+_DELIVERY_ID = "dlv_01k9zq4w6v3m8t7c5x2b9d0r1s"
 
 
 def _empty_is_unset(value: object) -> object:
@@ -53,9 +54,15 @@ class DeliveryQuery(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
 
-    state: Annotated[_State | None, _Unset] = None
-    event_type: Annotated[_Text | None, _Unset] = None
-    webhook_id: Annotated[_WebhookId | None, _Unset] = None
+    state: Annotated[_State | None, _Unset] = Field(
+        default=None, description="Only deliveries in this state."
+    )
+    event_type: Annotated[_Text | None, _Unset] = Field(
+        default=None, description="Only deliveries of events of this type."
+    )
+    webhook_id: Annotated[_WebhookId | None, _Unset] = Field(
+        default=None, description="Only deliveries to this webhook."
+    )
     since: Annotated[_Moment | None, _Unset] = Field(
         default=None,
         alias="from",
@@ -92,11 +99,15 @@ class DeliveryQuery(BaseModel):
 
 
 class DeliveryListQuery(DeliveryQuery):
-    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX)
+    """Which deliveries to list. Unlike in the form of the page, a parameter it does not know is refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
 
 
 class DeliveryPath(BaseModel):
-    delivery_id: str
+    delivery_id: str = Field(description="A delivery id.", examples=[_DELIVERY_ID])
 
 
 class _Out(BaseModel):
@@ -106,17 +117,19 @@ class _Out(BaseModel):
 class DeliveryOut(_Out):
     """A delivery: one event for one webhook."""
 
-    id: str
-    state: _State
-    event_id: str
-    event_type: str
-    webhook_id: str
-    attempt_count: int
+    id: str = Field(examples=[_DELIVERY_ID])
+    state: _State = Field(examples=["failed"])
+    event_id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
+    event_type: str = Field(examples=["post.published"])
+    webhook_id: str = Field(examples=["wh_01k9zq4w6v3m8t7c5x2b9d0r1s"])
+    attempt_count: int = Field(examples=[4])
     due_at: datetime | None = Field(
-        description="When the next attempt is due; null when nothing is left to do."
+        description="When the next attempt is due; null when nothing is left to do.", examples=[None]
     )
-    last_status: int | None
-    last_error: str | None
+    last_status: int | None = Field(description="HTTP status of the last attempt.", examples=[503])
+    last_error: str | None = Field(
+        description="What kept the last attempt from an answer.", examples=["timeout"]
+    )
     created_at: datetime
     finished_at: datetime | None
 
@@ -124,31 +137,43 @@ class DeliveryOut(_Out):
 class AttemptOut(_Out):
     """One HTTP try. Durations are those of each phase."""
 
-    id: str
+    id: str = Field(examples=["att_01k9zq4w6v3m8t7c5x2b9d0r1s"])
     number: int
     trigger: Literal["automatic", "manual"]
     started_at: datetime
-    url: str
-    request_headers: list[tuple[str, str]]
-    status_code: int | None
-    response_headers: list[tuple[str, str]] | None
-    response_body: str | None
+    url: str = Field(examples=["https://orders.example.com/hooks"])
+    request_headers: list[tuple[str, str]] = Field(examples=[[["content-type", "application/json"]]])
+    status_code: int | None = Field(examples=[503])
+    response_headers: list[tuple[str, str]] | None = Field(examples=[[["content-type", "text/plain"]]])
+    response_body: str | None = Field(examples=["busy"])
     response_truncated: bool
-    error_kind: str | None
-    error_detail: str | None
-    remote_address: str | None
-    dns_ms: float | None
-    connect_ms: float | None
-    tls_ms: float | None
-    first_byte_ms: float | None
-    total_ms: float | None
+    error_kind: str | None = Field(examples=[None])
+    error_detail: str | None = Field(examples=[None])
+    remote_address: str | None = Field(examples=["203.0.113.7"])
+    dns_ms: float | None = Field(examples=[1.2])
+    connect_ms: float | None = Field(examples=[8.4])
+    tls_ms: float | None = Field(examples=[17.9])
+    first_byte_ms: float | None = Field(examples=[42.1])
+    total_ms: float | None = Field(examples=[42.6])
     is_superseded: bool = Field(
         description="It happened, but took so long that another attempt decides the delivery's state."
     )
 
 
 class DeliveryDetailOut(DeliveryOut):
-    event: dict[str, Any] = Field(description="The JSON that is sent.")
+    """A delivery with what was sent and what came of it."""
+
+    event: dict[str, Any] = Field(
+        description="The JSON that is sent.",
+        examples=[
+            {
+                "id": "evt_01k9zq4w6v3m8t7c5x2b9d0r1s",
+                "type": "post.published",
+                "timestamp": "2026-03-12T08:30:04.000Z",
+                "data": {"post_id": "post_01k9zq4w6v"},
+            }
+        ],
+    )
     attempts: list[AttemptOut] = Field(description="Newest first.")
     attempts_truncated: bool = Field(description="Whether older attempts were left out.")
 
@@ -157,13 +182,18 @@ class DeliveryListOut(BaseModel):
     """Deliveries, newest first."""
 
     data: list[DeliveryOut]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=[_DELIVERY_ID])
     searched_back_to: datetime | None = Field(
-        description="Set when the search stopped at its bound: ask with `next_cursor` to search further back."
+        description="Set when the search stopped at its bound: ask with `next_cursor` to search further back.",
+        examples=[None],
     )
 
 
 class RetriedOut(BaseModel):
-    id: str
+    """The delivery is due again."""
+
+    id: str = Field(examples=[_DELIVERY_ID])
     state: Literal["pending"]
-    detail: str
+    detail: str = Field(
+        description="When it will be sent, in words.", examples=["Queued: it will be sent in a moment."]
+    )

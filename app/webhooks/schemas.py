@@ -15,6 +15,7 @@ _EXAMPLE: dict[str, JsonValue] = {
     "headers": {"Authorization": "Bearer 7f3a…"},
     "max_retries": 5,
 }
+_WEBHOOK_ID = "wh_01k9zq4w6v3m8t7c5x2b9d0r1s"
 _EVENT_TYPES = "Types such as post.published, groups such as post.*, or * for all but signalbox.*."
 _HEADERS = f"Sent with every delivery. {MASK} as a value keeps the one that is stored."
 
@@ -37,7 +38,9 @@ class WebhookIn(Body):
 
 
 class WebhookChange(Body):
-    """What to change; a field left out stays as it is."""
+    """What to change; a field left out, or null, stays as it is."""
+
+    model_config = ConfigDict(json_schema_extra={"example": {"event_types": ["post.*"], "max_retries": 8}})
 
     name: str | None = None
     url: str | None = None
@@ -52,29 +55,35 @@ class WebhookChange(Body):
 class WebhookStats(BaseModel):
     """The last 24 hours, by whole hours."""
 
-    succeeded: int
-    failed: int
-    attempts: int
-    average_ms: int | None = Field(description="Mean duration of an attempt.")
-    backlog: int = Field(description="Deliveries that wait now; counted up to 1001.")
+    succeeded: int = Field(examples=[412])
+    failed: int = Field(examples=[3])
+    attempts: int = Field(examples=[431])
+    average_ms: int | None = Field(description="Mean duration of an attempt.", examples=[84])
+    backlog: int = Field(description="Deliveries that wait now; counted up to 1001.", examples=[0])
 
 
 class WebhookOut(BaseModel):
     """A webhook. Its secret and the values of its headers are never returned."""
 
-    id: str
-    name: str
-    url: str
-    event_types: list[str]
-    headers: dict[str, str]
-    status: Literal["active", "paused", "disabled"]
-    status_reason: str | None
+    id: str = Field(examples=[_WEBHOOK_ID])
+    name: str = Field(examples=["Order desk"])
+    url: str = Field(examples=["https://orders.example.com/hooks"])
+    event_types: list[str] = Field(description=_EVENT_TYPES, examples=[["post.published", "campaign.*"]])
+    headers: dict[str, str] = Field(
+        description="Names, with their values masked.", examples=[{"Authorization": MASK}]
+    )
+    status: Literal["active", "paused", "disabled"] = Field(
+        description="Paused by a person or a key; disabled by Signalbox."
+    )
+    status_reason: str | None = Field(examples=[None])
     status_changed_at: datetime
-    max_retries: int
-    first_retry_s: int
-    retry_multiplier: float
-    timeout_s: int
-    consecutive_failures: int
+    max_retries: int = Field(examples=[5])
+    first_retry_s: int = Field(examples=[10])
+    retry_multiplier: float = Field(examples=[2.0])
+    timeout_s: int = Field(examples=[15])
+    consecutive_failures: int = Field(
+        description="Deliveries that failed since the last success.", examples=[0]
+    )
     created_at: datetime
     updated_at: datetime
     last_24_hours: WebhookStats
@@ -90,17 +99,19 @@ class WebhookList(BaseModel):
     """Webhooks, newest first."""
 
     data: list[WebhookOut]
-    next_cursor: str | None
+    next_cursor: str | None = Field(examples=[_WEBHOOK_ID])
 
 
 class WebhookPath(BaseModel):
-    webhook_id: str = Field(description="A webhook id.")
+    webhook_id: str = Field(description="A webhook id.", examples=[_WEBHOOK_ID])
 
 
 class WebhookQuery(PageQuery):
     """Which webhooks to list."""
 
-    status: Literal["active", "paused", "disabled"] | None = None
+    status: Literal["active", "paused", "disabled"] | None = Field(
+        default=None, description="Only webhooks in this status."
+    )
 
 
 class ResumeIn(Body):
@@ -112,17 +123,19 @@ class ResumeIn(Body):
 class Resumed(WebhookOut):
     """The webhook, and how many of its waiting deliveries were cancelled."""
 
-    cancelled_deliveries: int
+    cancelled_deliveries: int = Field(examples=[0])
 
 
 class TestIn(Body):
     """Which example to send."""
 
-    event_type: str | None = Field(default=None, description="signalbox.test when left out.")
+    event_type: str | None = Field(
+        default=None, description="signalbox.test when left out.", examples=["post.published"]
+    )
 
 
 class TestSent(BaseModel):
     """The test event and its only delivery."""
 
-    event_id: str
-    delivery_id: str
+    event_id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
+    delivery_id: str = Field(examples=["dlv_01k9zq4w6v3m8t7c5x2b9d0r1s"])

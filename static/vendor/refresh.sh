@@ -9,6 +9,7 @@ TABLER=1.6.1
 ICONS=3.51.0
 HTMX=2.0.11
 UPLOT=1.6.32
+SWAGGER_UI=5.35.0
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$(mktemp -d)
@@ -39,8 +40,9 @@ fetch @tabler/core "$TABLER"
 fetch @tabler/icons "$ICONS"
 fetch htmx.org "$HTMX"
 fetch uplot "$UPLOT"
+fetch swagger-ui-dist "$SWAGGER_UI"
 
-mkdir -p "$here/tabler" "$here/htmx" "$here/uplot" "$here/../img"
+mkdir -p "$here/tabler" "$here/htmx" "$here/uplot" "$here/swagger-ui" "$here/../img"
 without_source_map "$work/@tabler/core/dist/css/tabler.min.css" "$here/tabler/tabler.min.css"
 cp "$work/@tabler/icons/LICENSE" "$here/tabler/LICENSE-icons"
 without_source_map "$work/htmx.org/dist/htmx.min.js" "$here/htmx/htmx.min.js"
@@ -48,6 +50,10 @@ cp "$work/htmx.org/LICENSE" "$here/htmx/LICENSE"
 without_source_map "$work/uplot/dist/uPlot.iife.min.js" "$here/uplot/uPlot.iife.min.js"
 without_source_map "$work/uplot/dist/uPlot.min.css" "$here/uplot/uPlot.min.css"
 cp "$work/uplot/LICENSE" "$here/uplot/LICENSE"
+without_source_map "$work/swagger-ui-dist/swagger-ui-bundle.js" "$here/swagger-ui/swagger-ui-bundle.js"
+without_source_map "$work/swagger-ui-dist/swagger-ui.css" "$here/swagger-ui/swagger-ui.css"
+cp "$work/swagger-ui-dist/LICENSE" "$here/swagger-ui/LICENSE"
+cp "$work/swagger-ui-dist/NOTICE" "$here/swagger-ui/NOTICE"
 
 # The pages are served with `img-src 'self' data:` and nothing wider: a font or a script in a data: URI would be blocked.
 python3 - "$here" <<'PYTHON'
@@ -79,7 +85,7 @@ PYTHON
 {
   echo "# Written by static/vendor/refresh.sh: sha256, file or package."
   sort -k 2 "$work/packages.txt"
-  (cd "$here" && find tabler htmx uplot -type f | sort | while read -r file; do
+  (cd "$here" && find tabler htmx uplot swagger-ui -type f | sort | while read -r file; do
     printf '%s  %s\n' "$(sha256 "$file")" "$file"
   done)
   printf '%s  ../img/icons.svg\n' "$(sha256 "$here/../img/icons.svg")"

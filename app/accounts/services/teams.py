@@ -45,9 +45,12 @@ def rename_team(team_id: str, name: str) -> None:
     db.session.commit()
 
 
-def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str) -> None:
-    """Give a member another role. Raises NotFound, AuthorizationFailed, Conflict for the last owner."""
-    actor, member = _locked_members(team_id, actor_id, user_id)
+def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str | None) -> None:
+    """Give a member another role; `actor_id` None: an API key does it.
+
+    Raises NotFound, AuthorizationFailed, Conflict for the last owner.
+    """
+    actor, member = _actor_and_member(team_id, actor_id, user_id)
     _authorise(actor, member, role)
     if member.role == Role.OWNER and role is not Role.OWNER:
         _keep_an_owner(team_id)
@@ -57,9 +60,12 @@ def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str) -> Non
     db.session.commit()
 
 
-def remove_member(team_id: str, user_id: str, *, actor_id: str) -> None:
-    """Take a member out of the team. Raises NotFound, AuthorizationFailed, Conflict for the last owner."""
-    actor, member = _locked_members(team_id, actor_id, user_id)
+def remove_member(team_id: str, user_id: str, *, actor_id: str | None) -> None:
+    """Take a member out of the team; `actor_id` None: an API key does it.
+
+    Raises NotFound, AuthorizationFailed, Conflict for the last owner.
+    """
+    actor, member = _actor_and_member(team_id, actor_id, user_id)
     _authorise(actor, member, None)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
@@ -124,8 +130,17 @@ def _locked_members(team_id: str, *user_ids: str) -> tuple[Membership, Membershi
         raise NotFound("There is no such member in this team.") from None
 
 
-def _authorise(actor: Membership, member: Membership, new: Role | None) -> None:
-    if not rules.may_change_role(Role(actor.role), old=Role(member.role), new=new):
+def _actor_and_member(team_id: str, actor_id: str | None, user_id: str) -> tuple[Role, Membership]:
+    """Return the role of who acts, and whom they act on. An API key may do what an admin may."""
+    if actor_id is None:
+        _, member = _locked_members(team_id, user_id, user_id)
+        return Role.ADMIN, member
+    actor, member = _locked_members(team_id, actor_id, user_id)
+    return Role(actor.role), member
+
+
+def _authorise(actor: Role, member: Membership, new: Role | None) -> None:
+    if not rules.may_change_role(actor, old=Role(member.role), new=new):
         raise AuthorizationFailed("Only an owner can make or remove an owner.")
 
 

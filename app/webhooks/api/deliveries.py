@@ -35,7 +35,7 @@ deliveries_api = APIBlueprint(
 @deliveries_api.get("/deliveries", summary="List deliveries", responses={200: DeliveryListOut})
 @require("events:read")
 def list_deliveries(query: DeliveryListQuery) -> Response:
-    """Newest first. Follow `next_cursor` until it is null."""
+    """Return deliveries, newest first. A search looks back so far at a time: `searched_back_to` says how far."""
     page = queries.list_deliveries(principal().team_id, query.wanted(), size=query.limit)
     searched = datetime.fromisoformat(page.searched_back_to) if page.searched_back_to else None
     listed = DeliveryListOut(
@@ -46,12 +46,10 @@ def list_deliveries(query: DeliveryListQuery) -> Response:
     return jsonify(listed.model_dump(mode="json"))
 
 
-@deliveries_api.get(
-    "/deliveries/<delivery_id>", summary="Show a delivery", responses={200: DeliveryDetailOut}
-)
+@deliveries_api.get("/deliveries/<delivery_id>", summary="Get a delivery", responses={200: DeliveryDetailOut})
 @require("events:read")
-def show_delivery(path: DeliveryPath) -> Response:
-    """The delivery with its event and its newest attempts, each with headers, body and timings."""
+def get_delivery(path: DeliveryPath) -> Response:
+    """Return the delivery with its event and its newest attempts, each with headers, body and timings."""
     delivery = queries.get_delivery(principal().team_id, path.delivery_id)
     attempts, has_more = queries.recent_attempts(delivery.id)
     shown = DeliveryDetailOut(
@@ -70,7 +68,7 @@ def show_delivery(path: DeliveryPath) -> Response:
 )
 @require("events:write")
 def retry_delivery(path: DeliveryPath) -> tuple[Response, int]:
-    """Makes it due at once, whatever became of it before, with all its retries ahead of it again.
+    """Make it due at once, whatever became of it before, with all its retries ahead of it again.
 
     409 while it is being sent, and when its webhook was deleted.
     """

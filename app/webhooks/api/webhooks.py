@@ -5,6 +5,7 @@ from typing import Any
 
 from flask_openapi import APIBlueprint, Tag
 
+from app.idempotency.api import idempotent
 from app.web.access import principal, require
 from app.web.schemas import PROBLEMS, Problem
 from app.webhooks.models import Webhook
@@ -49,6 +50,7 @@ def list_webhooks(query: WebhookQuery) -> dict[str, Any]:
     "/webhooks", summary="Create a webhook", responses={201: WebhookCreated, 409: Problem, 413: Problem}
 )
 @require("webhooks:manage")
+@idempotent
 def create_webhook(body: WebhookIn) -> tuple[dict[str, Any], int]:
     """Create an active webhook. Only this answer holds its signing secret."""
     values = body.model_dump()
@@ -105,6 +107,7 @@ def resume_webhook(path: WebhookPath, body: ResumeIn) -> dict[str, Any]:
     "/webhooks/<webhook_id>/test", summary="Send a test event", responses={202: TestSent, 409: Problem}
 )
 @require("webhooks:manage")
+@idempotent
 def test_webhook(path: WebhookPath, body: TestIn) -> tuple[dict[str, Any], int]:
     """Send the example of a type to this webhook and no other."""
     sent = services.send_test_event(principal().team_id, path.webhook_id, event_type=body.event_type)

@@ -1,0 +1,154 @@
+"""`/api/v1/team`, `/api/v1/members` and `/api/v1/invitations`.
+
+Handing the team over, leaving it and making owners stay with people: a machine has no team to leave, and a stolen key
+must not take the team away.
+"""
+
+from typing import Any
+
+from flask import url_for
+from flask_openapi import APIBlueprint, Tag
+
+from app.accounts import queries
+from app.accounts.models import Team
+from app.accounts.queries import Member, ShownInvitation
+from app.accounts.schemas import (
+    InvitationCreated,
+    InvitationIn,
+    InvitationList,
+    InvitationOut,
+    InvitationPath,
+    MemberChange,
+    MemberList,
+    MemberOut,
+    MemberPath,
+    TeamChange,
+    TeamOut,
+)
+from app.accounts.services import invitations
+from app.accounts.services import teams as services
+from app.extensions import current_settings
+from app.idempotency.api import idempotent
+from app.web.access import principal, require
+from app.web.permissions import Role
+from app.web.schemas import PROBLEMS, PageQuery, Problem
+
+accounts_api = APIBlueprint("accounts_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
+
+_TEAM = Tag(name="Team", description="The team that the API key belongs to.")
+_MEMBERS = Tag(name="Members", description="Who is in the team.")
+_INVITATIONS = Tag(name="Invitations", description="Links that let one person join.")
+
+
+@accounts_api.get("/team", tags=[_TEAM], summary="Get the team", responses={200: TeamOut})
+@require("members:read")
+def get_team() -> dict[str, Any]:
+    """Return the API key's team."""
+    return _team(queries.get_team(principal().team_id))
+
+
+@accounts_api.patch("/team", tags=[_TEAM], summary="Rename the team", responses={200: TeamOut})
+@require("team:manage")
+def change_team(body: TeamChange) -> dict[str, Any]:
+    """Give the team another name; its address stays. Handing it over stays with its owner."""
+    if body.name is not None:
+        services.rename_team(principal().team_id, body.name)
+    return _team(queries.get_team(principal().team_id))
+
+
+@accounts_api.get("/members", tags=[_MEMBERS], summary="List members", responses={200: MemberList})
+@require("members:read")
+def list_members(query: PageQuery) -> dict[str, Any]:
+    """Return the members of the team, those who signed up last first."""
+    page = queries.list_members(principal().team_id, limit=query.limit, cursor=query.cursor)
+    return {"data": [_member(member) for member in page.rows], "next_cursor": page.next_cursor}
+
+
+@accounts_api.get("/members/<user_id>", tags=[_MEMBERS], summary="Get a member", responses={200: MemberOut})
+@require("members:read")
+def get_member(path: MemberPath) -> dict[str, Any]:
+    """Return one member."""
+    return _member(queries.get_member(principal().team_id, path.user_id))
+
+
+@accounts_api.patch(
+    "/members/<user_id>",
+    tags=[_MEMBERS],
+    summary="Change a member's role",
+    responses={200: MemberOut},
+)
+@require("members:manage")
+def change_member(path: MemberPath, body: MemberChange) -> dict[str, Any]:
+    """Give a member another role. An API key may do what an admin may: owners are made and unmade by people."""
+    team_id = principal().team_id
+    services.change_role(team_id, path.user_id, Role(body.role), actor_id=None)
+    return _member(queries.get_member(team_id, path.user_id))
+
+
+@accounts_api.delete("/members/<user_id>", tags=[_MEMBERS], summary="Remove a member", responses={204: None})
+@require("members:manage")
+def remove_member(path: MemberPath) -> tuple[str, int]:
+    """Take a member out of the team. Their open invitations become worthless; owners cannot be removed by a key."""
+    services.remove_member(principal().team_id, path.user_id, actor_id=None)
+    return "", 204
+
+
+@accounts_api.get(
+    "/invitations", tags=[_INVITATIONS], summary="List invitations", responses={200: InvitationList}
+)
+@require("members:manage")
+def list_invitations(query: PageQuery) -> dict[str, Any]:
+    """Return the invitations of the team, whatever became of them, newest first."""
+    page = queries.list_invitations(principal().team_id, limit=query.limit, cursor=query.cursor)
+    return {"data": [_invitation(row) for row in page.rows], "next_cursor": page.next_cursor}
+
+
+@accounts_api.post(
+    "/invitations", tags=[_INVITATIONS], summary="Invite somebody", responses={201: InvitationCreated}
+)
+@require("members:manage")
+@idempotent
+def create_invitation(body: InvitationIn) -> tuple[dict[str, Any], int]:
+    """Make a link that lets one person join within a week, and mail it if there is an address."""
+    team_id = principal().team_id
+    created = invitations.invite(team_id, role=Role(body.role), email=body.email, actor_id=None)
+    shown = _invitation(queries.get_invitation(team_id, created.id))
+    url = current_settings().public_url + url_for("accounts.invitation", token=created.token)
+    return {**shown, "url": url, "is_mailed": created.is_mailed}, 201
+
+
+@accounts_api.get(
+    "/invitations/<invitation_id>",
+    tags=[_INVITATIONS],
+    summary="Get an invitation",
+    responses={200: InvitationOut},
+)
+@require("members:manage")
+def get_invitation(path: InvitationPath) -> dict[str, Any]:
+    """Return one invitation, without its link."""
+    return _invitation(queries.get_invitation(principal().team_id, path.invitation_id))
+
+
+@accounts_api.delete(
+    "/invitations/<invitation_id>",
+    tags=[_INVITATIONS],
+    summary="Revoke an invitation",
+    responses={204: None, 409: Problem},
+)
+@require("members:manage")
+def revoke_invitation(path: InvitationPath) -> tuple[str, int]:
+    """Make its link worthless; 409 when it was accepted already."""
+    invitations.revoke_invitation(principal().team_id, path.invitation_id)
+    return "", 204
+
+
+def _team(team: Team) -> dict[str, Any]:
+    return {name: getattr(team, name) for name in TeamOut.model_fields}
+
+
+def _member(member: Member) -> dict[str, Any]:
+    return {name: getattr(member, name) for name in MemberOut.model_fields}
+
+
+def _invitation(invitation: ShownInvitation) -> dict[str, Any]:
+    return {name: getattr(invitation, name) for name in InvitationOut.model_fields}

@@ -1,0 +1,89 @@
+"""Serves the description of the API, and the page that shows it and lets people try it."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import cast
+
+import orjson
+from flask import Blueprint, Response, current_app, request
+from flask_openapi import APIBlueprint, OpenAPI, Tag
+from pydantic import BaseModel, ConfigDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.web.access import DOCS_PATH, public
+from app.web.openapi.document import describe
+from app.web.rendering import render
+
+description_api = APIBlueprint(
+    "description_api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_tags=[Tag(name="About", description="Who is calling, how things are, and this description.")],
+)
+api_docs = Blueprint("api_docs", __name__)
+
+_EXTENSION = "signalbox.api_description"
+#: Swagger UI sets `style` attributes. Scripts stay as strict as everywhere, and so do all other pages.
+_DOCS_CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self';"
+    " connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+
+
+class Description(BaseModel):
+    """An OpenAPI 3.1 document."""
+
+    model_config = ConfigDict(extra="allow")
+
+    openapi: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    body: bytes
+    etag: str
+
+
+@description_api.get("/openapi.json", summary="Get this description", responses={200: Description})
+@public
+def get_description() -> BaseResponse:
+    """Return the whole API as an OpenAPI 3.1 document, made from the code that answers it."""
+    stored = _stored()
+    response = current_app.response_class(stored.body, content_type="application/json")
+    response.set_etag(stored.etag)
+    response.headers["Cache-Control"] = "no-cache"
+    return response.make_conditional(request)
+
+
+@api_docs.get(DOCS_PATH)
+@public
+def show() -> Response:
+    """Show the description, with a form to try each operation with an API key."""
+    response = render("api_docs/show.html", groups=_groups())
+    response.headers["Content-Security-Policy"] = _DOCS_CSP
+    return response
+
+
+def _groups() -> list[tuple[str, list[dict[str, str]]]]:
+    """Return the operations by tag, for browsers without script."""
+    groups: dict[str, list[dict[str, str]]] = {}
+    for path, operations in orjson.loads(_stored().body)["paths"].items():
+        for method, operation in operations.items():
+            line = {
+                "method": method.upper(),
+                "path": path,
+                "summary": operation["summary"],
+                "scope": operation.get("x-required-scope", ""),
+            }
+            groups.setdefault(operation["tags"][0], []).append(line)
+    return list(groups.items())
+
+
+def _stored() -> _Stored:
+    """Return the document, put together at the first request: most processes are never asked for it."""
+    stored = current_app.extensions.get(_EXTENSION)
+    if stored is None:
+        body = orjson.dumps(describe(cast(OpenAPI, current_app)))
+        stored = _Stored(body, hashlib.sha256(body).hexdigest()[:32])
+        current_app.extensions[_EXTENSION] = stored
+    return cast(_Stored, stored)
