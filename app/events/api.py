@@ -53,10 +53,14 @@ def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
     """Store an event and what it owes to every webhook that wants it.
 
     202: it is stored. 200: it was stored before under the same idempotency key, which counts for as long as the event
-    is kept.
+    is kept. What a test key (`sb_test_…`) emits is marked as a test.
     """
     emitted = services.emit(
-        principal().team_id, body.type, body.data, idempotency_key=_idempotency_key(body.idempotency_key)
+        principal().team_id,
+        body.type,
+        body.data,
+        idempotency_key=_idempotency_key(body.idempotency_key),
+        is_test=principal().is_test,
     )
     return _accepted(emitted), 202 if emitted.is_new else 200
 
@@ -71,7 +75,7 @@ def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
 def emit_events(body: EventBatchIn) -> tuple[dict[str, Any], int]:
     """Store several events in one transaction: all of them, or, when one is refused, none."""
     events = [services.EventToEmit(item.type, item.data, item.idempotency_key) for item in body.events]
-    emitted = services.emit_batch(principal().team_id, events)
+    emitted = services.emit_batch(principal().team_id, events, is_test=principal().is_test)
     return {"data": [_accepted(one) for one in emitted]}, 202
 
 

@@ -75,7 +75,7 @@ def emit(
     return _store(team_id, [prepared])[0]
 
 
-def emit_batch(team_id: str, events: Sequence[EventToEmit]) -> list[Emitted]:
+def emit_batch(team_id: str, events: Sequence[EventToEmit], *, is_test: bool = False) -> list[Emitted]:
     """Store several events in one transaction, all or none; returns what became of each, in their order.
 
     Raises what `emit` raises; the fields of its errors begin with `events.<index>.`.
@@ -85,7 +85,7 @@ def emit_batch(team_id: str, events: Sequence[EventToEmit]) -> list[Emitted]:
         with _blaming(index):
             prepared.append(
                 _prepare(
-                    team_id, event.type, event.data, idempotency_key=event.idempotency_key, is_test=False
+                    team_id, event.type, event.data, idempotency_key=event.idempotency_key, is_test=is_test
                 )
             )
     return _store(team_id, prepared, is_batch=True)
