@@ -171,7 +171,7 @@ def _enforce() -> BaseResponse | None:
 def _take_page_limit() -> None:
     """Count a page against the user, or against the address of somebody unknown. Raises QuotaExceeded."""
     if current_user.is_authenticated:
-        limits.take_user(current_user.id, getattr(current_user, "per_minute", None))
+        limits.take_user(current_user.id, current_user.per_minute)
     else:
         limits.take_public()
 

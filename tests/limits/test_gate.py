@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from app.accounts.services.limits import limit_user
 from app.audit.models import AuditEntry
 from app.config import Settings
 from app.extensions import db
@@ -57,6 +58,20 @@ def test_refreshes_of_open_pages_do_not_use_up_the_clicks(people: People, limite
         for _ in range(30):
             assert mel.get("/t/acme/deliveries/", fragment="deliveries").status_code == 200
         assert mel.get("/t/acme/deliveries/").status_code == 200
+
+
+def test_operator_gives_one_user_another_limit(app: Flask, people: People, limited: Limited) -> None:
+    with limited(user_requests_per_minute=2):
+        mel = people.mel.visitor
+        while mel.get("/t/acme/events/").status_code == 200:
+            pass
+        with app.app_context():
+            limit_user("mel@example.com", 50)
+
+        answer = mel.get("/t/acme/events/")
+
+    assert answer.status_code == 200, "at once"
+    assert 40 < int(answer.headers["X-RateLimit-Remaining"]) < 50, "what was used stays used"
 
 
 def test_stranger_has_so_many_requests_a_minute(people: People, limited: Limited) -> None:
