@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
 
 from app.accounts.models import Team
 from app.api_keys.models import ApiKey
+from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.events.models import Event
 from app.extensions import db
 from app.lib import clock
@@ -64,6 +65,17 @@ class Worry:
     consecutive_failures: int
     backlog: int
     last_failure: FailedDelivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndingKey:
+    """An API key that expires soon or just did. `days_left` counts whole days; None once it has expired."""
+
+    key_id: str
+    name: str
+    expires_at: datetime
+    days_left: int | None
+    used_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +191,27 @@ def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
     ]
     return [
         worry for worry in found if worry.status != "paused" or worry.backlog or worry.consecutive_failures
+    ]
+
+
+def ending_keys(team_id: str) -> list[EndingKey]:
+    """Return the keys that expire within a week or did so within the last, the soonest first."""
+    now = clock.now()
+    near = timedelta(days=EXPIRY_WARNING_DAYS)
+    query = (
+        select(ApiKey.id, ApiKey.name, ApiKey.expires_at, ApiKey.used_count)
+        .where(
+            ApiKey.team_id == team_id,
+            ApiKey.revoked_at.is_(None),
+            ApiKey.expires_at.between(now - near, now + near),
+        )
+        .order_by(ApiKey.expires_at, ApiKey.id)
+        .limit(_WORRIES_MAX)
+    )
+    return [
+        EndingKey(key_id, name, expires_at, (expires_at - now).days if expires_at > now else None, used_count)
+        for key_id, name, expires_at, used_count in db.session.execute(query)
+        if expires_at is not None
     ]
 
 

@@ -4,7 +4,7 @@ from flask import Blueprint, Response
 
 from app.dashboard import figures, queries
 from app.extensions import current_settings
-from app.web.access import current_team, require
+from app.web.access import current_team, principal, require
 from app.web.rendering import render
 from app.webhooks.queries.deliveries import PENDING_COUNT_MAX, count_pending
 
@@ -30,6 +30,7 @@ def home() -> Response:
         waiting_text=f"{PENDING_COUNT_MAX}+" if pending_count > PENDING_COUNT_MAX else f"{pending_count:,}",
         pending_count=pending_count,
         worries=queries.worries(team_id, failures),
+        ending_keys=queries.ending_keys(team_id) if principal().may("keys:manage") else [],
         backlog_count_max=queries.BACKLOG_COUNT_MAX,
         latest_failures=latest,
         webhook_names=queries.webhook_names([failure.webhook_id for failure in latest]),

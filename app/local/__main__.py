@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 from app.config import PROJECT_DIR, ConfigError, Settings, load_settings
 from app.local import environment, guardian, ports, redis_server
+from app.local.children import ChildSpec
 from app.local.output import Output, wants_colour
-from app.local.stack import ChildSpec, Stack
+from app.local.stack import Stack
 
 _CONNECT_TIMEOUT_S = 2.0
 _LINK_TIMEOUT_S = 60.0

@@ -11,14 +11,14 @@ import signal
 import socket
 import subprocess
 import time
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.local import processes
+from app.local.children import Child, ChildSpec, Reader
 from app.local.guardian import Lifeline
-from app.local.output import LineBuffer, Output
+from app.local.output import Output
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 _TURN_S = 0.5
@@ -26,20 +26,6 @@ _READY_POLL_S = 0.05
 _BACK_OFF_FIRST_S = 0.5
 _BACK_OFF_MAX_S = 15.0
 _PATIENCE_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class ChildSpec:
-    """One program of the stack."""
-
-    name: str
-    argv: tuple[str, ...]
-    #: Asked again and again until true, before the next child starts. Must answer within a second.
-    is_ready: Callable[[], bool] | None = None
-    #: It runs to its end before the next child starts, and must succeed.
-    is_step: bool = False
-    #: Lines with one of these in them are not shown.
-    muted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +40,6 @@ class Limits:
 class _Stop(Exception):
     def __init__(self, code: int) -> None:
         self.code = code
-
-
-@dataclass(slots=True)
-class _Child:
-    spec: ChildSpec
-    process: subprocess.Popen[bytes]
-    started_at: float
-    deaths: deque[float] = field(default_factory=deque)
-    #: Lines of standard output, when somebody asked for them instead of the terminal.
-    answer: list[str] | None = None
-    code: int | None = None
-    restart_at: float | None = None
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    @property
-    def is_alive(self) -> bool:
-        return self.code is None
 
 
 class Stack:
@@ -95,7 +61,7 @@ class Stack:
         self._working_dir = working_dir
         self._lifeline = lifeline
         self._limits = limits or Limits()
-        self._children: dict[str, _Child] = {}
+        self._children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._is_stopping = False
         self._is_hurried = False
@@ -145,7 +111,7 @@ class Stack:
                 self._output.say(f"{spec.name} does not answer yet; still waiting. Ctrl-C gives up.")
                 patience_ends_at = time.monotonic() + _PATIENCE_S
 
-    def _start(self, spec: ChildSpec, *, answer: list[str] | None = None) -> _Child:
+    def _start(self, spec: ChildSpec, *, answer: list[str] | None = None) -> Child:
         supervisor_pid = os.getpid()
         # preexec_fn is safe here: this process never has a second thread.
         process = subprocess.Popen(
@@ -161,7 +127,7 @@ class Stack:
         if self._lifeline is not None:
             self._lifeline.report_group(process.pid)
         previous = self._children.get(spec.name)
-        child = _Child(spec, process, time.monotonic(), answer=answer)
+        child = Child(spec, process, time.monotonic(), answer=answer)
         if previous is not None:
             child.deaths = previous.deaths
         self._children[spec.name] = child
@@ -169,14 +135,14 @@ class Stack:
             if stream is not None:
                 os.set_blocking(stream.fileno(), False)
                 is_answer = answer is not None and stream is process.stdout
-                reader = _Reader(child, stream.fileno(), self._output, answer if is_answer else None)
+                reader = Reader(child, stream.fileno(), self._output, answer if is_answer else None)
                 self._selector.register(stream, selectors.EVENT_READ, reader)
         return child
 
     def _turn(self, timeout_s: float) -> None:
         """Wait for something to happen and deal with it. Raises `_Stop` unless already stopping."""
         for key, _ in self._selector.select(self._wait_s(timeout_s)):
-            if isinstance(key.data, _Reader):
+            if isinstance(key.data, Reader):
                 if not key.data.read():
                     self._close(key.fileobj)
             else:
@@ -200,7 +166,7 @@ class Stack:
                 if child.pid == pid and child.is_alive:
                     self._bury(child, code)
 
-    def _bury(self, child: _Child, code: int) -> None:
+    def _bury(self, child: Child, code: int) -> None:
         child.process.returncode = child.code = code
         self._drain(child)
         # What it had started itself would hold its port and its work against the next one.
@@ -223,16 +189,16 @@ class Stack:
         self._output.say(f"{name} ended with {_describe(code)}; starting it again in {wait_s:g} s.")
         child.restart_at = now + wait_s
 
-    def _drain(self, child: _Child) -> None:
+    def _drain(self, child: Child) -> None:
         for key in list(self._selector.get_map().values()):
-            if isinstance(key.data, _Reader) and key.data.child is child:
+            if isinstance(key.data, Reader) and key.data.child is child:
                 while key.data.read():
                     if key.data.is_empty:
                         break
                 key.data.finish()
                 self._close(key.fileobj)
 
-    def _end_strays(self, child: _Child) -> None:
+    def _end_strays(self, child: Child) -> None:
         processes.kill_group(child.pid)
         tops = {other.pid for other in self._children.values() if other.is_alive}
         kept = tops.union(*(processes.descendants(pid) for pid in tops))
@@ -249,7 +215,7 @@ class Stack:
         processes.end_descendants(os.getpid(), grace_s=0 if self._is_hurried else 1.0)
         self._selector.close()
 
-    def _stop(self, child: _Child) -> None:
+    def _stop(self, child: Child) -> None:
         if not child.is_alive:
             return
         if not child.spec.is_step:
@@ -306,42 +272,6 @@ class Stack:
     def _close(self, stream: object) -> None:
         self._selector.unregister(stream)  # type: ignore[arg-type]  # it was registered as this very object
         stream.close()  # type: ignore[attr-defined]
-
-
-class _Reader:
-    """Passes what arrives on one descriptor of a child to where it belongs, line by line."""
-
-    def __init__(self, child: _Child, fd: int, output: Output, answer: list[str] | None) -> None:
-        self.child = child
-        self.is_empty = False
-        self._fd = fd
-        self._output = output
-        self._answer = answer
-        self._lines = LineBuffer()
-
-    def read(self) -> bool:
-        """Take what is there. Returns whether more may come."""
-        try:
-            data = os.read(self._fd, 65_536)
-        except BlockingIOError:
-            self.is_empty = True
-            return True
-        if not data:
-            self.finish()
-            return False
-        self._pass_on(self._lines.feed(data))
-        return True
-
-    def finish(self) -> None:
-        """Pass on a last line without an end."""
-        self._pass_on(self._lines.finish())
-
-    def _pass_on(self, lines: list[str]) -> None:
-        for line in lines:
-            if self._answer is not None:
-                self._answer.append(line)
-            elif not any(words in line for words in self.child.spec.muted):
-                self._output.line(self.child.spec.name, line)
 
 
 def _noted(_number: int, _frame: object) -> None:

@@ -5,8 +5,11 @@ from datetime import datetime, timedelta
 from flask import Flask
 from sqlalchemy import event
 
+from app.api_keys.models import ApiKey
+from app.api_keys.services import create_key
 from app.extensions import db
 from app.lib import clock
+from app.web.permissions import FULL
 from tests.deliveries.stock import Stock
 from tests.page import Page
 from tests.people import People
@@ -116,3 +119,25 @@ def test_costs_a_handful_of_queries_however_much_fails(app: Flask, people: Peopl
         people.vic.get(HOME)
 
     assert len(statements) <= 14, statements
+
+
+def test_keys_that_expire_soon_need_attention(app: Flask, people: People) -> None:
+    with app.app_context():
+        for name, days in (("old", -2), ("soon", 3), ("later", 30), ("forgotten", -30)):
+            key = create_key(
+                people.acme.id, f"{name} key", scopes=["events:read"], granted_by=frozenset({FULL})
+            )
+            db.session.get_one(ApiKey, key.id).expires_at = clock.now() + timedelta(days=days, hours=1)
+        db.session.commit()
+        db.session.remove()
+
+    page = people.bob.get("/t/acme/").get_data(as_text=True)
+
+    assert "Expires in 3 days" in page
+    assert "old key" in page
+    assert "Expired" in page
+    assert "later key" not in page
+    assert "forgotten key" not in page
+    assert "soon key" not in people.mel.get("/t/acme/").get_data(as_text=True), (
+        "who cannot manage keys is not told"
+    )

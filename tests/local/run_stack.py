@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 
 from app.local import guardian
+from app.local.children import ChildSpec
 from app.local.output import Output
-from app.local.stack import ChildSpec, Limits, Stack
+from app.local.stack import Limits, Stack
 
 LIMITS = Limits(grace_s=1.0, deaths_max=3, deaths_window_s=60.0)
 
