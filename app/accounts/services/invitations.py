@@ -186,13 +186,6 @@ def _power_of(team_id: str, actor_id: str | None) -> Role | None:
     return Role(actor.role) if actor else None
 
 
-def _power_of(team_id: str, actor_id: str | None) -> Role | None:
-    if actor_id is None:
-        return Role.ADMIN
-    actor = _find_membership(team_id, actor_id)
-    return Role(actor.role) if actor else None
-
-
 def _find_membership(team_id: str, user_id: str) -> Membership | None:
     return db.session.get(Membership, (team_id, user_id))
 

@@ -1,14 +1,18 @@
 """Teams and who is in them. A team always keeps an owner."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import rules
 from app.accounts.models import Invitation, Membership, Team, User
+from app.audit.trail import changed, record
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import is_id, new_id
+from app.web.access import Principal
 from app.web.permissions import Role
 
 _SLUG_TRIES = 5
@@ -19,6 +23,7 @@ def create_team(user_id: str, name: str) -> str:
     team = add_team(_checked_name(name))
     db.session.add(Membership(team_id=team.id, user_id=user_id, role=Role.OWNER))
     db.session.execute(update(User).where(User.id == user_id).values(last_team_id=team.id))
+    record_new_team(team, db.session.get_one(User, user_id))
     slug = team.slug
     db.session.commit()
     return slug
@@ -38,10 +43,36 @@ def add_team(name: str) -> Team:
     raise Conflict("Many teams of this name are being created. Try again.")
 
 
+def record_new_team(team: Team, owner: User) -> None:
+    """Begin the team's audit trail, in the open transaction."""
+    record(
+        db.session(),
+        "team.created",
+        team_id=team.id,
+        object_type="team",
+        object_id=team.id,
+        object_name=team.name,
+        changes=changed({}, {"name": team.name, "owner": owner.name}),
+        actor=Principal("user", owner.id, owner.name, team.id, frozenset()),
+    )
+
+
 def rename_team(team_id: str, name: str) -> None:
     """Give the team another name; its address stays. Raises Invalid."""
     name = _checked_name(name)
-    db.session.execute(update(Team).where(Team.id == team_id).values(name=name))
+    team = db.session.get_one(Team, team_id, with_for_update=True, populate_existing=True)
+    changes = changed({"name": team.name}, {"name": name})
+    team.name = name
+    if changes:
+        record(
+            db.session(),
+            "team.renamed",
+            team_id=team_id,
+            object_type="team",
+            object_id=team_id,
+            object_name=name,
+            changes=changes,
+        )
     db.session.commit()
 
 
@@ -56,6 +87,8 @@ def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str | None)
         _keep_an_owner(team_id)
     if rules.is_lower(role, than=Role(member.role)):
         _revoke_invitations_by(team_id, user_id)
+    if member.role != role:
+        _record(member, "member.role_changed", {"role": (member.role, role)})
     member.role = role
     db.session.commit()
 
@@ -70,6 +103,7 @@ def remove_member(team_id: str, user_id: str, *, actor_id: str | None) -> None:
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
     _revoke_invitations_by(team_id, user_id)
+    _record(member, "member.removed", {"role": (member.role, None)})
     db.session.delete(member)
     db.session.commit()
 
@@ -80,6 +114,7 @@ def leave_team(team_id: str, user_id: str) -> None:
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
     _revoke_invitations_by(team_id, user_id)
+    _record(member, "member.left", {"role": (member.role, None)})
     db.session.delete(member)
     db.session.commit()
 
@@ -92,6 +127,16 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
     if from_id == to_id:
         raise Invalid.field("to", "You own the team already. Choose somebody else.")
     _revoke_invitations_by(team_id, from_id)
+    record(
+        db.session(),
+        "team.transferred",
+        team_id=team_id,
+        object_type="team",
+        object_id=team_id,
+        object_name=owner.team.name,
+        changes={"owner": (owner.user.name, heir.user.name)},
+        detail=f"{heir.user.name} was {heir.role} before; {owner.user.name} stays as admin.",
+    )
     heir.role = Role.OWNER
     owner.role = Role.ADMIN
     db.session.commit()
@@ -99,7 +144,7 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
 
 def _revoke_invitations_by(team_id: str, user_id: str) -> None:
     """Revoke the open invitations that somebody made: whoever loses power must not keep a link back to it."""
-    db.session.execute(
+    revoked = db.session.execute(
         update(Invitation)
         .where(
             Invitation.team_id == team_id,
@@ -108,6 +153,29 @@ def _revoke_invitations_by(team_id: str, user_id: str) -> None:
             Invitation.revoked_at.is_(None),
         )
         .values(revoked_at=clock.now())
+        .returning(Invitation.id, Invitation.email)
+    ).all()
+    for invitation_id, email in revoked:
+        record(
+            db.session(),
+            "invitation.revoked",
+            team_id=team_id,
+            object_type="invitation",
+            object_id=invitation_id,
+            object_name=email,
+            detail="Who invited may no longer do so.",
+        )
+
+
+def _record(member: Membership, action: str, changes: Mapping[str, tuple[object, object]]) -> None:
+    record(
+        db.session(),
+        action,
+        team_id=member.team_id,
+        object_type="member",
+        object_id=member.user_id,
+        object_name=member.user.name,
+        changes=changes,
     )
 
 
