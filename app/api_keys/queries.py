@@ -1,61 +1,232 @@
-"""What pages ask about API keys; always of one team."""
+"""What pages and the API ask about API keys; always of one team."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, and_, func, or_, select
 
-from app.accounts.models import User
-from app.api_keys.models import ApiKey
-from app.api_keys.tokens import masked
-from app.extensions import db
+from app.accounts.models import Team, User
+from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
+from app.api_keys.rules import EXPIRY_WARNING_DAYS, KeyState, is_expiring, state_of
+from app.api_keys.tokens import LIVE_PREFIX, TEST_PREFIX, masked
+from app.extensions import current_settings, db
+from app.lib import clock
 from app.lib.errors import NotFound
+from app.lib.ids import is_id
+from app.lib.paging import Page, page_of
+from app.web.limits import Policy, key_day, key_hour, team_hour
+
+USES_HOURS = 24
+_CALLERS_MAX = 200
+
+#: What lists can be narrowed to: the states, and what deserves a look before it becomes one.
+STATES: dict[str, str] = {
+    "active": "Active",
+    "expiring": "Expiring soon",
+    "grace": "Old key in grace",
+    "expired": "Expired",
+    "revoked": "Revoked",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFilter:
+    """What a list is narrowed to; None: everything. `text` is part of a name, or a key as it is shown."""
+
+    state: str | None = None
+    is_test: bool | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """A program that used a key in its grace."""
+
+    address: str
+    user_agent: str
+    used_count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class HourOfUse:
+    """One hour of a key: uses, and refusals by its limits."""
+
+    hour: datetime
+    used: int
+    refused: int
 
 
 @dataclass(frozen=True, slots=True)
 class ShownKey:
-    """A key as pages show it: without its secret, which nobody has."""
+    """A key as pages and the API show it: without its secret, which nobody has."""
 
     id: str
     name: str
     masked: str
+    is_test: bool
+    state: KeyState
+    #: It works, and ends within EXPIRY_WARNING_DAYS.
+    is_expiring: bool
+    expires_at: datetime | None
     scopes: tuple[str, ...]
+    networks: tuple[str, ...]
+    per_hour: int
+    per_day: int
+    used_count: int
+    #: Uses within the last USES_HOURS, by whole hours.
+    used_lately: int
+    last_used_at: datetime | None
+    last_address: str | None
     created_at: datetime
     created_by: str | None
+    changed_at: datetime
     revoked_at: datetime | None
+    #: The key before, while it still works.
+    previous_masked: str | None
+    previous_ends_at: datetime | None
+
+    @property
+    def days_left(self) -> int | None:
+        """How many whole days it still works; None for ever."""
+        return None if self.expires_at is None else max(0, (self.expires_at - clock.now()).days)
 
 
-def keys_of_team(team_id: str) -> Sequence[ShownKey]:
-    """Return the team's keys, those in use first, each part newest first."""
-    rows = db.session.execute(_shown(team_id).order_by(ApiKey.id.desc()))
-    keys = [_key(key, creator) for key, creator in rows]
-    return sorted(keys, key=lambda key: key.revoked_at is not None)
+def list_keys(team_id: str, wanted: KeyFilter, *, limit: int, cursor: str | None = None) -> Page[ShownKey]:
+    """Return a page of the team's keys, newest first, older than the key `cursor`."""
+    query = _shown(team_id).where(*_conditions(wanted, clock.now())).order_by(ApiKey.id.desc())
+    if cursor is not None:
+        query = query.where(ApiKey.id < cursor)
+    rows = db.session.execute(query.limit(limit + 1)).all()
+    return page_of([_key(*row) for row in rows], size=limit)
 
 
 def get_key(team_id: str, key_id: str) -> ShownKey:
     """Return a key of the team. Raises NotFound."""
-    row = db.session.execute(_shown(team_id).where(ApiKey.id == key_id)).one_or_none()
+    row = None
+    if is_id(key_id, "key"):
+        row = db.session.execute(_shown(team_id).where(ApiKey.id == key_id)).one_or_none()
     if row is None:
         raise NotFound("There is no such API key in this team.")
     return _key(*row)
 
 
-def _shown(team_id: str) -> Select[ApiKey, str]:
+def has_keys(team_id: str) -> bool:
+    """Return whether the team has any key, whatever its state."""
+    return db.session.scalar(select(ApiKey.id).where(ApiKey.team_id == team_id).limit(1)) is not None
+
+
+def usage_of(team_id: str, key_id: str, *, days: int) -> list[HourOfUse]:
+    """Return every hour of the last so many days, the oldest first, those without use as zeros."""
+    last = clock.now().replace(minute=0, second=0, microsecond=0)
+    first = last - timedelta(days=days) + timedelta(hours=1)
+    rows = db.session.execute(
+        select(ApiKeyHour.hour, ApiKeyHour.used, ApiKeyHour.refused).where(
+            ApiKeyHour.team_id == team_id, ApiKeyHour.api_key_id == key_id, ApiKeyHour.hour >= first
+        )
+    )
+    found = {row.hour: HourOfUse(row.hour, row.used, row.refused) for row in rows}
+    hours = [first + timedelta(hours=index) for index in range(days * 24)]
+    return [found.get(hour) or HourOfUse(hour, 0, 0) for hour in hours]
+
+
+def callers_of(team_id: str, key_id: str) -> Sequence[Caller]:
+    """Return who used the key before since the regeneration, who did last first, up to 200."""
+    rows = db.session.execute(
+        select(
+            ApiKeyCaller.address,
+            ApiKeyCaller.user_agent,
+            ApiKeyCaller.used_count,
+            ApiKeyCaller.first_seen_at,
+            ApiKeyCaller.last_seen_at,
+        )
+        .join(ApiKey, and_(ApiKey.id == ApiKeyCaller.api_key_id, ApiKey.previous_kid == ApiKeyCaller.kid))
+        .where(ApiKey.team_id == team_id, ApiKey.id == key_id)
+        .order_by(ApiKeyCaller.last_seen_at.desc(), ApiKeyCaller.fingerprint)
+        .limit(_CALLERS_MAX)
+    )
+    return [Caller(*row) for row in rows]
+
+
+def policies_of(team_id: str, key: ShownKey) -> list[Policy]:
+    """Return the limits of a call with this key: its own and its team's."""
+    tier, per_hour = db.session.execute(select(Team.tier, Team.per_hour).where(Team.id == team_id)).one()
+    return [
+        key_hour(key.id, key.per_hour),
+        key_day(key.id, key.per_day),
+        team_hour(team_id, per_hour or current_settings().requests_per_hour(tier)),
+    ]
+
+
+def _shown(team_id: str) -> Select[ApiKey, str, int]:
+    lately = (
+        select(func.coalesce(func.sum(ApiKeyHour.used), 0))
+        .where(
+            ApiKeyHour.api_key_id == ApiKey.id, ApiKeyHour.hour > clock.now() - timedelta(hours=USES_HOURS)
+        )
+        .correlate(ApiKey)
+        .scalar_subquery()
+    )
     return (
-        select(ApiKey, User.name)
+        select(ApiKey, User.name, lately)
         .outerjoin(User, User.id == ApiKey.created_by_id)
         .where(ApiKey.team_id == team_id)
     )
 
 
-def _key(key: ApiKey, creator: str | None) -> ShownKey:
+def _conditions(wanted: KeyFilter, now: datetime) -> list[ColumnElement[bool]]:
+    works = and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
+    by_state: dict[str, ColumnElement[bool]] = {
+        "active": works,
+        "expiring": and_(works, ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS)),
+        "grace": and_(works, ApiKey.previous_ends_at > now),
+        "expired": and_(ApiKey.revoked_at.is_(None), ApiKey.expires_at <= now),
+        "revoked": ApiKey.revoked_at.is_not(None),
+    }
+    conditions = [by_state[wanted.state]] if wanted.state in by_state else []
+    if wanted.is_test is not None:
+        conditions.append(ApiKey.is_test.is_(wanted.is_test))
+    if wanted.text:
+        kid = wanted.text.removeprefix(LIVE_PREFIX).removeprefix(TEST_PREFIX).partition("_")[0]
+        conditions.append(
+            or_(
+                ApiKey.name.icontains(wanted.text, autoescape=True),
+                ApiKey.kid == kid,
+                ApiKey.previous_kid == kid,
+                ApiKey.id == wanted.text,
+            )
+        )
+    return conditions
+
+
+def _key(key: ApiKey, creator: str | None, used_lately: int) -> ShownKey:
+    now = clock.now()
+    state = state_of(revoked_at=key.revoked_at, expires_at=key.expires_at, now=now)
+    has_grace = state is KeyState.ACTIVE and key.previous_ends_at is not None and key.previous_ends_at > now
     return ShownKey(
         id=key.id,
         name=key.name,
-        masked=masked(key.kid),
+        masked=masked(key.kid, is_test=key.is_test),
+        is_test=key.is_test,
+        state=state,
+        is_expiring=state is KeyState.ACTIVE and is_expiring(key.expires_at, now),
+        expires_at=key.expires_at,
         scopes=tuple(key.scopes),
+        networks=tuple(key.networks),
+        per_hour=key.per_hour,
+        per_day=key.per_day,
+        used_count=key.used_count,
+        used_lately=int(used_lately),
+        last_used_at=key.last_used_at,
+        last_address=key.last_address,
         created_at=key.created_at,
         created_by=creator,
+        changed_at=key.changed_at,
         revoked_at=key.revoked_at,
+        previous_masked=masked(key.previous_kid, is_test=key.is_test)
+        if has_grace and key.previous_kid
+        else None,
+        previous_ends_at=key.previous_ends_at if has_grace else None,
     )

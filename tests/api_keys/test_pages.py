@@ -1,14 +1,19 @@
-"""Keys on pages and on the command line: shown once, masked afterwards, revoked for good."""
+"""Keys on pages: found, shown once, masked afterwards, revoked for good."""
+
+from datetime import timedelta
+from typing import Any
 
 import pytest
 from flask import Flask
 from sqlalchemy import select
 
 from app.api_keys import services
-from app.api_keys.models import ApiKey
+from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
 from app.api_keys.tokens import kid_of
 from app.extensions import db
+from app.lib import clock
 from app.lib.errors import Invalid
+from app.lib.paging import PAGE_SIZE
 from app.web.permissions import ROLE_PERMISSIONS, Role
 from tests.page import Document, Page
 from tests.people import People, Person
@@ -16,9 +21,19 @@ from tests.people import People, Person
 INDEX = "/t/acme/api-keys/"
 
 
+FORM: dict[str, object] = {
+    "name": "orders",
+    "scopes": ["events:write"],
+    "kind": "live",
+    "expiry": "90",
+    "per_hour": "1000",
+    "per_day": "10000",
+}
+
+
 def create(page: Page, person: Person, **form: object) -> tuple[str, Document]:
     """Create a key through the form; return the path of its page and what it shows the first time."""
-    answer = person.post(f"{INDEX}new", {"name": "orders", "scopes": ["events:write"], **form})
+    answer = person.post(f"{INDEX}new", {**FORM, **form})
     assert answer.status_code == 303, answer.get_data(as_text=True)
     return str(answer.location), page.get(str(answer.location), person)
 
@@ -54,7 +69,7 @@ def test_everywhere_else_it_is_masked(app: Flask, people: People, page: Page) ->
 
 
 def test_secret_in_the_session_cookie_is_sealed(people: People, page: Page) -> None:
-    answer = people.bob.post(f"{INDEX}new", {"name": "orders", "scopes": ["events:write"]})
+    answer = people.bob.post(f"{INDEX}new", FORM)
     with people.bob.visitor.client.session_transaction() as session:
         kept = str(dict(session))
     token = page.get(str(answer.location), people.bob).by_id("api-key").get("value", "")
@@ -86,9 +101,11 @@ def test_form_offers_only_scopes_one_has(people: People, page: Page) -> None:
     as_admin = page.get(f"{INDEX}new", people.bob)
     as_owner = page.get(f"{INDEX}new", people.alice)
 
-    assert "admin:full" not in [box.get("value") for box in as_admin.all("input", name="scopes")]
-    assert "admin:full" in [box.get("value") for box in as_owner.all("input", name="scopes")]
-    assert people.bob.post(f"{INDEX}new", {"name": "x", "scopes": ["admin:full"]}).status_code == 422
+    for shown, is_offered in ((as_admin, False), (as_owner, True)):
+        box = shown.one("input", name="scopes", value="admin:full")
+        assert (box.get("disabled") is None) is is_offered
+        assert shown.has_text("You cannot grant it: you lack it yourself.") is not is_offered
+    assert people.bob.post(f"{INDEX}new", {**FORM, "scopes": ["admin:full"]}).status_code == 422
 
 
 def test_nobody_grants_a_scope_they_lack(app: Flask, people: People) -> None:
@@ -100,49 +117,192 @@ def test_nobody_grants_a_scope_they_lack(app: Flask, people: People) -> None:
     assert "You cannot grant admin:full" in refused.value.errors[0].message
 
 
+def test_empty_list_says_what_to_do(people: People, page: Page) -> None:
+    empty = page.get(INDEX, people.bob)
+
+    assert empty.has_text("A program needs a key to emit events")
+    assert not empty.all("form", role="search"), "there is nothing to filter"
+
+
+@pytest.fixture
+def stock(app: Flask, people: People) -> dict[str, str]:
+    """Return the ids of keys in all states, by name."""
+    now = clock.now()
+    changes: dict[str, dict[str, Any]] = {
+        "fine": {"used_count": 12345, "last_used_at": now, "last_address": "203.0.113.7"},
+        "eternal": {"expires_at": None},
+        "soon": {"expires_at": now + timedelta(days=3, hours=1)},
+        "tomorrow": {"expires_at": now + timedelta(days=1, hours=1)},
+        "today": {"expires_at": now + timedelta(hours=2)},
+        "over": {"expires_at": now - timedelta(days=1)},
+        "graceful": {"previous_kid": "oldoldoldold", "previous_ends_at": now + timedelta(hours=5)},
+        "gone": {"revoked_at": now},
+        "trial": {"is_test": True},
+    }
+    with app.app_context():
+        for index, (name, values) in enumerate(changes.items()):
+            key = ApiKey(
+                team_id=people.acme.id,
+                name=name,
+                kid=f"kid{index:09}",
+                key_hash="x",
+                scopes=["events:read", "events:write", "keys:manage"],
+                **{"expires_at": now + timedelta(days=30), **values},
+            )
+            db.session.add(key)
+            db.session.flush()
+        db.session.commit()
+        return {key.name: key.id for key in db.session.scalars(select(ApiKey))}
+
+
+def names(shown: Document) -> set[str]:
+    return {shown.text(link) for link in shown.all("a", class_="sb-row-link")}
+
+
 @pytest.mark.parametrize(
-    ("form", "field", "message"),
+    ("query", "expected"),
     [
-        ({"name": ""}, "name", "Give the key a name."),
-        ({"name": "x" * 101}, "name", "Use at most 100 characters."),
-        ({"scopes": []}, "scopes", "Choose at least one scope."),
+        ("state=active", {"fine", "eternal", "soon", "tomorrow", "today", "graceful", "trial"}),
+        ("state=expiring", {"soon", "tomorrow", "today"}),
+        ("state=grace", {"graceful"}),
+        ("state=expired", {"over"}),
+        ("state=revoked", {"gone"}),
+        ("kind=test", {"trial"}),
+        ("kind=live&state=active&q=FIN", {"fine"}),
+        ("q=sb_live_kid000000003_…", {"tomorrow"}),
+        ("q=oldoldoldold", {"graceful"}),
+        ("q=%25", set()),
+        ("q=%00gone&state=nonsense", {"gone"}),
     ],
 )
-def test_wrong_values_are_named(
-    people: People, page: Page, form: dict[str, object], field: str, message: str
+def test_list_is_narrowed(
+    people: People, page: Page, stock: dict[str, str], query: str, expected: set[str]
 ) -> None:
-    answer = page.read(people.bob.post(f"{INDEX}new", {"name": "a", "scopes": ["events:write"], **form}))
+    shown = page.get(f"{INDEX}?{query}", people.bob)
 
-    assert answer.status == 422
-    assert message in answer.error_of(field)
+    assert names(shown) == expected
+    assert shown.all("form", role="search")
+    assert names(page.fragment(f"{INDEX}?{query}", "key-list", people.bob)) == expected
+    if not expected:
+        assert shown.has_text("No API key matches")
 
 
-def test_empty_list_says_what_to_do(people: People, page: Page) -> None:
-    assert page.get(INDEX, people.bob).has_text("A program needs a key to emit events")
+def test_list_says_state_use_and_what_comes(people: People, page: Page, stock: dict[str, str]) -> None:
+    shown = page.get(INDEX, people.bob)
+    rows = {shown.text(row).split()[0]: shown.text(row) for row in shown.all("tr")}
+
+    assert "12,345" in rows["fine"]
+    assert "203.0.113.7" in rows["fine"]
+    assert "and 1 more" in rows["fine"]
+    assert "never" in rows["eternal"]
+    assert "Expires in 3 days" in rows["soon"]
+    assert "Expires in 1 day" in rows["tomorrow"]
+    assert "Expires today" in rows["today"]
+    assert "Expired" in rows["over"]
+    assert "Revoked" in rows["gone"]
+    assert "old key ends" in rows["graceful"]
+    assert "Test sb_test_" in rows["trial"]
+
+
+def test_list_goes_on_behind_a_cursor(app: Flask, people: People, page: Page) -> None:
+    with app.app_context():
+        db.session.add_all(
+            ApiKey(
+                team_id=people.acme.id,
+                name=f"key {n:02}",
+                kid=f"kid{n:09}",
+                key_hash="x",
+                scopes=["events:read"],
+            )
+            for n in range(PAGE_SIZE + 3)
+        )
+        db.session.commit()
+    first = page.get(f"{INDEX}?kind=live", people.bob)
+    (older,) = (link.get("href", "") for link in first.all("a", rel="next"))
+
+    second = page.get(older, people.bob)
+
+    assert len(names(first)) == PAGE_SIZE
+    assert len(names(second)) == 3
+    assert not names(first) & names(second)
+    assert "kind=live" in older
+    assert second.has_text("Back to the newest")
+
+
+def test_page_of_a_key_warns_and_shows_its_use(
+    app: Flask, people: People, page: Page, stock: dict[str, str]
+) -> None:
+    hour = clock.now().replace(minute=0, second=0, microsecond=0)
+    with app.app_context():
+        db.session.add(
+            ApiKeyHour(api_key_id=stock["soon"], team_id=people.acme.id, hour=hour, used=31, refused=4)
+        )
+        db.session.commit()
+    path = f"{INDEX}{stock['soon']}"
+
+    shown = page.get(path, people.bob)
+    by_day = page.fragment(f"{path}?by=day", "key-usage", people.bob)
+
+    assert shown.has_text("This key expires soon")
+    chart = shown.one("table", data_chart="bars")
+    assert len(list(chart.iter("tr"))) == 1 + 7 * 24
+    values = [cell.get("data-value") for cell in chart.iter("td")][-2:]
+    assert values == ["31", "4"]
+    days = by_day.one("table", data_chart="bars")
+    assert len(list(days.iter("tr"))) in (1 + 7, 1 + 8)
+    assert sum(int(cell.get("data-value", "0")) for cell in days.iter("td")) == 35
+    assert shown.has_text("This key, per hour 1,000 0 1,000 not in use")
+    assert page.get(f"{INDEX}{stock['over']}", people.bob).has_text("This key has expired")
+    assert page.get(f"{INDEX}{stock['gone']}", people.bob).has_text("This key is revoked")
+
+
+def test_limits_show_what_is_used(app: Flask, people: People, page: Page) -> None:
+    path, first = create(page, people.bob, per_hour="2", per_day="1")
+    token = first.by_id("api-key").get("value", "")
+    app.test_client().get("/api/v1/events", headers={"Authorization": f"Bearer {token}"})
+
+    shown = page.get(path, people.bob)
+
+    assert shown.has_text("This key, per hour 2 1 1")
+    assert shown.has_text("This key, per day 1 1 none")
+    assert shown.has_text("The limit per day is lower than the one per hour")
+
+
+def test_callers_on_the_old_key_are_shown(
+    app: Flask, people: People, page: Page, stock: dict[str, str]
+) -> None:
+    path = f"{INDEX}{stock['graceful']}"
+    assert page.get(path, people.bob).has_text("No program has used it since the new key was made.")
+    with app.app_context():
+        for kid, program in (("oldoldoldold", "orders/2.4"), ("muchmuchmuch", "older still")):
+            db.session.add(
+                ApiKeyCaller(
+                    kid=kid,
+                    fingerprint="x",
+                    api_key_id=stock["graceful"],
+                    address="198.51.100.9",
+                    user_agent=program,
+                    used_count=17,
+                    first_seen_at=clock.now(),
+                    last_seen_at=clock.now(),
+                )
+            )
+        db.session.commit()
+
+    shown = page.get(path, people.bob)
+
+    assert shown.has_text("198.51.100.9 orders/2.4 17")
+    assert not shown.has_text("older still")
+    assert shown.has_text("sb_live_oldoldoldold_… ends")
 
 
 def test_key_of_another_team_is_not_found(people: People, page: Page) -> None:
     path, _ = create(page, people.bob)
     key_id = path.rpartition("/")[2]
 
-    assert people.charlie.get(f"/t/other/api-keys/{key_id}").status_code == 404
-    assert people.charlie.post(f"/t/other/api-keys/{key_id}/revoke").status_code == 404
-
-
-def test_command_prints_the_key_and_nothing_else(app: Flask, people: People) -> None:
-    answer = app.test_cli_runner().invoke(
-        args=["keys", "create", "--team", "acme", "--name", "ci", "--scope", "events:write"]
-    )
-
-    assert answer.exit_code == 0, answer.output
-    assert kid_of(answer.stdout.strip())
-    assert "cannot be shown again" in answer.stderr
-
-
-def test_command_names_a_wrong_team(app: Flask, people: People) -> None:
-    answer = app.test_cli_runner().invoke(
-        args=["keys", "create", "--team", "nobody", "--name", "ci", "--scope", "events:write"]
-    )
-
-    assert answer.exit_code == 1
-    assert "There is no team 'nobody'" in answer.output
+    for part in ("", "/edit", "/revoke", "/regenerate", "/end-grace", "/simulate"):
+        assert people.charlie.get(f"/t/other/api-keys/{key_id}{part}").status_code == 404, part
+    for part in ("/edit", "/revoke", "/regenerate", "/end-grace"):
+        form = {"grace_s": "0", "name": "mine", "scopes": ["events:read"], "per_hour": "1", "per_day": "1"}
+        answer = people.charlie.post(f"/t/other/api-keys/{key_id}{part}", {**form, "expiry": "never"})
+        assert answer.status_code == 404, part

@@ -1,25 +1,20 @@
 """The use-cases of API keys. Each is one transaction, and bcrypt never runs inside one."""
 
-from app.api_keys.services.keys import (
-    GRACE_S_MAX,
-    NAME_CHARS_MAX,
-    ChangedKey,
-    CreatedKey,
-    change_key,
-    create_key,
-    end_grace,
-    regenerate_key,
-    revoke_key,
-)
+from app.api_keys.services.changes import ChangedKey
+from app.api_keys.services.judging import NAME_CHARS_MAX, lacking
+from app.api_keys.services.keys import SETTINGS, CreatedKey, change_key, create_key, revoke_key
+from app.api_keys.services.rotation import GRACE_S_MAX, end_grace, regenerate_key
 
 __all__ = [
     "GRACE_S_MAX",
     "NAME_CHARS_MAX",
+    "SETTINGS",
     "ChangedKey",
     "CreatedKey",
     "change_key",
     "create_key",
     "end_grace",
+    "lacking",
     "regenerate_key",
     "revoke_key",
 ]

@@ -1,0 +1,70 @@
+"""What every change of a key has in common: the lock, the trail, and that nobody accepts the old state after it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import select
+
+from app.api_keys import hot
+from app.api_keys.models import ApiKey
+from app.audit.trail import record
+from app.extensions import db
+from app.lib import clock
+from app.lib.errors import Conflict, NotFound
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedKey:
+    """A key after a change. `is_known_everywhere` False: Redis did not answer, so the old state may be accepted for up
+    to `hot.ENTRY_S` seconds more.
+    """
+
+    id: str
+    name: str
+    is_known_everywhere: bool
+
+
+def locked(team_id: str, key_id: str) -> ApiKey:
+    """Return a key of the team, as it is now; until the commit nobody else changes it. Raises NotFound."""
+    query = select(ApiKey).where(ApiKey.team_id == team_id, ApiKey.id == key_id).with_for_update()
+    # Without populate_existing a row read earlier in this request would hide what changed since.
+    key = db.session.scalar(query.execution_options(populate_existing=True))
+    if key is None:
+        raise NotFound("There is no such API key in this team.")
+    return key
+
+
+def refuse_revoked(key: ApiKey) -> None:
+    """Raise Conflict for a revoked key."""
+    if key.revoked_at is not None:
+        raise Conflict(f"The API key '{key.name}' is revoked, and stays as it was. Create a new one.")
+
+
+def tell(
+    action: str,
+    key: ApiKey,
+    *,
+    changes: Mapping[str, tuple[object, object]] | None = None,
+    detail: str | None = None,
+) -> None:
+    """Write a change of a key into the audit trail, in its transaction."""
+    record(
+        db.session(),
+        action,
+        team_id=key.team_id,
+        object_type="api_key",
+        object_id=key.id,
+        object_name=key.name,
+        changes=changes,
+        detail=detail,
+    )
+
+
+def commit_and_forget(key: ApiKey, *other_kids: str | None) -> ChangedKey:
+    """Commit a change of a key, and make every process forget its older states."""
+    key.version += 1
+    key.changed_at = clock.now()
+    key_id, name, version = key.id, key.name, key.version
+    kids = (key.kid, key.previous_kid, *other_kids)
+    db.session.commit()
+    return ChangedKey(key_id, name, is_known_everywhere=hot.forget(kids, version))

@@ -1,0 +1,18 @@
+"""The blueprint of these pages, and the words that several of them say."""
+
+from flask import Blueprint
+
+from app.api_keys.hot import ENTRY_S
+from app.api_keys.services import ChangedKey, CreatedKey
+
+api_keys = Blueprint("api_keys", __name__, url_prefix="/t/<team>/api-keys")
+
+
+def effect_of(changed: ChangedKey | CreatedKey) -> str:
+    """Return from when a change counts, for people."""
+    if changed.is_known_everywhere:
+        return "It counts from the next request on."
+    return (
+        "It is stored, but Redis does not answer: it takes effect everywhere within"
+        f" {ENTRY_S // 60} minutes at the latest."
+    )

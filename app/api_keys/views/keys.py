@@ -1,0 +1,212 @@
+"""The list of keys, a key, and the forms that make and change one."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from flask import Response, flash, request, url_for
+from werkzeug.wrappers import Response as BaseResponse
+
+from app.api_keys import queries, services
+from app.api_keys.forms import KeyForm, form_of, offer_keeping
+from app.api_keys.presentation import limits_now, usage_rows
+from app.api_keys.queries import STATES, KeyFilter, ShownKey
+from app.api_keys.rules import EXPIRY_WARNING_DAYS
+from app.api_keys.views.blueprint import api_keys, effect_of
+from app.extensions import current_settings
+from app.lib.errors import SignalboxError
+from app.lib.ids import is_id
+from app.lib.paging import PAGE_SIZE
+from app.web import limits
+from app.web.access import current_team, principal, require
+from app.web.once import show_once, take_once
+from app.web.permissions import GROUPS, PERMISSIONS
+from app.web.rendering import redirect_after, render
+
+CHART_DAYS = 7
+_KINDS = (("live", "Live"), ("test", "Test"))
+_EXAMPLE = """curl {url}/api/v1/me \\
+  -H "Authorization: Bearer $SIGNALBOX_API_KEY"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeChoice:
+    """A scope in the form. `is_offered` False: it cannot be ticked, because who asks lacks it."""
+
+    name: str
+    note: str
+    is_chosen: bool
+    is_offered: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ScopeGroup:
+    """Scopes that stand together in the form."""
+
+    title: str
+    choices: list[ScopeChoice]
+
+    @property
+    def chosen_count(self) -> int:
+        """How many are ticked."""
+        return sum(choice.is_chosen for choice in self.choices)
+
+
+@api_keys.get("/")
+@require("keys:manage")
+def index() -> Response:
+    """List the team's keys, with how they are used and which need a look."""
+    values = {name: request.args.get(name, "").replace("\x00", "").strip() for name in ("q", "state", "kind")}
+    cursor = request.args.get("cursor", "")
+    wanted = KeyFilter(
+        state=values["state"] if values["state"] in STATES else None,
+        is_test={"live": False, "test": True}.get(values["kind"]),
+        text=values["q"][:100] or None,
+    )
+    page = queries.list_keys(
+        current_team().id, wanted, limit=PAGE_SIZE, cursor=cursor if is_id(cursor, "key") else None
+    )
+    has_filters = wanted != KeyFilter()
+    return render(
+        "api_keys/index.html",
+        fragment="api_keys/_list.html",
+        target="key-list",
+        keys=page.rows,
+        values=values,
+        has_filters=has_filters,
+        has_keys=bool(page.rows) or queries.has_keys(current_team().id),
+        is_first=not cursor,
+        states=list(STATES.items()),
+        kinds=_KINDS,
+        older_url=_index_url(values, page.next_cursor) if page.next_cursor else None,
+    )
+
+
+@api_keys.get("/new")
+@require("keys:manage")
+def new() -> Response:
+    """Show the form for a new key."""
+    return _form_page(KeyForm(formdata=None))
+
+
+@api_keys.post("/new")
+@require("keys:manage")
+def create() -> BaseResponse:
+    """Create a key and lead to the page that shows it once."""
+    form = KeyForm()
+    try:
+        settings = form.settings()
+        limits.strict("api-key-creation", principal().id)
+        created = services.create_key(
+            current_team().id,
+            settings.pop("name"),
+            **settings,
+            granted_by=principal().permissions,
+            created_by_id=principal().id,
+            is_test=form.is_test,
+        )
+    except SignalboxError as error:
+        form.take_errors(error, form.field_names)
+        return _form_page(form, error=error)
+    show_once(created.id, created.token)
+    return redirect_after(url_for(".show", key_id=created.id))
+
+
+@api_keys.get("/<key_id>")
+@require("keys:manage")
+def show(key_id: str) -> Response:
+    """Show a key: its state, its use, its limits and settings; right after it was made, the key itself."""
+    team_id = current_team().id
+    key = queries.get_key(team_id, key_id)
+    per_day = request.args.get("by") == "day"
+    return render(
+        "api_keys/show.html",
+        fragment="api_keys/_usage.html",
+        target="key-usage",
+        key=key,
+        token=take_once(key_id),
+        scope_notes=PERMISSIONS,
+        warning_days=EXPIRY_WARNING_DAYS,
+        chart_rows=usage_rows(queries.usage_of(team_id, key_id, days=CHART_DAYS), per_day=per_day),
+        chart_days=CHART_DAYS,
+        is_per_day=per_day,
+        limits_now=limits_now(limits.peek(queries.policies_of(team_id, key))),
+        callers=queries.callers_of(team_id, key_id) if key.previous_ends_at else (),
+        example=_EXAMPLE.format(url=current_settings().public_url),
+    )
+
+
+@api_keys.get("/<key_id>/edit")
+@require("keys:manage")
+def edit(key_id: str) -> BaseResponse:
+    """Show the form that changes a key."""
+    key = queries.get_key(current_team().id, key_id)
+    if key.revoked_at is not None:
+        flash("A revoked key stays as it was. Create a new one.", "error")
+        return redirect_after(url_for(".show", key_id=key_id))
+    return _form_page(form_of(key), key=key)
+
+
+@api_keys.post("/<key_id>/edit")
+@require("keys:manage")
+def update(key_id: str) -> BaseResponse:
+    """Change a key."""
+    key = queries.get_key(current_team().id, key_id)
+    form = offer_keeping(KeyForm(), key)
+    try:
+        changed = services.change_key(
+            current_team().id, key_id, form.settings(), granted_by=principal().permissions
+        )
+    except SignalboxError as error:
+        form.take_errors(error, form.field_names)
+        return _form_page(form, key=key, error=error)
+    flash(f"The API key {changed.name} was changed. {effect_of(changed)}", "success")
+    return redirect_after(url_for(".show", key_id=key_id))
+
+
+def _index_url(values: Mapping[str, str], cursor: str) -> str:
+    """Return the address of an older page under the same filters."""
+    return url_for(
+        ".index",
+        q=values["q"] or None,
+        state=values["state"] or None,
+        kind=values["kind"] or None,
+        cursor=cursor,
+    )
+
+
+def _form_page(
+    form: KeyForm, *, key: ShownKey | None = None, error: SignalboxError | None = None
+) -> Response:
+    response = render(
+        "api_keys/form.html",
+        fragment="api_keys/_form.html",
+        target="key-form",
+        status=error.status if error else 200,
+        form=form,
+        key=key,
+        groups=_groups(form.scopes.data or (), key.scopes if key else ()),
+        action=url_for(".update", key_id=key.id) if key else url_for(".create"),
+    )
+    if error is not None and error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    return response
+
+
+def _groups(chosen: Collection[str], already: Collection[str]) -> list[ScopeGroup]:
+    mine = principal().permissions
+    return [
+        ScopeGroup(
+            group.title,
+            [
+                ScopeChoice(
+                    name,
+                    note,
+                    is_chosen=name in chosen and (name in mine or name in already),
+                    is_offered=name in mine or name in already,
+                )
+                for name, note in group.permissions.items()
+            ],
+        )
+        for group in GROUPS
+    ]
