@@ -7,7 +7,8 @@ from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
 from app.api_keys import verification
-from app.api_keys.cli import keys_cli
+from app.api_keys.api import keys_api
+from app.api_keys.cli import keys_cli, limits_cli
 from app.api_keys.views import api_keys
 from app.audit.violations import note_violation
 from app.dashboard.api import dashboard_api
@@ -55,11 +56,12 @@ APIS: tuple[APIBlueprint, ...] = (
     events_api,
     webhooks_api,
     deliveries_api,
+    keys_api,
     accounts_api,
     dashboard_api,
     description_api,
 )
-COMMANDS = (accounts_cli, keys_cli, events_cli, demo_cli)
+COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, demo_cli)
 
 
 def connect(app: OpenAPI) -> None:

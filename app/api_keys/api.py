@@ -1,0 +1,215 @@
+"""`/api/v1/keys`."""
+
+from dataclasses import asdict
+from datetime import UTC
+from typing import Any
+
+from flask import request
+from flask_openapi import APIBlueprint, Tag
+
+from app.api_keys import queries, services
+from app.api_keys.hot import ENTRY_S
+from app.api_keys.queries import ShownKey
+from app.api_keys.schemas import (
+    CallerList,
+    KeyChange,
+    KeyChanged,
+    KeyCreated,
+    KeyIn,
+    KeyList,
+    KeyOut,
+    KeyPath,
+    KeyQuery,
+    RegenerateIn,
+    RevocationPending,
+    SimulationIn,
+    SimulationOut,
+    UsageOut,
+    UsageQuery,
+    Verified,
+    VerifyIn,
+)
+from app.api_keys.services import CreatedKey, verifying
+from app.api_keys.simulation import judge_call, simulate
+from app.idempotency.api import idempotent
+from app.web import limits
+from app.web.access import principal, require, signed_in
+from app.web.schemas import PROBLEMS, Problem
+
+keys_api = APIBlueprint(
+    "keys_api",
+    __name__,
+    url_prefix="/api/v1",
+    abp_responses={**PROBLEMS},
+    abp_tags=[Tag(name="API keys", description="What programs show instead of a password.")],
+)
+
+
+@keys_api.get("/keys", summary="List API keys", responses={200: KeyList})
+@require("keys:manage")
+def list_keys(query: KeyQuery) -> dict[str, Any]:
+    """Return the team's keys, newest first, without their secrets."""
+    page = queries.list_keys(principal().team_id, query.wanted(), limit=query.limit, cursor=query.cursor)
+    return {"data": [_shown(key) for key in page.rows], "next_cursor": page.next_cursor}
+
+
+@keys_api.post("/keys", summary="Create an API key", responses={201: KeyCreated, 409: Problem})
+@require("keys:manage")
+@idempotent
+def create_key(body: KeyIn) -> tuple[dict[str, Any], int]:
+    """Create a key. Only this answer holds it. A key cannot grant what it lacks.
+
+    At most 10 creations and regenerations in 15 minutes.
+    """
+    settings = body.settings()
+    limits.strict("api-key-creation", principal().id)
+    created = services.create_key(
+        principal().team_id,
+        settings.pop("name"),
+        **settings,
+        granted_by=principal().permissions,
+        created_by_id=principal().id if principal().kind == "user" else None,
+        is_test=body.is_test,
+    )
+    return _with_secret(created), 201
+
+
+@keys_api.post("/keys/verify", summary="Verify an API key", responses={200: Verified})
+@signed_in
+def verify_key(body: VerifyIn) -> dict[str, Any]:
+    """Say whether a key that was shown to your own service may be used: now, for a scope, from an address.
+
+    Knows the keys of the calling key's team only. Needs no scope, so that a service that checks keys need not be able
+    to make them: who has a whole key may know what it can do. Nothing counts against the limits of the key in
+    question.
+    """
+    verified = verifying.verify_key(
+        principal().team_id, body.key.strip(), scope=body.scope, address=body.address
+    )
+    return asdict(verified) | {"valid": verified.valid}
+
+
+@keys_api.get("/keys/<key_id>", summary="Get an API key", responses={200: KeyOut})
+@require("keys:manage")
+def get_key(path: KeyPath) -> dict[str, Any]:
+    """Return one key and how it is used."""
+    return _shown(queries.get_key(principal().team_id, path.key_id))
+
+
+@keys_api.patch("/keys/<key_id>", summary="Change an API key", responses={200: KeyChanged, 409: Problem})
+@require("keys:manage")
+def change_key(path: KeyPath, body: KeyChange) -> dict[str, Any]:
+    """Change settings; what is left out stays as it is. Counts from the next request with the key on.
+
+    409 for a revoked key.
+    """
+    changed = services.change_key(
+        principal().team_id, path.key_id, body.settings(), granted_by=principal().permissions
+    )
+    key = queries.get_key(principal().team_id, path.key_id)
+    return _shown(key) | {"is_known_everywhere": changed.is_known_everywhere}
+
+
+@keys_api.delete("/keys/<key_id>", summary="Revoke an API key", responses={204: None, 202: RevocationPending})
+@require("keys:manage")
+def revoke_key(path: KeyPath) -> tuple[dict[str, Any] | str, int]:
+    """Revoke a key for good: when this is answered with 204, no further request with it succeeds anywhere.
+
+    202 when Redis did not answer: it is revoked, but for some minutes it may still be accepted here and there.
+    """
+    revoked = services.revoke_key(principal().team_id, path.key_id)
+    if revoked.is_known_everywhere:
+        return "", 204
+    return {
+        "detail": f"Revoked. It takes effect everywhere within {ENTRY_S // 60} minutes at the latest."
+    }, 202
+
+
+@keys_api.post(
+    "/keys/<key_id>/regenerate",
+    summary="Regenerate an API key",
+    responses={200: KeyCreated, 409: Problem},
+)
+@require("keys:manage")
+@idempotent
+def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
+    """Give the key a new secret, which only this answer holds. The old one works for `grace_s` seconds more.
+
+    An older one that was still in its grace ends at once. 403 when the key has a scope that the calling key lacks,
+    409 for a revoked key.
+    """
+    limits.strict("api-key-creation", principal().id)
+    created = services.regenerate_key(
+        principal().team_id, path.key_id, grace_s=body.grace_s, granted_by=principal().permissions
+    )
+    return _with_secret(created)
+
+
+@keys_api.post("/keys/<key_id>/end-grace", summary="End the grace of an old key", responses={200: KeyChanged})
+@require("keys:manage")
+def end_grace(path: KeyPath) -> dict[str, Any]:
+    """End the old key of a regeneration now. Without one, nothing changes."""
+    ended = services.end_grace(principal().team_id, path.key_id)
+    key = queries.get_key(principal().team_id, path.key_id)
+    return _shown(key) | {"is_known_everywhere": ended.is_known_everywhere}
+
+
+@keys_api.get("/keys/<key_id>/callers", summary="Get who uses the old key", responses={200: CallerList})
+@require("keys:manage")
+def get_key_callers(path: KeyPath) -> dict[str, Any]:
+    """Return the programs that used the old key since the regeneration. Some seconds behind."""
+    key = queries.get_key(principal().team_id, path.key_id)
+    callers = queries.callers_of(principal().team_id, path.key_id)
+    return {"data": [asdict(caller) for caller in callers], "grace_ends_at": key.previous_ends_at}
+
+
+@keys_api.get("/keys/<key_id>/usage", summary="Get the use of an API key", responses={200: UsageOut})
+@require("keys:manage")
+def get_key_usage(path: KeyPath, query: UsageQuery) -> dict[str, Any]:
+    """Return how often the key was used and refused, by hours. Some seconds behind."""
+    key = queries.get_key(principal().team_id, path.key_id)
+    hours = queries.usage_of(principal().team_id, key.id, days=query.days)
+    return {"data": [asdict(hour) for hour in hours]}
+
+
+@keys_api.post(
+    "/keys/<key_id>/simulate", summary="Simulate a call with an API key", responses={200: SimulationOut}
+)
+@require("keys:manage")
+def simulate_call(path: KeyPath, body: SimulationIn) -> dict[str, Any]:
+    """Say whether the key would be allowed to call this, from there, then, and which rule decides.
+
+    Whether the object exists and the body is right, only the call itself can tell.
+    """
+    key = queries.get_key(principal().team_id, path.key_id)
+    at = body.at.replace(tzinfo=UTC) if body.at is not None and body.at.tzinfo is None else body.at
+    address = body.address if body.address is not None else request.remote_addr or ""
+    call = judge_call(method=body.method, path=body.path, address=address, at=at)
+    verdict = simulate(principal().team_id, key, call)
+    decided = verdict.decided_by
+    return {
+        "is_allowed": verdict.is_allowed,
+        "decided_by": decided.rule if decided else None,
+        "status": decided.status if decided else None,
+        "judgements": [
+            {"rule": one.rule, "outcome": one.outcome.value, "reason": one.reason}
+            for one in verdict.judgements
+        ],
+    }
+
+
+def _with_secret(created: CreatedKey) -> dict[str, Any]:
+    shown = _shown(queries.get_key(principal().team_id, created.id))
+    return shown | {"key": created.token, "is_known_everywhere": created.is_known_everywhere}
+
+
+def _shown(key: ShownKey) -> dict[str, Any]:
+    values = asdict(key)
+    for name in ("masked", "previous_masked", "previous_ends_at", "used_lately"):
+        del values[name]
+    return values | {
+        "masked_key": key.masked,
+        "state": key.state.value,
+        "grace_ends_at": key.previous_ends_at,
+        "used_last_24_hours": key.used_lately,
+    }
