@@ -93,6 +93,8 @@ class Settings(BaseSettings):
     team_requests_per_hour_pro: int = Field(default=200_000, ge=1, le=1_000_000_000)
     team_requests_per_hour_enterprise: int = Field(default=5_000_000, ge=1, le=1_000_000_000)
     team_tier: Tier = Tier.FREE
+    audit_days: int = Field(default=365, ge=1, le=36_500)
+    request_log_days: int = Field(default=7, ge=0, le=3_650)
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     log_format: LogFormat | None = None
     log_level: str = Field(default="INFO", pattern="^(DEBUG|INFO|WARNING|ERROR)$")

@@ -9,7 +9,12 @@ from app.accounts.views import accounts, teams
 from app.api_keys import verification
 from app.api_keys.api import keys_api
 from app.api_keys.cli import keys_cli, limits_cli
+from app.api_keys.models import ApiKey
 from app.api_keys.views import api_keys
+from app.audit.api import audit_api
+from app.audit.links import ObjectPage, provide_links
+from app.audit.requests import init_request_log
+from app.audit.views import audit, requests
 from app.audit.violations import note_violation
 from app.dashboard.api import dashboard_api
 from app.dashboard.views import dashboard
@@ -17,6 +22,7 @@ from app.demo.cli import demo_cli
 from app.events import fanout, reception
 from app.events.api import events_api
 from app.events.cli import events_cli
+from app.events.models import EventType
 from app.events.views import event_types, events
 from app.extensions import csrf
 from app.web.access import init_access
@@ -26,6 +32,7 @@ from app.web.limits import init_limits
 from app.web.openapi.views import api_docs, description_api
 from app.web.shell import NavItem, NavSection, init_shell
 from app.webhooks.api import deliveries_api, webhooks_api
+from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.reception import reception_of_event
 from app.webhooks.subscriptions import add_deliveries
 from app.webhooks.views import deliveries, webhooks
@@ -45,27 +52,79 @@ NAVIGATION = (
         "Team",
         (
             NavItem("API keys", "api_keys.index", "key", "keys:manage"),
+            NavItem("Audit trail", "audit.index", "history", "audit:read"),
+            NavItem("Request log", "requests.index", "list-details", "audit:read"),
             NavItem("Members", "teams.members", "users", "members:read"),
             NavItem("Settings", "teams.settings", "settings", "team:manage"),
         ),
     ),
 )
 
-PAGES = (accounts, teams, api_keys, events, event_types, webhooks, deliveries, dashboard, api_docs, health)
+PAGES = (
+    accounts,
+    teams,
+    api_keys,
+    audit,
+    requests,
+    events,
+    event_types,
+    webhooks,
+    deliveries,
+    dashboard,
+    api_docs,
+    health,
+)
 APIS: tuple[APIBlueprint, ...] = (
     events_api,
     webhooks_api,
     deliveries_api,
     keys_api,
     accounts_api,
+    audit_api,
     dashboard_api,
     description_api,
 )
 COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, demo_cli)
 
 
+#: What the audit trail links to, by the type of the object.
+OBJECT_PAGES = {
+    "webhook": ObjectPage(
+        endpoint="webhooks.show",
+        parameter="webhook_id",
+        key=Webhook.id,
+        column=Webhook.id,
+        team_id=Webhook.team_id,
+        is_there=Webhook.deleted_at.is_(None),
+    ),
+    "delivery": ObjectPage(
+        endpoint="deliveries.show",
+        parameter="delivery_id",
+        key=Delivery.id,
+        column=Delivery.id,
+        team_id=Delivery.team_id,
+    ),
+    "event_type": ObjectPage(
+        endpoint="event_types.show",
+        parameter="name",
+        key=EventType.id,
+        column=EventType.name,
+        team_id=EventType.team_id,
+    ),
+    "api_key": ObjectPage(
+        endpoint="api_keys.show",
+        parameter="key_id",
+        key=ApiKey.id,
+        column=ApiKey.id,
+        team_id=ApiKey.team_id,
+    ),
+}
+
+
 def connect(app: OpenAPI) -> None:
     """Connect every feature with the app."""
+    # First, so that the time of a call is all of it.
+    init_request_log(app)
     sessions.init_sessions(app)
     init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
     init_limits(app, tell=note_violation)
@@ -78,5 +137,6 @@ def connect(app: OpenAPI) -> None:
     for group in COMMANDS:
         app.cli.add_command(group)
     init_shell(app, nav=NAVIGATION, load_teams=members.teams_of_user)
+    provide_links(app, OBJECT_PAGES)
     fanout.subscribe(app, add_deliveries)
     reception.provide(app, reception_of_event)

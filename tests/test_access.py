@@ -9,6 +9,7 @@ from werkzeug.routing import Rule
 
 from app.accounts.services import invitations
 from app.api_keys import services as key_services
+from app.audit.models import AuditEntry, LoggedRequest
 from app.events.models import Event, EventType
 from app.extensions import csrf, db
 from app.lib.ids import new_id
@@ -46,7 +47,11 @@ def samples(app: Flask, people: People) -> dict[str, str]:
         body = '{"id":"evt_x","type":"post.published","timestamp":"2026-01-01T00:00:00Z","data":{}}'
         event = Event(team_id=team_id, type="post.published", body=body, request_digest="x")
         own_type = EventType(team_id=team_id, name="sample.made", example={})
-        db.session.add_all([webhook, event, own_type])
+        entry = AuditEntry(
+            team_id=team_id, actor_kind="system", actor_name="x", action="x.done", object_type="x"
+        )
+        logged = LoggedRequest(team_id=team_id, method="GET", path="/", status=200, duration_ms=1)
+        db.session.add_all([webhook, event, own_type, entry, logged])
         db.session.flush()
         delivery = Delivery(
             team_id=team_id, event_id=event.id, webhook_id=webhook.id, event_type=event.type, state="failed"
@@ -64,6 +69,8 @@ def samples(app: Flask, people: People) -> dict[str, str]:
             "event_id": event.id,
             "delivery_id": delivery.id,
             "attempt_id": new_id("att"),
+            "entry_id": entry.id,
+            "request_log_id": logged.id,
             "session_id": new_id("ses"),
             "account_id": new_id("oid"),
             "event_type": own_type.name,

@@ -57,7 +57,6 @@ class LoggedRequest(Base):
             sqlite_where=text("status >= 400"),
             postgresql_where=text("status >= 400"),
         ),
-        Index(None, "created_at"),
     )
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("req"))

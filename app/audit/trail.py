@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from flask import g, has_request_context, request
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 from sqlalchemy.orm import Session
 
+from app.audit import redaction
 from app.audit.models import AuditEntry
 from app.lib import clock
 from app.lib.ids import new_id
-from app.lib.redact import MASK, is_secret_name
 from app.web.access import Principal, find_principal
 
 #: The actors that are no user and no key.
@@ -19,7 +19,7 @@ OPERATOR = Principal("operator", "", "Command line", "", frozenset())
 
 
 def record(
-    session: Session,
+    transaction: Session | Connection,
     action: str,
     *,
     team_id: str,
@@ -32,8 +32,9 @@ def record(
 ) -> None:
     """Add an entry to the caller's transaction: it is stored with the act, or not at all.
 
-    The actor is who is calling, if not given: the principal of the request, else the command line. `changes` are
-    (before, after) by field name, from `changed()`; values of fields with secret names are masked.
+    The actor is who is calling, if not given: the principal of the request, else the command line; jobs of workers
+    give `SYSTEM`. `changes` are (before, after) by field name, from `changed()`; secrets in them are masked, by name
+    and by their own form.
     """
     actor = actor or _who_is_calling()
     values = {
@@ -46,13 +47,13 @@ def record(
         "object_type": object_type,
         "object_id": object_id,
         "object_name": object_name[:255] if object_name else None,
-        "changes": {name: _shown(name, pair) for name, pair in changes.items()} if changes else None,
-        "detail": detail[:500] if detail else None,
+        "changes": _masked(changes) if changes else None,
+        "detail": redaction.text(detail)[:500] if detail else None,
         "address": request.remote_addr if has_request_context() else None,
         "request_id": g.get("request_id") if has_request_context() else None,
         "created_at": clock.now(),
     }
-    session.execute(insert(AuditEntry), values)
+    transaction.execute(insert(AuditEntry), values)
 
 
 def snapshot(row: object, fields: Iterable[str]) -> dict[str, Any]:
@@ -71,18 +72,5 @@ def _who_is_calling() -> Principal:
     return find_principal() or SYSTEM
 
 
-def _shown(name: str, pair: tuple[object, object]) -> list[object]:
-    if is_secret_name(name):
-        return [MASK if value else None for value in pair]
-    return [_plain(value) for value in pair]
-
-
-def _plain(value: object) -> object:
-    """Return the value as JSON holds it."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return value
-    if isinstance(value, Mapping):
-        return {str(key): MASK if is_secret_name(str(key)) else _plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_plain(item) for item in value]
-    return str(value)
+def _masked(changes: Mapping[str, tuple[object, object]]) -> dict[str, list[object]]:
+    return {name: [redaction.value(name, content) for content in pair] for name, pair in changes.items()}

@@ -53,6 +53,15 @@ def read_lines(text: str) -> Pairs:
     return pairs
 
 
+def shown_names(pairs: Pairs, *, stored: Sequence[tuple[str, str]] = ()) -> list[str]:
+    """Return the headers for the audit trail: no value, but which of them got another one than in `stored`."""
+    before = {name.lower(): value for name, value in stored}
+    return [
+        f"{name}: {MASK}{' (new value)' if before.get(name.lower(), value) != value else ''}"
+        for name, value in pairs
+    ]
+
+
 def masked_lines(names: Iterable[str]) -> str:
     """Return the text of a form for stored headers: their names, their values masked."""
     return "\n".join(f"{name}: {MASK}" for name in names)

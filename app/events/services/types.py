@@ -1,10 +1,13 @@
 """Describes the event types that a team adds to the catalogue."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
+from app.audit.trail import changed, record, snapshot
 from app.events import rules
 from app.events.catalogue import BUILT_IN, OWN, KnownType
 from app.events.models import EventType
@@ -23,8 +26,12 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
         raise Conflict(
             f"A team can have {rules.OWN_TYPES_MAX} types of its own. Delete one that is not used."
         )
-    session.add(EventType(team_id=team_id, name=name, description=description, example=example))
+    row = EventType(team_id=team_id, name=name, description=description, example=example)
+    session.add(row)
     try:
+        session.flush()
+        values = {"description": description, "example": example}
+        _record(session, "event_type.created", row, changes=changed({}, values))
         session.commit()
     except IntegrityError:
         session.rollback()
@@ -54,21 +61,46 @@ def change_type(
     row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise NotFound("There is no such event type in this team.")
+    changes = changed(snapshot(row, values), values)
     for field, value in values.items():
         setattr(row, field, value)
-    changed = KnownType(name, OWN, row.description, row.example, is_own=True)
+    if changes:
+        _record(session, "event_type.updated", row, changes=changes)
+    known = KnownType(name, OWN, row.description, row.example, is_own=True)
     session.commit()
-    return changed
+    return known
 
 
 def delete_type(team_id: str, name: str) -> None:
     """Delete a type of the team's own: new events of it are refused, stored ones stay. Raises NotFound."""
     _refuse_built_in(name)
     session = db.session()
-    result = session.execute(delete(EventType).where(EventType.team_id == team_id, EventType.name == name))
-    session.commit()
-    if not result.rowcount:  # type: ignore[attr-defined]
+    deleted = session.execute(
+        delete(EventType).where(EventType.team_id == team_id, EventType.name == name).returning(EventType)
+    ).scalar_one_or_none()
+    if deleted is None:
+        session.rollback()
         raise NotFound("There is no such event type in this team.")
+    _record(session, "event_type.deleted", deleted)
+    session.commit()
+
+
+def _record(
+    session: Session,
+    action: str,
+    row: EventType,
+    *,
+    changes: Mapping[str, tuple[object, object]] | None = None,
+) -> None:
+    record(
+        session,
+        action,
+        team_id=row.team_id,
+        object_type="event_type",
+        object_id=row.id,
+        object_name=row.name,
+        changes=changes,
+    )
 
 
 def _refuse_built_in(name: str) -> None:

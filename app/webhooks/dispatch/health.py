@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.orm import Session
 
+from app.audit.trail import SYSTEM, record
 from app.db.types import UtcDateTime
 from app.events.services import add_event
 from app.lib import clock
@@ -87,6 +88,17 @@ def _disable(connection: Connection, webhook: Row[Any], tally: _Tally) -> bool:
     parameters = {"id": webhook.id, "reason": reason, "now": clock.now()}
     if connection.execute(_DISABLE, parameters).one_or_none() is None:
         return False
+    record(
+        connection,
+        "webhook.disabled",
+        team_id=webhook.team_id,
+        object_type="webhook",
+        object_id=webhook.id,
+        object_name=webhook.name,
+        changes={"status": (webhook.status, "disabled")},
+        detail=reason,
+        actor=SYSTEM,
+    )
     _tell(connection, "signalbox.webhook.disabled", webhook, tally.last_error, reason=reason)
     return True
 

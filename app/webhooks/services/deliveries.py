@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import and_, not_, select, true, update
 
+from app.audit.trail import record
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import Conflict, NotFound
@@ -45,16 +46,25 @@ def retry(team_id: str, delivery_id: str) -> Retried:
         .values(
             state="pending", due_at=now, round_attempt_count=0, is_manual=true(), finished_at=None, lease=None
         )
-        .returning(Delivery.webhook_id)
+        .returning(Delivery.webhook_id, Delivery.event_type)
         .execution_options(synchronize_session=False)
     )
     session = db.session()
-    webhook_id = session.execute(query).scalar_one_or_none()
-    if webhook_id is None:
+    retried = session.execute(query).one_or_none()
+    if retried is None:
         refusal = _refusal(team_id, delivery_id)
         session.rollback()
         raise refusal
+    webhook_id, event_type = retried
     name, status = session.execute(select(Webhook.name, Webhook.status).where(Webhook.id == webhook_id)).one()
+    record(
+        session,
+        "delivery.retried",
+        team_id=team_id,
+        object_type="delivery",
+        object_id=delivery_id,
+        object_name=f"{event_type} to {name}",
+    )
     session.commit()
     nudge_dispatch()
     if status == "active":

@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
+from app.audit.trail import changed, record, snapshot
 from app.config import DELIVERY_TIMEOUT_MAX_S
 from app.events import queries as event_queries
 from app.events.catalogue import TEST_TYPE
@@ -89,16 +90,17 @@ def create_webhook(
         raise Conflict(f"A team can have {WEBHOOKS_MAX} webhooks. Delete one that is not used.")
     values, headers = _checked(team_id, settings)
     webhook_id, secret = new_id("wh"), signing.new_secret()
-    session.add(
-        Webhook(
-            id=webhook_id,
-            team_id=team_id,
-            secret_sealed=_seal(webhook_id, "secret", secret.encode()),
-            headers_sealed=_seal_headers(webhook_id, headers),
-            created_by_id=created_by_id,
-            **values,
-        )
+    webhook = Webhook(
+        id=webhook_id,
+        team_id=team_id,
+        secret_sealed=_seal(webhook_id, "secret", secret.encode()),
+        headers_sealed=_seal_headers(webhook_id, headers),
+        created_by_id=created_by_id,
+        **values,
     )
+    session.add(webhook)
+    shown = values | {"headers": custom_headers.shown_names(headers)}
+    _record(session, "webhook.created", webhook, changes=changed({}, shown))
     session.commit()
     return CreatedWebhook(webhook_id, secret)
 
@@ -112,9 +114,16 @@ def update_webhook(team_id: str, webhook_id: str, changes: Mapping[str, Any]) ->
     session = db.session()
     webhook = _lock(session, team_id, webhook_id)
     values, headers = _checked(team_id, replace(settings_of(webhook), **changes), webhook)
+    stored = stored_headers(webhook)
+    changes_made = changed(snapshot(webhook, values), values)
+    if headers != stored:
+        before, after = custom_headers.shown_names(stored), custom_headers.shown_names(headers, stored=stored)
+        changes_made["headers"] = (before, after)
     for name, value in values.items():
         setattr(webhook, name, value)
     webhook.headers_sealed = _seal_headers(webhook_id, headers)
+    if changes_made:
+        _record(session, "webhook.updated", webhook, changes=changes_made)
     session.commit()
 
 
@@ -126,6 +135,7 @@ def pause_webhook(team_id: str, webhook_id: str, *, by: str) -> None:
         raise Conflict("Signalbox has disabled this webhook: nothing is sent to it already.")
     if webhook.status == "active":
         _set_status(webhook, "paused", f"Paused by {by}.")
+        _record(session, "webhook.paused", webhook, changes={"status": ("active", "paused")})
     session.commit()
 
 
@@ -144,7 +154,9 @@ def resume_webhook(team_id: str, webhook_id: str, *, backlog: Backlog) -> int:
         cancelled = _cancel_pending(session, webhook_id) if backlog == "discard" else 0
         webhook = _lock(session, team_id, webhook_id)
         webhook.consecutive_failures = 0
+        changes = {"status": (webhook.status, "active")}
         _set_status(webhook, "active", None)
+        _record(session, "webhook.resumed", webhook, changes=changes, detail=_count_of(cancelled))
         session.commit()
         return cancelled
 
@@ -166,6 +178,7 @@ def delete_webhook(team_id: str, webhook_id: str) -> int:
         webhook = _lock(session, team_id, webhook_id)
         webhook.deleted_at = clock.now()
         webhook.secret_sealed, webhook.headers_sealed = "", None
+        _record(session, "webhook.deleted", webhook, detail=_count_of(cancelled))
         session.commit()
         return cancelled
 
@@ -189,6 +202,8 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
     event = add_event_for_nobody(session, team_id, known.name, known.example, is_test=True)
     delivery = new_delivery(event, webhook_id)
     session.execute(insert(Delivery), [delivery])
+    sent = f"An example of {known.name} is sent as {delivery['id']}."
+    _record(session, "webhook.tested", webhook, detail=sent)
     session.commit()
     nudge_dispatch()
     return SentTest(event.id, str(delivery["id"]))
@@ -296,6 +311,30 @@ def _check_name(name: str) -> str:
     if not name.isprintable():
         raise Invalid.field("name", "The name holds a character that cannot be printed. Remove it.")
     return name
+
+
+def _record(
+    session: Session,
+    action: str,
+    webhook: Webhook,
+    *,
+    changes: Mapping[str, tuple[object, object]] | None = None,
+    detail: str | None = None,
+) -> None:
+    record(
+        session,
+        action,
+        team_id=webhook.team_id,
+        object_type="webhook",
+        object_id=webhook.id,
+        object_name=webhook.name,
+        changes=changes,
+        detail=detail,
+    )
+
+
+def _count_of(cancelled: int) -> str | None:
+    return f"Waiting deliveries that were cancelled: {cancelled}." if cancelled else None
 
 
 def _set_status(webhook: Webhook, status: str, reason: str | None) -> None:
