@@ -1,17 +1,21 @@
 """Speaks with the company's OpenID provider, through Authlib and the one door out.
 
 What Authlib leaves open is closed here: it takes every key of the provider's description as an argument of its
-client, algorithms from there too (`none` included), and judges `aud` only when told to.
+client, algorithms from there too (`none` included), judges `aud` only when told to, and does not look at `iss` in
+the answer (RFC 9207).
 """
 
+import base64
 import threading
 import time
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote_plus
 
 import structlog
 from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.auth import ClientAuth
 from flask import current_app
 from joserfc.errors import JoseError
 
@@ -76,6 +80,7 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
             client_secret=settings.openid_client_secret,
             server_metadata_url=settings.openid_issuer.rstrip("/") + "/.well-known/openid-configuration",
             client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
+            client_auth_methods=[("client_secret_basic", _encode_basic)],
         )
         self.issuer = settings.openid_issuer
         self._adapter = OutboundAdapter(
@@ -161,9 +166,13 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         }
 
     def _with_userinfo(self, token: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
-        answer = self.get(self.server_metadata["userinfo_endpoint"], token=token)
-        answer.raise_for_status()
-        more = answer.json()
+        headers = {"Authorization": f"Bearer {token['access_token']}"}
+        with self._get_session() as session:
+            answer = session.request(
+                "GET", self.server_metadata["userinfo_endpoint"], withhold_token=True, headers=headers
+            )
+            answer.raise_for_status()
+            more = answer.json()
         if not isinstance(more, dict) or more.get("sub") != claims["sub"]:
             raise NotProven("the user info is about somebody else")
         return {**more, **claims}
@@ -196,6 +205,15 @@ def openid_client() -> OpenIdClient:
     if client is None:
         client = current_app.extensions[_EXTENSION] = OpenIdClient(current_settings())
     return client
+
+
+def _encode_basic(
+    client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str
+) -> tuple[str, dict[str, str], str]:
+    """Add the client's secret as RFC 6749 §2.3.1 wants it; Authlib leaves the encoding of both parts out."""
+    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
+    headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+    return uri, headers, body
 
 
 def _judged(document: object, issuer: str) -> dict[str, Any]:

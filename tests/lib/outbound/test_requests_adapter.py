@@ -1,0 +1,94 @@
+"""A `requests` session that has no way out but ours."""
+
+import pytest
+import requests
+
+from app.lib.outbound import NOTHING_ALLOWED, AllowedNetworks
+from app.lib.outbound.requests_adapter import OutboundAdapter
+from tests.hostile_receivers import Behaviour, Receiver, answer, answer_ok, drip_body, never_answer
+from tests.lib.outbound.conftest import LOOPBACK
+
+
+def session(allowed: AllowedNetworks = LOOPBACK, ca_file: str | None = None) -> requests.Session:
+    made = requests.Session()
+    made.trust_env = False
+    made.adapters.clear()
+    for scheme in ("https://", "http://"):
+        made.mount(
+            scheme, OutboundAdapter(allowed=allowed, ca_file=ca_file, timeout_s=1, max_body_bytes=1000)
+        )
+    return made
+
+
+def test_request_and_answer_pass_through() -> None:
+    raw = (
+        b"HTTP/1.1 201 Created\r\nContent-Type: application/json; charset=utf-8\r\nX-A: 1\r\nX-A: 2\r\n"
+        b'Content-Length: 10\r\n\r\n{"a": "b"}'
+    )
+    with Receiver(answer(raw)) as receiver:
+        got = session().get(receiver.url, params={"q": "ä b"}, headers={"X-Own": "1"})
+
+    assert (got.status_code, got.json(), got.headers["x-a"]) == (201, {"a": "b"}, "1, 2")
+    assert got.encoding == "utf-8"
+
+
+def test_form_is_sent_without_promising_to_unpack() -> None:
+    with Receiver(answer_ok) as receiver:
+        session().post(receiver.url, data={"code": "a b"})
+        sent = receiver.requests[0].decode()
+
+    assert sent.endswith("\r\n\r\ncode=a+b")
+    assert "accept-encoding" not in sent.lower()
+    assert sent.lower().count("content-length") == 1
+
+
+def test_private_address_is_refused() -> None:
+    with Receiver(answer_ok) as receiver:
+        with pytest.raises(requests.exceptions.ConnectionError, match="address_refused"):
+            session(NOTHING_ALLOWED).get(receiver.url)
+        assert receiver.connection_count == 0
+
+
+def test_redirect_is_not_followed() -> None:
+    with Receiver(answer_ok) as other:
+        raw = f"HTTP/1.1 307 x\r\nLocation: {other.url}\r\nContent-Length: 0\r\n\r\n".encode()
+        with (
+            Receiver(answer(raw)) as receiver,
+            pytest.raises(requests.exceptions.TooManyRedirects),
+        ):
+            session().post(receiver.url, data={"secret": "x"})
+        assert other.connection_count == 0
+
+
+@pytest.mark.parametrize("behaviour", [never_answer, drip_body], ids=["silence", "a byte at a time"])
+def test_slow_answer_ends_at_the_deadline(behaviour: Behaviour) -> None:
+    with Receiver(behaviour) as receiver, pytest.raises(requests.exceptions.Timeout):
+        session().get(receiver.url, timeout=60)
+
+
+def test_large_answer_is_refused_not_cut() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Length: 1001\r\n\r\n" + b"x" * 1001
+    with (
+        Receiver(answer(raw)) as receiver,
+        pytest.raises(requests.exceptions.ContentDecodingError),
+    ):
+        session().get(receiver.url)
+
+
+def test_closed_port_is_a_connection_error() -> None:
+    with pytest.raises(requests.exceptions.ConnectionError, match="connect_refused"):
+        session().get("http://127.0.0.1:1/")
+
+
+def test_certificate_of_nobody_known_is_refused(certificate: tuple[str, str]) -> None:
+    with Receiver(answer_ok, certificate=certificate) as receiver:
+        with pytest.raises(requests.exceptions.ConnectionError, match="tls_failed"):
+            session().get(receiver.url, verify=False)
+        assert session(ca_file=certificate[0]).get(receiver.url).status_code == 200
+
+
+def test_other_scheme_and_streams_are_not_sent() -> None:
+    with pytest.raises(requests.exceptions.InvalidSchema):
+        session().get("file:///etc/passwd")
+    with pytest.raises(requests.exceptions.InvalidURL):
+        session().post("http://127.0.0.1:1/", data=iter([b"x"]))
