@@ -11,6 +11,7 @@ from app.api_keys.api import keys_api
 from app.api_keys.cli import keys_cli, limits_cli
 from app.api_keys.models import ApiKey
 from app.api_keys.views import api_keys
+from app.api_keys.views.usage import usage
 from app.audit.api import audit_api
 from app.audit.links import ObjectPage, provide_links
 from app.audit.requests import init_request_log
@@ -52,6 +53,7 @@ NAVIGATION = (
         "Team",
         (
             NavItem("API keys", "api_keys.index", "key", "keys:manage"),
+            NavItem("Usage", "usage.index", "gauge", "keys:manage"),
             NavItem("Audit trail", "audit.index", "history", "audit:read"),
             NavItem("Request log", "requests.index", "list-details", "audit:read"),
             NavItem("Members", "teams.members", "users", "members:read"),
@@ -64,6 +66,7 @@ PAGES = (
     accounts,
     teams,
     api_keys,
+    usage,
     audit,
     requests,
     events,
@@ -85,7 +88,6 @@ APIS: tuple[APIBlueprint, ...] = (
     description_api,
 )
 COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, demo_cli)
-
 
 #: What the audit trail links to, by the type of the object.
 OBJECT_PAGES = {

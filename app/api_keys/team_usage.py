@@ -1,0 +1,128 @@
+"""What a team's keys use of their limits: right now from the counters, of the last day from the database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import func, select
+
+from app.accounts.models import Team
+from app.api_keys.models import ApiKey, ApiKeyHour
+from app.api_keys.presentation import LimitNow, limits_now
+from app.api_keys.queries import USES_HOURS, KeyFilter, ShownKey, list_keys
+from app.audit.models import AuditEntry
+from app.extensions import current_settings, db
+from app.lib import clock
+from app.lib.ids import lowest_id_at
+from app.lib.paging import Page
+from app.web import limits
+from app.web.limits import key_day, key_hour, team_hour
+from app.web.limits.policies import TITLES
+
+VIOLATIONS_DAYS = 7
+VIOLATIONS_MAX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """A key that works, and what it uses of its limits. `refused`: within the last USES_HOURS."""
+
+    key: ShownKey
+    hour: LimitNow
+    day: LimitNow
+    refused: int
+
+
+@dataclass(frozen=True, slots=True)
+class TeamUsage:
+    """What all keys of a team use together. `has_own_limit`: the operator gave it another than its tier's."""
+
+    tier: str
+    has_own_limit: bool
+    hour: LimitNow
+    used: int
+    refused: int
+    #: Redis does not answer: the limits are what this process counted by itself.
+    is_counted_alone: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A limit that began to refuse. `key_id` is None for limits that no key of the team has."""
+
+    at: datetime
+    limit: str
+    whose: str
+    key_id: str | None
+    by: str
+    detail: str | None
+
+
+def usage_of_team(
+    team_id: str, *, text: str | None, limit: int, cursor: str | None
+) -> tuple[TeamUsage, Page[KeyUsage]]:
+    """Return what the team uses, and a page of its working keys, newest first, older than the key `cursor`."""
+    page = list_keys(team_id, KeyFilter(state="active", text=text), limit=limit, cursor=cursor)
+    refused = _refused_by_key(team_id, [key.id for key in page.rows])
+    used_lately, refused_lately = _lately(team_id)
+    tier, own = db.session.execute(select(Team.tier, Team.per_hour).where(Team.id == team_id)).one()
+    policies = [team_hour(team_id, own or current_settings().requests_per_hour(tier))]
+    for key in page.rows:
+        policies += [key_hour(key.id, key.per_hour), key_day(key.id, key.per_day)]
+    # Redis comes next, and may not answer: no transaction waits for that.
+    db.session.rollback()
+    of_team, *of_keys = limits_now(limits.peek(policies))
+    rows = [
+        KeyUsage(key, hour, day, refused.get(key.id, 0))
+        for key, hour, day in zip(page.rows, of_keys[::2], of_keys[1::2], strict=True)
+    ]
+    is_alone = limits.counters().is_away
+    team = TeamUsage(tier, own is not None, of_team, used_lately, refused_lately, is_alone)
+    return team, Page(rows, page.next_cursor)
+
+
+def violations_of(team_id: str) -> list[Violation]:
+    """Return the limits that began to refuse within the last VIOLATIONS_DAYS, the latest first."""
+    since = clock.now() - timedelta(days=VIOLATIONS_DAYS)
+    query = (
+        select(AuditEntry, ApiKey.id, ApiKey.name)
+        .outerjoin(ApiKey, (ApiKey.id == AuditEntry.object_id) & (ApiKey.team_id == AuditEntry.team_id))
+        .where(
+            AuditEntry.team_id == team_id,
+            AuditEntry.id >= lowest_id_at("aud", since),
+            AuditEntry.action == "limit.reached",
+        )
+        .order_by(AuditEntry.id.desc())
+        .limit(VIOLATIONS_MAX)
+    )
+    return [_violation(entry, key_id, key_name) for entry, key_id, key_name in db.session.execute(query)]
+
+
+def _lately(team_id: str) -> tuple[int, int]:
+    used, refused = db.session.execute(
+        select(
+            func.coalesce(func.sum(ApiKeyHour.used), 0), func.coalesce(func.sum(ApiKeyHour.refused), 0)
+        ).where(ApiKeyHour.team_id == team_id, ApiKeyHour.hour > _since())
+    ).one()
+    return int(used), int(refused)
+
+
+def _refused_by_key(team_id: str, key_ids: Sequence[str]) -> dict[str, int]:
+    rows = db.session.execute(
+        select(ApiKeyHour.api_key_id, func.sum(ApiKeyHour.refused))
+        .where(ApiKeyHour.team_id == team_id, ApiKeyHour.api_key_id.in_(key_ids), ApiKeyHour.hour > _since())
+        .group_by(ApiKeyHour.api_key_id)
+    )
+    return {key_id: int(refused) for key_id, refused in rows}
+
+
+def _since() -> datetime:
+    return clock.now() - timedelta(hours=USES_HOURS)
+
+
+def _violation(entry: AuditEntry, key_id: str | None, key_name: str | None) -> Violation:
+    limit, whose = TITLES.get(entry.object_name or "", (entry.object_name or "requests", "this team"))
+    whose = f"of {whose}" if key_name is None else f"of the key {key_name}"
+    return Violation(
+        entry.created_at, limit[:1].upper() + limit[1:], whose, key_id, entry.actor_name, entry.detail
+    )
