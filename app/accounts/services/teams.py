@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError
 from app.accounts import rules
 from app.accounts.models import Invitation, Membership, Team, User
 from app.audit.trail import changed, record
-from app.extensions import db
+from app.extensions import current_settings, db
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import is_id, new_id
@@ -33,7 +33,7 @@ def add_team(name: str) -> Team:
     """Add a team to the open transaction, under a slug of its own made from the name."""
     base = rules.slug_of(name)
     for _ in range(_SLUG_TRIES):
-        team = Team(name=name, slug=_free_slug(base))
+        team = Team(name=name, slug=_free_slug(base), tier=current_settings().team_tier)
         try:
             with db.session.begin_nested():
                 db.session.add(team)
