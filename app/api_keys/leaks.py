@@ -1,10 +1,13 @@
 """Finds API keys in files: by their form and their checksum, so that what is found is a key and not a likeness.
 
 Reads files of any size and kind a piece at a time. What it returns holds the public part of a key, never the key.
+
+`python -m app.api_keys.leaks PATH…` needs Python alone: no configuration, no database, none of the libraries.
 """
 
 import os
 import re
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -12,6 +15,9 @@ from typing import BinaryIO
 from app.api_keys.tokens import LIVE_PREFIX, TEST_PREFIX, kid_of, masked
 
 SKIPPED = frozenset({".git"})
+STDIN = "-"
+#: Exit statuses.
+NONE, FOUND, WRONG_USE = 0, 1, 2
 _PIECE_BYTES = 1 << 20
 _KEY = r"sb_(?:live|test)_[0-9A-Za-z]{12}_[0-9A-Za-z]{43}_[0-9A-Za-z]{6}"
 _KEY_CHARS = 71
@@ -44,13 +50,15 @@ OnUnreadable = Callable[[str, str], None]
 def scan_paths(
     paths: Iterable[str], *, tell: OnUnreadable, skipped: Collection[str] = SKIPPED
 ) -> Iterator[Leak]:
-    """Yield every key in these files and everything below these folders.
+    """Yield every key in these files, in everything below these folders, and for `-` in standard input.
 
     Links are followed only where they are named in `paths`; of what is below folders, only regular files are read.
     Folders named in `skipped` are left out.
     """
     for path in paths:
-        if os.path.isdir(path):
+        if path == STDIN:
+            yield from scan_stream(sys.stdin.buffer, "<stdin>")
+        elif os.path.isdir(path):
             for name in _files_below(path, tell, skipped):
                 yield from _scan_file(name, tell)
         else:
@@ -72,6 +80,11 @@ def scan_stream(stream: BinaryIO, path: str) -> Iterator[Leak]:
         kept = window[-_WIDE_BYTES + 1 :]
         line += window.count(b"\n", 0, len(window) - len(kept))
         window = kept
+
+
+def in_words(leak: Leak) -> str:
+    """Return where a key stands, and how it is shown."""
+    return f"{printable(leak.path)}:{leak.line}: {masked(leak.kid, is_test=leak.is_test)}"
 
 
 def printable(path: str) -> str:
@@ -116,3 +129,26 @@ def _files_below(folder: str, tell: OnUnreadable, skipped: Collection[str]) -> I
         except OSError as error:
             tell(path, error.strerror or type(error).__name__)
         waiting += reversed(folders)
+
+
+def _complain(path: str, why: str) -> None:
+    sys.stderr.write(f"{printable(path)}: {why}\n")
+
+
+def _main(paths: list[str]) -> int:
+    if not paths or any(path.startswith("-") and path != STDIN for path in paths):
+        sys.stderr.write("Usage: python -m app.api_keys.leaks PATH…   (- is standard input)\n")
+        return WRONG_USE
+    missing = [path for path in paths if path != STDIN and not os.path.lexists(path)]
+    if missing:
+        sys.stderr.write(f"{printable(missing[0])} does not exist.\n")
+        return WRONG_USE
+    status = NONE
+    for leak in scan_paths(paths, tell=_complain):
+        sys.stdout.write(in_words(leak) + "\n")
+        status = FOUND
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(_main(sys.argv[1:]))

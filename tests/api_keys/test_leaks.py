@@ -2,6 +2,8 @@
 
 import io
 import os
+import subprocess
+import sys
 import tracemalloc
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 from app.api_keys import leaks
 from app.api_keys.leaks import Leak, printable, scan_paths, scan_stream
 from app.api_keys.tokens import new_token
+from app.config import PROJECT_DIR
 
 KEY = new_token()
 TEST_KEY = new_token(is_test=True)
@@ -143,3 +146,22 @@ def test_paths_are_shown_without_keys_and_control_characters() -> None:
     assert TEST_KEY.token not in shown
     assert f"sb_test_{TEST_KEY.kid}_…" in shown
     assert shown.isprintable()
+
+
+def test_scanner_runs_with_python_alone(tmp_path: Path) -> None:
+    (tmp_path / "clean").write_text("nothing")
+    (tmp_path / "leaking").write_text(KEY.token)
+
+    def run(*words: str, content: str = "") -> tuple[int, str]:
+        # -S: without any library that is installed.
+        command = [sys.executable, "-S", "-m", "app.api_keys.leaks", *words]
+        environment = {"PYTHONPATH": str(PROJECT_DIR), "PYTHONUTF8": "1"}
+        done = subprocess.run(
+            command, input=content, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        return done.returncode, done.stdout
+
+    assert run("clean") == (0, "")
+    assert run(".") == (1, f"./leaking:1: sb_live_{KEY.kid}_…\n")
+    assert run("-", content=f"\n+{KEY.token}") == (1, f"<stdin>:2: sb_live_{KEY.kid}_…\n")
+    assert run()[0] == run("gone")[0] == run("--help")[0] == 2

@@ -1,22 +1,18 @@
 """`flask keys scan`: finds keys in files. Exit status 1 when there are any, so that it can stop a commit."""
 
-import sys
-from collections.abc import Iterator, Sequence
-from itertools import chain, islice
+from collections.abc import Sequence
+from itertools import islice
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.api_keys import lookup
 from app.api_keys.cli.keys import keys_cli
-from app.api_keys.leaks import SKIPPED, Leak, OnUnreadable, printable, scan_paths, scan_stream
+from app.api_keys.leaks import FOUND, SKIPPED, Leak, in_words, printable, scan_paths
 from app.api_keys.lookup import KnownKid
 from app.api_keys.rules import KeyState
-from app.api_keys.tokens import masked
 
 _BATCH = 500
-_STDIN = "-"
-FOUND = 1
 
 
 @keys_cli.command("scan")
@@ -43,7 +39,7 @@ def scan(
         click.echo(f"{printable(path)}: {reason}", err=True)
 
     folders = {*skipped, *([] if is_all else SKIPPED)}
-    leaks = chain.from_iterable(_scan(path, folders, tell) for path in paths)
+    leaks = scan_paths(paths, skipped=folders, tell=tell)
     found = 0
     # Asked for in batches: the database is not needed for what is no key.
     while batch := list(islice(leaks, _BATCH)):
@@ -56,12 +52,6 @@ def scan(
     if found:
         click.echo(f"Found: {found}. Revoke what is active, then take it out of the file.", err=True)
         context.exit(FOUND)
-
-
-def _scan(path: str, skipped: set[str], tell: OnUnreadable) -> Iterator[Leak]:
-    if path == _STDIN:
-        return scan_stream(sys.stdin.buffer, "<stdin>")
-    return scan_paths([path], skipped=skipped, tell=tell)
 
 
 def _known(context: click.Context, leaks: Sequence[Leak]) -> dict[str, KnownKid]:
@@ -77,8 +67,7 @@ def _known(context: click.Context, leaks: Sequence[Leak]) -> dict[str, KnownKid]
 
 
 def _line(leak: Leak, whose: str | None) -> str:
-    place = f"{printable(leak.path)}:{leak.line}: {masked(leak.kid, is_test=leak.is_test)}"
-    return place if whose is None else f"{place} ({whose})"
+    return in_words(leak) if whose is None else f"{in_words(leak)} ({whose})"
 
 
 def _whose(known: KnownKid | None) -> str:
