@@ -7,6 +7,7 @@ from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, wiring
+from app.accounts.rules import SESSION_VALID
 from app.config import PROJECT_DIR, Settings, load_settings
 from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
@@ -68,7 +69,7 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_HTTPONLY": True,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "SESSION_COOKIE_SECURE": settings.public_url.startswith("https://"),
-        "PERMANENT_SESSION_LIFETIME": 14 * 86_400,
+        "PERMANENT_SESSION_LIFETIME": SESSION_VALID,
         # A poll that ends after the sign-out in another tab must not bring the old cookie back.
         "SESSION_REFRESH_EACH_REQUEST": False,
         "MAX_CONTENT_LENGTH": settings.event_body_max_bytes + _BODY_MARGIN_BYTES,

@@ -10,7 +10,7 @@ _BROWSERS = (
     ("FxiOS", "Firefox"),
     ("CriOS", "Chrome"),
     ("Chromium/", "Chromium"),
-    ("HeadlessChrome", "Chrome without a window"),
+    ("HeadlessChrome", "Chrome (headless)"),
     ("Chrome/", "Chrome"),
     ("Safari/", "Safari"),
     ("curl/", "curl"),

@@ -120,6 +120,8 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("members", f"{home}members"),
         ("settings", f"{home}settings"),
         ("account", f"{origin}/account"),
+        ("sessions", f"{origin}/account/sessions"),
+        ("second-factor", f"{origin}/account/second-factor"),
         ("teams", f"{origin}/teams"),
         ("not-found", f"{home}webhooks/wh_none"),
     )

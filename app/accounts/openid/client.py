@@ -6,6 +6,7 @@ the answer (RFC 9207).
 """
 
 import base64
+import logging
 import threading
 import time
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from app.lib.outbound import AllowedNetworks
 from app.lib.outbound.requests_adapter import OutboundAdapter, RequestException
 
 log = structlog.get_logger()
+# At DEBUG it writes PKCE verifiers into the log.
+logging.getLogger("authlib").setLevel(logging.INFO)
 
 TIMEOUT_S = 8.0
 ANSWER_MAX_BYTES = 262_144

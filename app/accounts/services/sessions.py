@@ -98,6 +98,8 @@ def end_in_transaction(user_id: str, *, but: str | None = None) -> None:
 
 def note_seen(session_id: str) -> None:
     """Write down that the session is in use, in a transaction of its own. Nobody fails for its failing."""
+    if db.session.registry.has() and db.session().in_transaction():
+        return  # The request may hold SQLite's one writer already, and would wait for itself.
     now = clock.now()
     try:
         with writing(), db.engine.begin() as connection:

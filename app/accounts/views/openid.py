@@ -33,8 +33,7 @@ def openid_sign_in() -> BaseResponse:
 @accounts.get("/invitations/<token>/openid")
 @public
 def openid_join(token: str) -> BaseResponse:
-    if queries.find_invitation_by_token(token) is None:
-        raise NotFound("This invitation does not exist. Check that you opened the whole link.")
+    # Whether the invitation is open is asked when the visitor is back; no transaction waits for the provider.
     return redirect(_begin("join", invitation=token), 303)
 
 

@@ -65,6 +65,7 @@ def _finish(form: Form) -> BaseResponse:
         if error.status == 422:
             throttle.sign_in_failed()
         form.take_errors(error)
+        form.code.data = ""  # Worthless now; the next one is typed into an empty field.
         response = _step_page(form, status=error.status)
         if error.retry_after_s is not None:
             response.headers["Retry-After"] = str(error.retry_after_s)
