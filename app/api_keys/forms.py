@@ -97,7 +97,9 @@ class KeyForm(Form):
 
     def _expiry(self) -> dict[str, datetime | None]:
         chosen = str(self.expiry.data or "")
-        if chosen == KEEP:
+        if chosen != ON_DATE and self.expires_on.raw_data and self.expires_on.raw_data[0]:
+            raise Invalid.field("expires_on", "Choose On a date with it, or empty it.")
+        if chosen == KEEP and KEEP in self.expiry.choices:
             return {}
         if chosen == NEVER:
             return {"expires_at": None}
@@ -154,7 +156,6 @@ def form_of(key: ShownKey) -> KeyForm:
         kind="test" if key.is_test else "live",
         scopes=list(key.scopes),
         expiry=KEEP,
-        expires_on=key.expires_at.date() if key.expires_at else None,
         per_hour=key.per_hour,
         per_day=key.per_day,
         networks="\n".join(key.networks),

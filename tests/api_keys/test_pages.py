@@ -252,6 +252,9 @@ def test_page_of_a_key_warns_and_shows_its_use(
     assert len(list(days.iter("tr"))) in (1 + 7, 1 + 8)
     assert sum(int(cell.get("data-value", "0")) for cell in days.iter("td")) == 35
     assert shown.has_text("This key, per hour 1,000 0 1,000 not in use")
+    assert page.get(f"{INDEX}{stock['fine']}", people.bob).has_text(
+        "None. A use shows here some seconds after it."
+    )
     assert page.get(f"{INDEX}{stock['over']}", people.bob).has_text("This key has expired")
     assert page.get(f"{INDEX}{stock['gone']}", people.bob).has_text("This key is revoked")
 

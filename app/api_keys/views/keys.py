@@ -11,6 +11,7 @@ from app.api_keys.forms import KeyForm, form_of, offer_keeping
 from app.api_keys.presentation import limits_now, usage_rows
 from app.api_keys.queries import STATES, KeyFilter, ShownKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
+from app.api_keys.team_usage import standings_of
 from app.api_keys.views.blueprint import api_keys, effect_of
 from app.extensions import current_settings
 from app.lib.errors import SignalboxError
@@ -119,6 +120,7 @@ def show(key_id: str) -> Response:
     team_id = current_team().id
     key = queries.get_key(team_id, key_id)
     per_day = request.args.get("by") == "day"
+    hours = queries.usage_of(team_id, key_id, days=CHART_DAYS)
     return render(
         "api_keys/show.html",
         fragment="api_keys/_usage.html",
@@ -127,10 +129,11 @@ def show(key_id: str) -> Response:
         token=take_once(key_id),
         scope_notes=PERMISSIONS,
         warning_days=EXPIRY_WARNING_DAYS,
-        chart_rows=usage_rows(queries.usage_of(team_id, key_id, days=CHART_DAYS), per_day=per_day),
+        chart_rows=usage_rows(hours, per_day=per_day),
+        has_uses=any(hour.used or hour.refused for hour in hours),
         chart_days=CHART_DAYS,
         is_per_day=per_day,
-        limits_now=limits_now(limits.peek(queries.policies_of(team_id, key))),
+        limits_now=limits_now(standings_of(team_id, key)),
         callers=queries.callers_of(team_id, key_id) if key.previous_ends_at else (),
         example=_EXAMPLE.format(url=current_settings().public_url),
     )

@@ -1,4 +1,5 @@
 // <button data-check-all="#group"> ticks every box of the group that can be ticked, or none when all are.
+// <input data-chooses="selector"> chooses a radio button once something is written into it.
 (() => {
   "use strict";
   const boxesOf = (button) => [
@@ -25,6 +26,10 @@
   });
   document.addEventListener("change", (event) => {
     if (event.target.matches("input[type=checkbox]")) nameAll();
+  });
+  document.addEventListener("input", (event) => {
+    const choice = event.target.dataset?.chooses;
+    if (choice && event.target.value) document.querySelector(choice).checked = true;
   });
   document.body.addEventListener("htmx:load", nameAll);
   nameAll();
