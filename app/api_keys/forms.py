@@ -99,7 +99,7 @@ class KeyForm(Form):
         chosen = str(self.expiry.data or "")
         if chosen != ON_DATE and self.expires_on.raw_data and self.expires_on.raw_data[0]:
             raise Invalid.field("expires_on", "Choose On a date with it, or empty it.")
-        if chosen == KEEP and KEEP in self.expiry.choices:
+        if chosen == KEEP and KEEP in (self.expiry.choices or {}):
             return {}
         if chosen == NEVER:
             return {"expires_at": None}
