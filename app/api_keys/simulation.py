@@ -15,12 +15,11 @@ from flask import current_app
 from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
-from app.api_keys import queries
 from app.api_keys.queries import ShownKey
 from app.api_keys.rules import KeyState, allows_address, state_of
+from app.api_keys.team_usage import standings_of
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
-from app.web import limits
 from app.web.access import API_PREFIX, DOCS_PATH, Access, access_of
 from app.web.limits import Standing
 from app.web.permissions import FULL, PERMISSIONS, expand
@@ -172,7 +171,7 @@ def _judge_network(key: ShownKey, address: str | None) -> Judgement:
 
 def _judge_limits(team_id: str, key: ShownKey, moment: datetime, now: datetime) -> Judgement:
     """Judge by what is used now: later moments are beyond it once the windows have ended."""
-    standings = limits.peek(queries.policies_of(team_id, key))
+    standings = standings_of(team_id, key)
     if moment < now.replace(microsecond=0):
         return Judgement("limits", Outcome.UNKNOWN, "What was used at that moment is not kept.")
     wait_s = (moment - now).total_seconds()

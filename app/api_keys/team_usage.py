@@ -9,14 +9,14 @@ from sqlalchemy import func, select
 from app.accounts.models import Team
 from app.api_keys.models import ApiKey, ApiKeyHour
 from app.api_keys.presentation import LimitNow, limits_now
-from app.api_keys.queries import USES_HOURS, KeyFilter, ShownKey, list_keys
+from app.api_keys.queries import USES_HOURS, KeyFilter, ShownKey, list_keys, policies_of
 from app.audit.models import AuditEntry
 from app.extensions import current_settings, db
 from app.lib import clock
 from app.lib.ids import lowest_id_at
 from app.lib.paging import Page
 from app.web import limits
-from app.web.limits import key_day, key_hour, team_hour
+from app.web.limits import Policy, Standing, key_day, key_hour, team_hour
 from app.web.limits.policies import TITLES
 
 VIOLATIONS_DAYS = 7
@@ -69,9 +69,7 @@ def usage_of_team(
     policies = [team_hour(team_id, own or current_settings().requests_per_hour(tier))]
     for key in page.rows:
         policies += [key_hour(key.id, key.per_hour), key_day(key.id, key.per_day)]
-    # Redis comes next, and may not answer: no transaction waits for that.
-    db.session.rollback()
-    of_team, *of_keys = limits_now(limits.peek(policies))
+    of_team, *of_keys = limits_now(_peek(policies))
     rows = [
         KeyUsage(key, hour, day, refused.get(key.id, 0))
         for key, hour, day in zip(page.rows, of_keys[::2], of_keys[1::2], strict=True)
@@ -79,6 +77,11 @@ def usage_of_team(
     is_alone = limits.counters().is_away
     team = TeamUsage(tier, own is not None, of_team, used_lately, refused_lately, is_alone)
     return team, Page(rows, page.next_cursor)
+
+
+def standings_of(team_id: str, key: ShownKey) -> list[Standing]:
+    """Return how the limits of a call with this key stand: its hour, its day, and the hour of its team."""
+    return _peek(policies_of(team_id, key))
 
 
 def violations_of(team_id: str) -> list[Violation]:
@@ -96,6 +99,12 @@ def violations_of(team_id: str) -> list[Violation]:
         .limit(VIOLATIONS_MAX)
     )
     return [_violation(entry, key_id, key_name) for entry, key_id, key_name in db.session.execute(query)]
+
+
+def _peek(policies: Sequence[Policy]) -> list[Standing]:
+    # Redis may not answer, and no transaction waits for that.
+    db.session.rollback()
+    return limits.peek(list(policies))
 
 
 def _lately(team_id: str) -> tuple[int, int]:

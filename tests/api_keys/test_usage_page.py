@@ -99,7 +99,7 @@ def test_limit_of_the_operator_is_shown_and_keeps_what_is_used(
     shown = page.get(USAGE, people.bob)
 
     assert shown.has_text("Tier Pro with a limit of its own, set by the operator")
-    assert shown.has_text("The team this hour 4 of 9 5 left")
+    assert shown.has_text("The team, this hour 4 of 9, 5 left")
 
 
 def test_limit_that_was_reached_is_listed_with_its_key(app: Flask, people: People, page: Page) -> None:
