@@ -157,6 +157,18 @@ def test_request_is_what_it_has_to_be(
         assert kept["verifier"] not in str(dict(session)), "the cookie is readable"
 
 
+def test_verifier_is_in_no_log(
+    app: Flask, people: People, provider: Provider, caplog: pytest.LogCaptureFixture, redis_url: str
+) -> None:
+    with caplog.at_level("DEBUG"):
+        people.anybody().get("/sign-in/openid")
+
+    with Redis.from_url(redis_url) as redis:
+        (key,) = redis.keys("signalbox:openid:*")
+        verifier = json.loads(redis.get(key))["verifier"]
+    assert verifier not in caplog.text
+
+
 def test_address_alone_opens_no_account(app: Flask, people: People, provider: Provider, page: Page) -> None:
     """Alice's account could have been made by somebody else with her address."""
     before = stored(app)
@@ -565,6 +577,7 @@ def test_unlinking_needs_the_password_and_works_at_once(
 def test_who_has_no_password_cannot_unlink(
     app: Flask, linked: People, provider: Provider, page: Page
 ) -> None:
+    linked.alice.get("/account")
     with app.app_context():
         db.session.get_one(User, linked.alice.id).password_hash = ""
         account_id = db.session.scalar(select(OpenIdAccount.id))

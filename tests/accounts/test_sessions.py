@@ -1,5 +1,6 @@
 """Where people are signed in, and how that ends."""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from sqlalchemy import event, select, update
 
 from app.accounts import jobs, user_agents
 from app.accounts.models import UserSession
+from app.accounts.services import sessions as services
 from app.audit.models import AuditEntry
 from app.extensions import db
 from app.lib import clock
@@ -169,6 +171,21 @@ def test_being_seen_is_written_once_a_minute(app: Flask, people: People) -> None
     assert len(writes) == 1
     assert seen is not None
     assert clock.now() - seen < timedelta(minutes=1)
+
+
+def test_request_that_writes_does_not_wait_for_itself(app: Flask, people: People) -> None:
+    people.alice.get("/account")
+    session_id = session_ids(app, people.alice)[0]
+    with app.app_context():
+        long_ago = clock.now() - timedelta(minutes=5)
+        db.session.execute(update(UserSession).values(last_seen_at=long_ago))
+        db.session.flush()
+        started = time.monotonic()
+
+        services.note_seen(session_id)
+
+        db.session.rollback()
+    assert time.monotonic() - started < 1
 
 
 def test_finding_the_user_costs_one_statement(app: Flask, people: People) -> None:
