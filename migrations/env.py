@@ -1,9 +1,12 @@
 """Runs migrations on the database of the current app (`flask db upgrade`)."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from alembic import context
 from flask import current_app
+from sqlalchemy import Connection
 
 # The models register their tables.
 import app.accounts.models
@@ -18,7 +21,7 @@ from app.extensions import db
 
 def run() -> None:
     """Migrate online, all in one transaction where the database allows it."""
-    with db.engine.connect() as connection:
+    with db.engine.connect() as connection, _tables_may_be_rebuilt(connection):
         context.configure(
             connection=connection,
             target_metadata=Base.metadata,
@@ -28,6 +31,27 @@ def run() -> None:
         with context.begin_transaction():
             context.run_migrations()
         connection.commit()
+
+
+@contextmanager
+def _tables_may_be_rebuilt(connection: Connection) -> Iterator[None]:
+    """Let SQLite drop a table that others refer to: its columns change by building it anew.
+
+    With foreign keys on, dropping it would first delete its rows, and with them all that refer to them. The pragma
+    does nothing inside a transaction, so it is set before one begins (https://www.sqlite.org/lang_altertable.html#otheralter).
+    """
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    raw = connection.connection.dbapi_connection
+    raw.execute("PRAGMA foreign_keys = OFF")
+    try:
+        yield
+        broken = raw.execute("PRAGMA foreign_key_check").fetchall()
+    finally:
+        raw.execute("PRAGMA foreign_keys = ON")
+    if broken:
+        raise RuntimeError(f"rows refer to rows that are not there: {broken[:5]}")
 
 
 def _render_item(kind: str, item: Any, _autogen: Any) -> str | bool:

@@ -80,6 +80,7 @@ class Stage:
         self._redis_url = redis_url
         self._apps: dict[str, Flask] = {}
         self._servers = ExitStack()
+        self._postgres: servers.Postgres | None = None
 
     def settings(self, kind: str) -> Settings:
         """Return the settings of the app on this kind of database."""
@@ -93,6 +94,15 @@ class Stage:
             upgrade(app, db)
             self._apps[kind] = app
         return self._apps[kind]
+
+    def new_postgres_database(self, name: str) -> str:
+        """Create an empty database beside the app's; return its DATABASE_URL."""
+        if self._postgres is None:
+            bin_dir = servers.find_postgres()
+            if bin_dir is None:
+                raise servers.ServerFailed(f"No PostgreSQL server found: {servers.HOW_TO_GET_POSTGRES}.")
+            self._postgres = self._servers.enter_context(servers.postgres_running(bin_dir))
+        return self._postgres.create(name)
 
     def empty(self, kind: str) -> None:
         """Delete every row and every key."""
@@ -134,10 +144,7 @@ class Stage:
     def _database_url(self, kind: str, data_dir: Path) -> str:
         if kind == SQLITE:
             return f"sqlite:///{data_dir / 'signalbox.db'}"
-        bin_dir = servers.find_postgres()
-        if bin_dir is None:
-            raise servers.ServerFailed(f"No PostgreSQL server found: {servers.HOW_TO_GET_POSTGRES}.")
-        return self._servers.enter_context(servers.postgres_running(bin_dir)).create("signalbox")
+        return self.new_postgres_database("signalbox")
 
 
 @pytest.fixture(scope="session")
