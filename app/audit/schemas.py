@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from app.audit.queries import EntryFilter, RequestFilter
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
+from app.web.schemas import Pair, StrictQuery
 
 QUERY_CHARS_MAX = 200
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -88,10 +89,14 @@ class EntryQuery(_Between):
         description="The id of a user or an API key.",
         examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"],
     )
-    action: Annotated[_Text | None, _Unset] = Field(default=None, examples=["webhook.updated"])
-    object_type: Annotated[_Text | None, _Unset] = Field(default=None, examples=["webhook"])
+    action: Annotated[_Text | None, _Unset] = Field(
+        default=None, description="What was done.", examples=["webhook.updated"]
+    )
+    object_type: Annotated[_Text | None, _Unset] = Field(
+        default=None, description="To what kind of object.", examples=["webhook"]
+    )
     object_id: Annotated[_Text | None, _Unset] = Field(
-        default=None, examples=["wh_01k9zq4w6v3m8t7c5x2b9d0r1s"]
+        default=None, description="To which object.", examples=["wh_01k9zq4w6v3m8t7c5x2b9d0r1s"]
     )
     cursor: Annotated[str | None, _Unset, _cursor_of("aud")] = Field(
         default=None, description="`next_cursor` of the page before."
@@ -112,9 +117,11 @@ class RequestQuery(_Between):
     status: Annotated[Annotated[str, AfterValidator(_status_range)] | None, _Unset] = Field(
         default=None, description="`2xx`, `4xx`, `5xx`, `failed`, or a status.", examples=["failed"]
     )
-    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None, _Unset] = None
+    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None, _Unset] = Field(
+        default=None, description="Only calls with this method."
+    )
     api_key_id: Annotated[_Text | None, _Unset] = Field(
-        default=None, examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"]
+        default=None, description="Only calls with this API key.", examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"]
     )
     cursor: Annotated[str | None, _Unset, _cursor_of("req")] = Field(
         default=None, description="`next_cursor` of the page before."
@@ -133,13 +140,17 @@ class RequestQuery(_Between):
 _LIMIT = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
 
 
-class EntryListQuery(EntryQuery):
+class EntryListQuery(StrictQuery, EntryQuery):
+    """Which entries to list."""
+
     model_config = ConfigDict(extra="forbid")
 
     limit: int = _LIMIT
 
 
-class RequestListQuery(RequestQuery):
+class RequestListQuery(StrictQuery, RequestQuery):
+    """Which requests to list."""
+
     model_config = ConfigDict(extra="forbid")
 
     limit: int = _LIMIT
@@ -213,7 +224,7 @@ class RequestOut(_Out):
 class RequestDetailOut(RequestOut):
     """With what was sent and answered: kept only for refused calls, 8 KB of each body, secrets masked."""
 
-    request_headers: list[tuple[str, str]] | None
+    request_headers: list[Pair] | None
     request_body: str | None
     response_body: str | None
 

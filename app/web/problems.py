@@ -50,7 +50,9 @@ def init_problems(app: Flask) -> None:
 def invalid_from_pydantic(error: ValidationError) -> Response:
     """Return the problem for a body, query or path that does not fit its schema."""
     errors = [
-        FieldError(".".join(str(part) for part in item["loc"]) or "body", item["msg"])
+        FieldError(
+            ".".join(str(part) for part in item["loc"]) or "body", item["msg"].removeprefix("Value error, ")
+        )
         for item in error.errors()
     ]
     return answer(Invalid("Correct the fields listed under errors.", errors=errors))

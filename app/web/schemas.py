@@ -1,10 +1,10 @@
 """What all schemas of `/api/v1` share: strict bodies, the shape of problems and of lists."""
 
 import difflib
-from typing import Literal
+from typing import Annotated, Literal
 
 from flask_openapi.types import ResponseDict
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
@@ -47,6 +47,24 @@ class PageQuery(BaseModel):
         pattern=r"^[a-z]{1,8}_[0-9a-hjkmnp-tv-z]{26}$",
         description="`next_cursor` of the page before; none for the newest rows.",
     )
+
+
+#: [name, value] of a header.
+Pair = Annotated[list[str], Field(min_length=2, max_length=2, examples=[["accept", "application/json"]])]
+
+
+class StrictQuery(BaseModel):
+    """Query parameters that a page's form shares: programs must not send what only untouched controls send."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _nothing_is_empty(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse an empty value: who sends an empty variable would get everything instead of nothing."""
+        if isinstance(value, str) and (not value or (info.field_name != "q" and value != value.strip())):
+            raise ValueError("Leave it out instead of sending it empty or with blanks around it.")
+        return value
 
 
 class FieldProblem(BaseModel):

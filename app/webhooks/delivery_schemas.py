@@ -7,6 +7,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
+from app.web.schemas import Pair, StrictQuery
 from app.webhooks.queries.deliveries import DeliveryFilter
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
@@ -98,8 +99,8 @@ class DeliveryQuery(BaseModel):
         )
 
 
-class DeliveryListQuery(DeliveryQuery):
-    """Which deliveries to list. Unlike in the form of the page, a parameter it does not know is refused."""
+class DeliveryListQuery(StrictQuery, DeliveryQuery):
+    """Which deliveries to list."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -142,9 +143,9 @@ class AttemptOut(_Out):
     trigger: Literal["automatic", "manual"]
     started_at: datetime
     url: str = Field(examples=["https://orders.example.com/hooks"])
-    request_headers: list[tuple[str, str]] = Field(examples=[[["content-type", "application/json"]]])
+    request_headers: list[Pair] = Field(examples=[[["content-type", "application/json"]]])
     status_code: int | None = Field(examples=[503])
-    response_headers: list[tuple[str, str]] | None = Field(examples=[[["content-type", "text/plain"]]])
+    response_headers: list[Pair] | None = Field(examples=[[["content-type", "text/plain"]]])
     response_body: str | None = Field(examples=["busy"])
     response_truncated: bool
     error_kind: str | None = Field(examples=[None])

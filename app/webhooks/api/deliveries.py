@@ -83,6 +83,10 @@ def _attempt(attempt: Attempt) -> AttemptOut:
     }
     return AttemptOut(
         **values,
-        request_headers=read_headers(attempt.request_headers),
-        response_headers=read_headers(attempt.response_headers) if attempt.response_headers else None,
+        request_headers=_pairs(attempt.request_headers),
+        response_headers=_pairs(attempt.response_headers) if attempt.response_headers else None,
     )
+
+
+def _pairs(stored: str) -> list[list[str]]:
+    return [[name, value] for name, value in read_headers(stored)]
