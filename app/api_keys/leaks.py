@@ -5,6 +5,7 @@ Reads files of any size and kind a piece at a time. What it returns holds the pu
 `python -m app.api_keys.leaks PATH…` needs Python alone: no configuration, no database, none of the libraries.
 """
 
+import io
 import os
 import re
 import sys
@@ -143,6 +144,10 @@ def _main(paths: list[str]) -> int:
     if missing:
         sys.stderr.write(f"{printable(missing[0])} does not exist.\n")
         return WRONG_USE
+    for stream in (sys.stdout, sys.stderr):
+        # A hook may run where only ASCII can be written.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     status = NONE
     for leak in scan_paths(paths, tell=_complain):
         sys.stdout.write(in_words(leak) + "\n")

@@ -99,6 +99,8 @@ class TestCreating:
             ({"per_day": 100_000_001}, "per_day", "100000000"),
             ({"expires_at": "2020-01-01"}, "expires_at", "past"),
             ({"expires_at": "2999-01-01"}, "expires_at", "365"),
+            ({"expires_at": "9999-12-31T23:59:59-14:00"}, "expires_at", "365"),
+            ({"expires_at": "0001-01-01T00:00:00+14:00"}, "expires_at", "past"),
             ({"expires_at": "2026-02-30"}, "expires_at", "date"),
             ({"expires_in_days": 366}, "expires_in_days", "365"),
             ({"expires_in_days": 3, "expires_at": "2999-01-01"}, "expires_in_days", "not both"),
@@ -427,6 +429,9 @@ class TestSimulating:
         from_here = api("POST", path, {"method": "GET", "path": "/api/v1/events"}).get_json()
         assert (from_here["decided_by"], from_here["status"]) == ("network", 403)
         assert any("127.0.0.1" in one["reason"] for one in from_here["judgements"])
+        for at, rule in (("0001-01-01T00:00:00+14:00", "key"), ("9999-12-31T23:59:59-14:00", None)):
+            asked = {"method": "GET", "path": "/api/v1/events", "address": "203.0.113.7", "at": at}
+            assert api("POST", path, asked).get_json()["decided_by"] == rule
         later = (clock.now() + timedelta(days=2)).isoformat()
         asked = {"method": "POST", "path": "/api/v1/keys", "address": "203.0.113.7", "at": later}
         assert api("POST", path, asked).get_json()["decided_by"] == "scope"

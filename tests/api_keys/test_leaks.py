@@ -152,16 +152,23 @@ def test_scanner_runs_with_python_alone(tmp_path: Path) -> None:
     (tmp_path / "clean").write_text("nothing")
     (tmp_path / "leaking").write_text(KEY.token)
 
-    def run(*words: str, content: str = "") -> tuple[int, str]:
+    def run(*words: str, content: str = "", encoding: str = "utf-8") -> tuple[int, str]:
         # -S: without any library that is installed.
         command = [sys.executable, "-S", "-m", "app.api_keys.leaks", *words]
-        environment = {"PYTHONPATH": str(PROJECT_DIR), "PYTHONUTF8": "1"}
+        environment = {"PYTHONPATH": str(PROJECT_DIR), "PYTHONIOENCODING": encoding}
         done = subprocess.run(
-            command, input=content, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
+            command,
+            input=content,
+            env=environment,
+            cwd=tmp_path,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
         )
         return done.returncode, done.stdout
 
     assert run("clean") == (0, "")
     assert run(".") == (1, f"./leaking:1: sb_live_{KEY.kid}_…\n")
     assert run("-", content=f"\n+{KEY.token}") == (1, f"<stdin>:2: sb_live_{KEY.kid}_…\n")
+    assert run("leaking", encoding="ascii") == (1, f"leaking:1: sb_live_{KEY.kid}_\\u2026\n")
     assert run()[0] == run("gone")[0] == run("--help")[0] == 2
