@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -18,6 +19,7 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, Conflict, Invalid, NotFound
 from app.web.permissions import FULL, ROLE_PERMISSIONS, Role
+from tests.api.races import at_once
 from tests.people import People
 
 ALL = frozenset({FULL})
@@ -230,3 +232,39 @@ def test_trail_tells_of_a_creation_and_holds_no_secret(people: People, key: Crea
     everything = "".join(str(vars(one)) for one in db.session.scalars(select(AuditEntry)))
     for token in (key.token, newer.token):
         assert token.split("_")[3] not in everything
+
+
+def test_changes_at_once_all_stay(app: Flask, people: People, key: CreatedKey) -> None:
+    db.session.rollback()
+    changes: list[dict[str, Any]] = [
+        {"name": "renamed"},
+        {"per_hour": 7},
+        {"per_day": 8},
+        {"scopes": ["events:read"]},
+    ]
+
+    def change(values: dict[str, Any]) -> None:
+        with app.app_context():
+            services.change_key(people.acme.id, key.id, values, granted_by=ALL)
+            db.session.remove()
+
+    at_once([partial(change, values) for values in changes])
+
+    after = row(key)
+    assert (after.name, after.per_hour, after.per_day, after.scopes) == ("renamed", 7, 8, ["events:read"])
+    assert after.version == 1 + len(changes)
+
+
+def test_of_regenerations_at_once_two_keys_work(app: Flask, people: People, key: CreatedKey) -> None:
+    assert works(key.token)
+
+    def regenerate() -> str:
+        with app.app_context():
+            made = services.regenerate_key(people.acme.id, key.id, grace_s=3600, granted_by=ALL)
+            db.session.remove()
+            return made.token
+
+    tokens = at_once([regenerate] * 4)
+
+    assert sum(works(token) for token in tokens) == 2, "the newest, and the one before it in its grace"
+    assert not works(key.token)

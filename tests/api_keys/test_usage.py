@@ -97,9 +97,7 @@ def test_uses_of_a_deleted_key_are_dropped(people: People, key: CreatedKey) -> N
 
 
 def test_callers_still_on_the_old_key_are_listed(people: People, key: CreatedKey) -> None:
-    newer = services.regenerate_key(
-        people.acme.id, key.id, grace_s=3600, granted_by=frozenset({FULL})
-    )
+    newer = services.regenerate_key(people.acme.id, key.id, grace_s=3600, granted_by=frozenset({FULL}))
     use(newer.token, 1)
     use(key.token, 2, Caller("198.51.100.1", "cron|job"))
     use(key.token, 1, Caller("2001:db8::5", "worker/3"))
