@@ -11,8 +11,12 @@
   // Swagger UI leaves some of its controls without a name, or names them by their place only.
   function nameControls() {
     place.querySelectorAll("svg:not([aria-hidden])").forEach((picture) => picture.setAttribute("aria-hidden", "true"));
-    place.querySelectorAll(".opblock-body select:not([aria-label]), .auth-container select:not([aria-label])")
+    place.querySelectorAll("select:not([aria-label])")
       .forEach((list) => list.setAttribute("aria-label", list.title || "Choice"));
+    place.querySelectorAll(".close-modal:not([aria-label])")
+      .forEach((button) => button.setAttribute("aria-label", "Close"));
+    // The path is a link inside the button that opens the operation: a control inside a control.
+    place.querySelectorAll(".opblock-summary-control a[href]").forEach((link) => link.removeAttribute("href"));
     place.querySelectorAll("textarea:not([aria-label])")
       .forEach((area) => area.setAttribute("aria-label", "Request body"));
     // Long answers scroll; whoever has no mouse has to reach them.
@@ -31,6 +35,8 @@
     defaultModelsExpandDepth: -1,
     displayRequestDuration: true,
     persistAuthorization: false,
+    // Its colours are too pale for the dark theme.
+    syntaxHighlight: false,
     tryItOutEnabled: true,
   });
 })();
