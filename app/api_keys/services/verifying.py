@@ -47,10 +47,11 @@ def verify_key(team_id: str, token: str, *, scope: str | None = None, address: s
     if entry.team_id != team_id:
         return Verified("unknown")
     reason: Reason = "valid"
-    if scope is not None and scope not in expand(frozenset(entry.scopes)):
-        reason = "scope"
-    elif address is not None and not allows_address(entry.networks, address):
+    # In the order of a real call.
+    if address is not None and not allows_address(entry.networks, address):
         reason = "network"
+    elif scope is not None and scope not in expand(frozenset(entry.scopes)):
+        reason = "scope"
     return Verified(
         reason,
         entry.key_id,
