@@ -117,6 +117,9 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("event-types", f"{home}event-types/"),
         ("api-keys", f"{home}api-keys/"),
         ("api-key-new", f"{home}api-keys/new"),
+        ("usage", f"{home}usage/"),
+        ("audit", f"{home}audit/"),
+        ("requests", f"{home}requests/"),
         ("members", f"{home}members"),
         ("settings", f"{home}settings"),
         ("account", f"{origin}/account"),
@@ -127,6 +130,10 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
     )
     yield "webhook", _href(page, f"{home}webhooks/", "/webhooks/wh_")
     yield "event", _href(page, f"{home}events/", "/events/evt_")
+    api_key = _href(page, f"{home}api-keys/", "/api-keys/key_")
+    yield "api-key", api_key
+    for name in ("edit", "regenerate", "revoke", "simulate"):
+        yield f"api-key-{name}", f"{api_key}/{name}"
     for state in ("failed", "pending", "succeeded"):
         yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
 

@@ -37,7 +37,7 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "members", "settings", "/account", "/account/sessions",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "members", "settings", "/account", "/account/sessions",
     "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
 LINKED = {
@@ -45,6 +45,7 @@ LINKED = {
     "events/": "/events/evt_",
     "deliveries/?state=failed": "/deliveries/dlv_",
     "deliveries/?state=pending": "/deliveries/dlv_",
+    "api-keys/": "/api-keys/key_",
 }
 SIGNED_OUT = ("/sign-in", "/forgot-password", "/no-such-page")
 
