@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import cast
 
 import pytest
 from flask import Flask
@@ -142,7 +143,7 @@ def test_expiring_key_is_told_of_once(app: Flask, people: People, key: CreatedKe
 def test_change_that_redis_missed_is_repeated(people: People, key: CreatedKey) -> None:
     use(key.token, 1)
     kid = row(key).kid
-    kept = quick_redis().dump(f"signalbox:key:{kid}")
+    kept = cast(bytes, quick_redis().dump(f"signalbox:key:{kid}"))
     services.revoke_key(people.acme.id, key.id)
     # As if the tombstone had never reached Redis.
     quick_redis().restore(f"signalbox:key:{kid}", 60_000, kept, replace=True)
