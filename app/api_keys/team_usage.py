@@ -54,7 +54,6 @@ class Violation:
     limit: str
     whose: str
     key_id: str | None
-    by: str
     detail: str | None
 
 
@@ -132,6 +131,4 @@ def _since() -> datetime:
 def _violation(entry: AuditEntry, key_id: str | None, key_name: str | None) -> Violation:
     limit, whose = TITLES.get(entry.object_name or "", (entry.object_name or "requests", "this team"))
     whose = f"of {whose}" if key_name is None else f"of the key {key_name}"
-    return Violation(
-        entry.created_at, limit[:1].upper() + limit[1:], whose, key_id, entry.actor_name, entry.detail
-    )
+    return Violation(entry.created_at, limit[:1].upper() + limit[1:], whose, key_id, entry.detail)

@@ -4,6 +4,9 @@ from app.audit.trail import SYSTEM, record
 from app.extensions import db
 from app.web.access import find_principal
 from app.web.limits import Standing
+from app.web.limits.policies import DAY_S, HOUR_S, MINUTE_S
+
+_WORDS = {MINUTE_S: "a minute", HOUR_S: "an hour", DAY_S: "a day"}
 
 
 def note_violation(standing: Standing, team_id: str) -> None:
@@ -17,7 +20,7 @@ def note_violation(standing: Standing, team_id: str) -> None:
             object_type="limit",
             object_id=policy.subject,
             object_name=policy.name,
-            detail=f"All {policy.quota} uses within {policy.window_s} s are taken.",
+            detail=f"All {policy.quota} uses within {_WORDS[policy.window_s]} are taken.",
             actor=find_principal() or SYSTEM,
         )
         db.session.commit()

@@ -276,6 +276,11 @@
     if (dialog.childElementCount && (!dialog.open || !dialog.contains(document.activeElement))) presentDialog();
   });
   document.body.addEventListener("htmx:load", () => $$("#toasts [data-toast]").forEach(startToast));
+  // The button that sent a form is gone with the form: what was wrong with it is read next.
+  document.body.addEventListener("htmx:load", (event) => {
+    const summary = $("[data-autofocus][role=alert]", event.detail.elt);
+    if (summary) summary.focus({ preventScroll: true });
+  });
   document.body.addEventListener("htmx:oobAfterSwap", () => $$("#toasts [data-toast]").forEach(startToast));
 
   function failed(event, message) {
