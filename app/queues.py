@@ -55,6 +55,7 @@ JOBS: dict[str, JobSpec] = {
     "api_keys.flush_usage": JobSpec("app.api_keys.jobs.flush_usage", DEFAULT_QUEUE, 60),
     "api_keys.tell_expiring": JobSpec("app.api_keys.jobs.tell_expiring", DEFAULT_QUEUE, 60),
     "api_keys.repeat_forgetting": JobSpec("app.api_keys.jobs.repeat_forgetting", DEFAULT_QUEUE, 60),
+    "accounts.note_failed_sign_in": JobSpec("app.accounts.jobs.note_failed_sign_in", DEFAULT_QUEUE, 60),
     "accounts.send_password_reset": JobSpec(
         "app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60, max_retries=3
     ),

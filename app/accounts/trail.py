@@ -18,6 +18,7 @@ def record_in_teams(
     changes: Mapping[str, tuple[object, object]] | None = None,
     is_claimed_only: bool = False,
     is_operator: bool = False,
+    address: str | None = None,
 ) -> None:
     """Add an entry about the user to the open transaction, one in each of their teams.
 
@@ -46,4 +47,5 @@ def record_in_teams(
             changes=changes,
             detail=detail,
             actor=actor,
+            address=address,
         )

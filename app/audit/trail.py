@@ -29,11 +29,12 @@ def record(
     changes: Mapping[str, tuple[object, object]] | None = None,
     detail: str | None = None,
     actor: Principal | None = None,
+    address: str | None = None,
 ) -> None:
     """Add an entry to the caller's transaction: it is stored with the act, or not at all.
 
     The actor is who is calling, if not given: the principal of the request, else the command line; jobs of workers
-    give `SYSTEM`. `changes` are (before, after) by field name, from `changed()`; secrets in them are masked, by name
+    give `SYSTEM`, and the `address` that it came from. `changes` are (before, after) by field name, from `changed()`; secrets in them are masked, by name
     and by their own form.
     """
     actor = actor or _who_is_calling()
@@ -49,7 +50,7 @@ def record(
         "object_name": object_name[:255] if object_name else None,
         "changes": _masked(changes) if changes else None,
         "detail": redaction.text(detail)[:500] if detail else None,
-        "address": request.remote_addr if has_request_context() else None,
+        "address": request.remote_addr if has_request_context() else address,
         "request_id": g.get("request_id") if has_request_context() else None,
         "created_at": clock.now(),
     }

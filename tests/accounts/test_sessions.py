@@ -6,14 +6,17 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from rq import Queue
+from rq.serializers import JSONSerializer
 from sqlalchemy import event, select, update
 
 from app.accounts import jobs, user_agents
 from app.accounts.models import UserSession
 from app.accounts.services import sessions as services
 from app.audit.models import AuditEntry
-from app.extensions import db
+from app.extensions import db, redis_client
 from app.lib import clock
+from app.queues import DEFAULT_QUEUE
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
 
@@ -231,6 +234,12 @@ def test_job_forgets_what_nobody_can_use(app: Flask, people: People) -> None:
 def test_audit_trail_tells_of_signing_in_and_out(app: Flask, people: People) -> None:
     people.anybody().sign_in("alice@example.com", "wrong password")
     people.anybody().sign_in("nobody@example.com", "wrong password")
+    # A worker writes it down, so that nobody can tell from the time whether there is an account.
+    with app.app_context():
+        waiting = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer).jobs
+        assert [job.func_name for job in waiting] == ["app.accounts.jobs.note_failed_sign_in"] * 2
+        for job in waiting:
+            jobs.note_failed_sign_in(*job.args)
     visitor = people.alice.new_visitor()
     visitor.post("/account/end-sessions")
     visitor.post("/sign-out")

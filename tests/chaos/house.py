@@ -18,7 +18,7 @@ import redis as redis_py
 from flask import Flask
 
 from app.api_keys.services import create_key
-from app.config import AppEnv, Settings, load_settings
+from app.config import AppEnv, load_settings
 from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app

@@ -92,7 +92,7 @@ def add_user(user: User) -> None:
 
 
 def authenticate(email: str, password: str) -> Authenticated | None:
-    """Return the user with this address and password, or None; both take the same time but for a small write."""
+    """Return the user with this address and password, or None, which takes the same time whoever has an account."""
     email = email.strip().lower()
     # No account has such an address, and PostgreSQL refuses to look for a NUL.
     user = find_user(User.email == email) if email.isprintable() else None
@@ -101,10 +101,22 @@ def authenticate(email: str, password: str) -> Authenticated | None:
         return None
     if passwords.matches(password, user.password_hash):
         return Authenticated(user.id, user.session_version, user.totp_enabled_at is not None)
-    # The throttle keeps anybody from measuring often enough what this adds.
-    record_in_teams(user.id, "user.sign_in_failed", detail="Wrong password.", is_claimed_only=True)
-    db.session.commit()
     return None
+
+
+def note_failed_sign_in(user_id: str, address: str | None) -> None:
+    """Record that somebody gave a wrong password for the user."""
+    record_in_teams(
+        user_id, "user.sign_in_failed", detail="Wrong password.", is_claimed_only=True, address=address
+    )
+    db.session.commit()
+
+
+def id_of_address(email: str) -> str:
+    """Return the id of the account with this address, or the empty string."""
+    email = email.strip().lower()
+    user = find_user(User.email == email) if email.isprintable() else None
+    return user.id if user else ""
 
 
 def change_name(user_id: str, name: str) -> None:

@@ -1,5 +1,7 @@
 """The way in: start page, sign-in, sign-out, sign-up, and the first owner's set-up."""
 
+import contextlib
+
 from flask import Response, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
@@ -16,7 +18,8 @@ from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.accounts.views.second_step import enter
 from app.config import SignUp
 from app.extensions import current_settings
-from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError
+from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError, Unavailable
+from app.queues import enqueue
 from app.web.access import public
 from app.web.rendering import redirect_after, render
 
@@ -54,10 +57,17 @@ def start_signed_in_session() -> BaseResponse:
     found = people.authenticate(email, str(form.password.data))
     if found is None:
         throttle.sign_in_failed()
+        _note_failure(email)
         form.form_errors = [_WRONG]
         return _sign_in_page(form, status=422)
     throttle.sign_in_succeeded(email)
     return enter(found, method="password", next_path=local_path(request.args.get("next")))
+
+
+def _note_failure(email: str) -> None:
+    """Have a worker write it down, whether there is such an account or not: the write must not tell."""
+    with contextlib.suppress(Unavailable):
+        enqueue("accounts.note_failed_sign_in", people.id_of_address(email), request.remote_addr)
 
 
 @accounts.post("/sign-out")
