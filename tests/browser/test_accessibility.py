@@ -153,6 +153,20 @@ def test_page_of_one_thing_has_no_barrier(signed_in: Watched, demo: Demo, path: 
     assert signed_in.problems(demo.url(link)) == []
 
 
+@pytest.mark.parametrize("size", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_refused_form_leads_to_what_was_wrong(signed_in: Watched, demo: Demo, size: ViewportSize) -> None:
+    page = signed_in.page
+    page.set_viewport_size(size)
+    page.goto(demo.url("api-keys/new"))
+    page.get_by_role("button", name="Create API key").click()
+
+    summary = page.get_by_role("alert").filter(has_text="Nothing was saved")
+    expect(summary).to_be_focused()
+    below = page.evaluate("() => document.querySelector('.sb-topbar').getBoundingClientRect().bottom")
+    top = summary.evaluate("element => element.getBoundingClientRect().top")
+    assert max(0, below) <= top < size["height"] / 2
+
+
 @pytest.mark.parametrize("path", SIGNED_OUT)
 def test_page_for_strangers_has_no_barrier(signed_out: Watched, demo: Demo, path: str) -> None:
     assert signed_out.problems(demo.url(path)) == []
