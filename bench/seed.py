@@ -16,7 +16,8 @@ from app.lib import clock
 from app.lib.ids import new_id
 from app.web.permissions import FULL
 from app.webhooks.models import Delivery
-from app.webhooks.services.webhooks import WebhookSettings, create_webhook
+from app.webhooks.services.settings import WebhookSettings
+from app.webhooks.services.webhooks import create_webhook
 
 EVENT_TYPE = "post.published"
 _BODY_BYTES = 1024

@@ -9,7 +9,7 @@ from app.lib.errors import FieldError, Invalid
 from app.web.forms import Form
 from app.webhooks import custom_headers
 from app.webhooks.models import Webhook
-from app.webhooks.services.webhooks import LIMITS, NAME_MAX_CHARS, WebhookSettings, stored_headers
+from app.webhooks.services.settings import LIMITS, NAME_MAX_CHARS, WebhookSettings, stored_headers
 
 
 class RetryFields(Form):

@@ -19,7 +19,7 @@ from app.lib.errors import SignalboxError
 from app.web.permissions import Role
 from app.webhooks.models import Delivery
 from app.webhooks.services import deliveries, webhooks
-from app.webhooks.services.webhooks import WebhookSettings
+from app.webhooks.services.settings import WebhookSettings
 from tests.audit.conftest import Records
 from tests.events.api import WEBHOOK, Api
 from tests.people import PASSWORD, People

@@ -25,7 +25,7 @@ from app.webhooks.schemas import (
     WebhookQuery,
 )
 from app.webhooks.services import webhooks as services
-from app.webhooks.services.webhooks import WebhookSettings
+from app.webhooks.services.settings import WebhookSettings, settings_of
 
 webhooks_api = APIBlueprint(
     "webhooks_api",
@@ -121,7 +121,7 @@ def _found(webhook_id: str) -> dict[str, Any]:
 
 
 def _shown(webhook: Webhook, stats: Stats) -> dict[str, Any]:
-    settings = services.settings_of(webhook)
+    settings = settings_of(webhook)
     return asdict(settings) | {
         "id": webhook.id,
         "headers": dict(settings.headers),

@@ -1,63 +1,42 @@
 """What can be done with webhooks. Each function is one transaction."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
-from urllib.parse import urlsplit
 
-import orjson
 import structlog
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.audit.trail import changed, record, snapshot
-from app.config import DELIVERY_TIMEOUT_MAX_S
 from app.events import queries as event_queries
 from app.events.catalogue import TEST_TYPE
 from app.events.services import add_event_for_nobody
-from app.extensions import current_settings, db, sealer
+from app.extensions import db
 from app.lib import clock, signing
-from app.lib.errors import Conflict, FieldError, Invalid, NotFound, Unavailable
+from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
-from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
-from app.lib.redact import MASK
-from app.lib.sealed import CannotOpen
 from app.queues import nudge_dispatch
-from app.webhooks import custom_headers, patterns
+from app.webhooks import custom_headers
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.webhooks import get_webhook
+from app.webhooks.services.settings import (
+    WebhookSettings,
+    checked,
+    seal,
+    seal_headers,
+    settings_of,
+    stored_headers,
+)
 from app.webhooks.subscriptions import new_delivery
 
 log = structlog.get_logger()
 
 WEBHOOKS_MAX = 500
-NAME_MAX_CHARS = 100
 _DEADLOCK = "40P01"
 _DEADLOCK_TRIES = 4
 Backlog = Literal["send", "discard"]
-
-#: Lowest and highest value of each number a person may set.
-LIMITS: dict[str, tuple[int, int]] = {
-    "max_retries": (0, 15),
-    "first_retry_s": (1, 3600),
-    "retry_multiplier": (1, 10),
-    "timeout_s": (1, DELIVERY_TIMEOUT_MAX_S),
-}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WebhookSettings:
-    """What people decide about a webhook. A masked or empty header value keeps the stored one."""
-
-    name: str
-    url: str
-    event_types: Sequence[str]
-    headers: Sequence[tuple[str, str]] = ()
-    max_retries: int = 3
-    first_retry_s: int = 10
-    retry_multiplier: float = 2.0
-    timeout_s: int = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +67,13 @@ def create_webhook(
     )
     if (count or 0) >= WEBHOOKS_MAX:
         raise Conflict(f"A team can have {WEBHOOKS_MAX} webhooks. Delete one that is not used.")
-    values, headers = _checked(team_id, settings)
+    values, headers = checked(team_id, settings)
     webhook_id, secret = new_id("wh"), signing.new_secret()
     webhook = Webhook(
         id=webhook_id,
         team_id=team_id,
-        secret_sealed=_seal(webhook_id, "secret", secret.encode()),
-        headers_sealed=_seal_headers(webhook_id, headers),
+        secret_sealed=seal(webhook_id, "secret", secret.encode()),
+        headers_sealed=seal_headers(webhook_id, headers),
         created_by_id=created_by_id,
         **values,
     )
@@ -113,7 +92,7 @@ def update_webhook(team_id: str, webhook_id: str, changes: Mapping[str, Any]) ->
     """
     session = db.session()
     webhook = _lock(session, team_id, webhook_id)
-    values, headers = _checked(team_id, replace(settings_of(webhook), **changes), webhook)
+    values, headers = checked(team_id, replace(settings_of(webhook), **changes), webhook)
     stored = stored_headers(webhook)
     changes_made = changed(snapshot(webhook, values), values)
     if headers != stored:
@@ -121,7 +100,7 @@ def update_webhook(team_id: str, webhook_id: str, changes: Mapping[str, Any]) ->
         changes_made["headers"] = (before, after)
     for name, value in values.items():
         setattr(webhook, name, value)
-    webhook.headers_sealed = _seal_headers(webhook_id, headers)
+    webhook.headers_sealed = seal_headers(webhook_id, headers)
     if changes_made:
         _record(session, "webhook.updated", webhook, changes=changes_made)
     session.commit()
@@ -209,32 +188,6 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
     return SentTest(event.id, str(delivery["id"]))
 
 
-def settings_of(webhook: Webhook) -> WebhookSettings:
-    """Return a webhook's settings, the values of its headers masked: given back so, they are kept."""
-    return WebhookSettings(
-        name=webhook.name,
-        url=webhook.url,
-        event_types=webhook.event_types,
-        headers=[(name, MASK) for name, _ in stored_headers(webhook)],
-        **{name: getattr(webhook, name) for name in LIMITS},
-    )
-
-
-def stored_headers(webhook: Webhook) -> custom_headers.Pairs:
-    """Return a webhook's own headers with their values; none when the key that sealed them is gone.
-
-    They are lost then, and giving them anew must be possible. The log says so.
-    """
-    if not webhook.headers_sealed:
-        return []
-    try:
-        opened = sealer().open(webhook.headers_sealed, table="webhooks", column="headers", row_id=webhook.id)
-    except CannotOpen as error:
-        log.warning("webhook_headers_unreadable", webhook_id=webhook.id, reason=str(error))
-        return []
-    return [(name, value) for name, value in orjson.loads(opened)]
-
-
 def _lock(session: Session, team_id: str, webhook_id: str) -> Webhook:
     """Return the webhook, locked: whoever else changes it or judges its failures waits. Raises NotFound."""
     query = (
@@ -249,68 +202,6 @@ def _lock(session: Session, team_id: str, webhook_id: str) -> Webhook:
     if webhook is None:
         raise NotFound("There is no such webhook in this team. It may have been deleted.")
     return webhook
-
-
-def _checked(
-    team_id: str, settings: WebhookSettings, webhook: Webhook | None = None
-) -> tuple[dict[str, Any], custom_headers.Pairs]:
-    """Return the columns to store and the headers to seal. Raises Invalid with the errors of all fields."""
-    errors: list[FieldError] = []
-    values: dict[str, Any] = {name: getattr(settings, name) for name in LIMITS}
-    headers: custom_headers.Pairs = []
-    for name, (low, high) in LIMITS.items():
-        # Also false for NaN.
-        if not low <= values[name] <= high:
-            errors.append(FieldError(name, f"Choose a number from {low} to {high}."))
-    try:
-        values["name"] = _check_name(settings.name)
-    except Invalid as error:
-        errors += error.errors
-    try:
-        values["url"] = check_url(
-            settings.url.strip(), AllowedNetworks.parse(current_settings().outbound_allowed_networks)
-        )
-    except UrlRefused as error:
-        errors.append(FieldError("url", str(error)))
-    try:
-        names = [known.name for known in event_queries.known_types(team_id)]
-        values["event_types"] = patterns.checked(
-            settings.event_types, known_names=names, already=webhook.event_types if webhook else ()
-        )
-    except Invalid as error:
-        errors += error.errors
-    try:
-        stored = stored_headers(webhook) if webhook else []
-        if (
-            webhook
-            and custom_headers.keeps_values(settings.headers)
-            and _has_moved(webhook, values.get("url"))
-        ):
-            raise Invalid.field(
-                "headers",
-                "The webhook moves to another server: write the header values again, or remove the headers."
-                " What was meant for one server is not sent to another by itself.",
-            )
-        headers = custom_headers.checked(settings.headers, stored=stored)
-    except Invalid as error:
-        errors += error.errors
-    if errors:
-        raise Invalid("Correct the fields listed under errors.", errors=errors)
-    return values, headers
-
-
-def _has_moved(webhook: Webhook, url: str | None) -> bool:
-    """Return whether the new address is another server; not, when it was refused anyway."""
-    return url is not None and urlsplit(url)[:2] != urlsplit(webhook.url)[:2]
-
-
-def _check_name(name: str) -> str:
-    name = name.strip()
-    if not 1 <= len(name) <= NAME_MAX_CHARS:
-        raise Invalid.field("name", f"Give it a name of 1 to {NAME_MAX_CHARS} characters.")
-    if not name.isprintable():
-        raise Invalid.field("name", "The name holds a character that cannot be printed. Remove it.")
-    return name
 
 
 def _record(
@@ -362,11 +253,3 @@ def _cancel_pending(session: Session, webhook_id: str) -> int:
         .execution_options(synchronize_session=False)
     )
     return int(result.rowcount)  # type: ignore[attr-defined]
-
-
-def _seal(webhook_id: str, column: str, value: bytes) -> str:
-    return sealer().seal(value, table="webhooks", column=column, row_id=webhook_id)
-
-
-def _seal_headers(webhook_id: str, headers: custom_headers.Pairs) -> str | None:
-    return _seal(webhook_id, "headers", orjson.dumps(headers)) if headers else None

@@ -22,6 +22,7 @@ from app.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
 from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
 from app.webhooks.schedule import Schedule, schedule_of
 from app.webhooks.services import webhooks as services
+from app.webhooks.services.settings import LIMITS, stored_headers
 from app.webhooks.snippets import SNIPPETS
 from app.webhooks.type_choices import choice_groups
 
@@ -111,7 +112,7 @@ def show(webhook_id: str) -> Response:
         secret=take_once(webhook_id),
         stats=queries.stats_of(team_id, [webhook_id])[webhook_id],
         latest=[(row, words(row.last_error, row.last_status)) for row in latest.rows],
-        header_names=[name for name, _ in services.stored_headers(webhook)],
+        header_names=[name for name, _ in stored_headers(webhook)],
         schedule=_schedule_of(webhook),
         is_failing=webhook.consecutive_failures >= FAILURES_TO_WARN,
         failures_to_disable=FAILURES_TO_DISABLE,
@@ -248,9 +249,7 @@ def _schedule_of_form(form: RetryFields) -> Schedule | None:
         numbers = form.numbers()
     except Invalid:
         return None
-    if not all(
-        low <= numbers[name] <= high for name, (low, high) in services.LIMITS.items() if name in numbers
-    ):
+    if not all(low <= numbers[name] <= high for name, (low, high) in LIMITS.items() if name in numbers):
         return None
     return schedule_of(
         max_retries=numbers["max_retries"],
