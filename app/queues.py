@@ -66,6 +66,7 @@ JOBS: dict[str, JobSpec] = {
         "app.accounts.jobs.send_email_notice", DEFAULT_QUEUE, 60, max_retries=3
     ),
     "accounts.trim_sessions": JobSpec("app.accounts.jobs.trim_sessions", DEFAULT_QUEUE, 60),
+    "audit.note_violation": JobSpec("app.audit.jobs.note_violation", DEFAULT_QUEUE, 60),
     "audit.trim": JobSpec("app.audit.jobs.trim", DEFAULT_QUEUE, 300),
     "accounts.send_invitation": JobSpec(
         "app.accounts.jobs.send_invitation", DEFAULT_QUEUE, 60, max_retries=3

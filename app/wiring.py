@@ -16,7 +16,7 @@ from app.audit.api import audit_api
 from app.audit.links import ObjectPage, provide_links
 from app.audit.requests import init_request_log
 from app.audit.views import audit, requests
-from app.audit.violations import note_violation
+from app.audit.violations import tell_violation
 from app.dashboard.api import dashboard_api
 from app.dashboard.views import dashboard
 from app.demo.cli import demo_cli
@@ -129,7 +129,7 @@ def connect(app: OpenAPI) -> None:
     init_request_log(app)
     sessions.init_sessions(app)
     init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
-    init_limits(app, tell=note_violation)
+    init_limits(app, tell=tell_violation)
     read_json_strictly(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)

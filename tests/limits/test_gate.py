@@ -6,13 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from flask import Flask
+from rq import Queue
+from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
 from app.accounts.services.limits import limit_user
+from app.audit import jobs
 from app.audit.models import AuditEntry
 from app.config import Settings
-from app.extensions import db
+from app.extensions import db, redis_client
 from app.lib.errors import RateLimited
+from app.queues import DEFAULT_QUEUE
 from app.web.limits import strict
 from tests.events.api import Api
 from tests.people import People
@@ -144,8 +148,11 @@ def test_refusal_names_its_limit_and_when_it_clears(app: Flask, people: People, 
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert again.status_code == 429
     with app.app_context():
+        (job,) = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer).jobs
+        jobs.note_violation(*job.args)
         told = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "limit.reached")).all()
-        assert [entry.object_name for entry in told] == ["team-hour"], "told once per window"
+        assert [(entry.object_name, entry.actor_name) for entry in told] == [("team-hour", "tests")]
+        assert told[0].detail == "All 3 uses within an hour are taken."
         db.session.remove()
 
 
