@@ -241,7 +241,7 @@ def _request_conditions(team_id: str, wanted: RequestFilter) -> Conditions:
     if wanted.statuses:
         lowest, highest = wanted.statuses
         between = LoggedRequest.status.between(lowest, highest)
-        if lowest >= 400:
+        if lowest >= 400 and not wanted.api_key_id:
             # Spelled out, so that both databases see that the index of the failed ones holds all of these.
             indexed += [_FAILED]
         other.append(between)

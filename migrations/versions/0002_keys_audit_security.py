@@ -92,16 +92,17 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_logged_requests")),
     )
     with op.batch_alter_table("logged_requests") as batch_op:
+        batch_op.create_index("ix_logged_requests_key", ["team_id", "api_key_id", "id"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_logged_requests_team_id_logged_requests_id"), ["team_id", "id"], unique=False
+        )
+        # Last: of two indexes that cost the same by its estimate, SQLite takes the one that was made later.
         batch_op.create_index(
             "ix_logged_requests_failed",
             ["team_id", "id"],
             unique=False,
             sqlite_where=sa.text("status >= 400"),
             postgresql_where=sa.text("status >= 400"),
-        )
-        batch_op.create_index("ix_logged_requests_key", ["team_id", "api_key_id", "id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_logged_requests_team_id_logged_requests_id"), ["team_id", "id"], unique=False
         )
 
     op.create_table(

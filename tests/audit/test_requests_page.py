@@ -5,7 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from flask import Flask
+from sqlalchemy import event
 
+from app.audit.queries import RequestFilter, list_requests
+from app.extensions import db
 from app.lib import clock
 from tests.audit.conftest import Records
 from tests.events.api import WEBHOOK, Api
@@ -137,3 +141,25 @@ def test_refresh_brings_rows_only_to_who_does_not_read(people: People, page: Pag
 def test_empty_lists_say_what_to_do(people: People, page: Page, records: Records) -> None:
     assert page.get(LIST, people.alice).has_text("Nobody has called the API yet")
     assert page.get(f"{LIST}?status=5xx", people.alice).has_text("No request matches")
+
+
+def test_failed_requests_are_read_from_their_own_index(
+    app: Flask, records: Records, database_kind: str
+) -> None:
+    """Few fail: without it SQLite would walk all of the team's requests to find a page of them."""
+    if database_kind != "sqlite":
+        pytest.skip("PostgreSQL chooses by what it counted.")
+    asked: list[tuple[str, Any]] = []
+    with app.app_context():
+        event.listen(db.engine, "before_cursor_execute", note := lambda *a: asked.append((a[2], a[3])))
+        list_requests(records.team_id, RequestFilter(statuses=(400, 599)))
+        event.remove(db.engine, "before_cursor_execute", note)
+        connection = db.session.connection()
+        plans = [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all())
+            for statement, values in asked
+        ]
+        db.session.remove()
+
+    assert len(plans) == 2
+    assert all("ix_logged_requests_failed" in plan for plan in plans)
