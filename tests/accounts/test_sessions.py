@@ -6,19 +6,17 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from rq import Queue
-from rq.serializers import JSONSerializer
 from sqlalchemy import event, select, update
 
 from app.accounts import jobs, user_agents
 from app.accounts.models import UserSession
 from app.accounts.services import sessions as services
 from app.audit.models import AuditEntry
-from app.extensions import db, redis_client
+from app.extensions import db
 from app.lib import clock
-from app.queues import DEFAULT_QUEUE
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
+from tests.waiting_jobs import run_waiting_jobs
 
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0"
 COOKIE = "signalbox_session"
@@ -235,11 +233,7 @@ def test_audit_trail_tells_of_signing_in_and_out(app: Flask, people: People) -> 
     people.anybody().sign_in("alice@example.com", "wrong password")
     people.anybody().sign_in("nobody@example.com", "wrong password")
     # A worker writes it down, so that nobody can tell from the time whether there is an account.
-    with app.app_context():
-        waiting = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer).jobs
-        assert [job.func_name for job in waiting] == ["app.accounts.jobs.note_failed_sign_in"] * 2
-        for job in waiting:
-            jobs.note_failed_sign_in(*job.args)
+    assert run_waiting_jobs(app) == ["note_failed_sign_in"] * 2
     visitor = people.alice.new_visitor()
     visitor.post("/account/end-sessions")
     visitor.post("/sign-out")

@@ -20,6 +20,7 @@ from app.web.limits import counters
 from app.web.permissions import FULL
 from tests.page import Page
 from tests.people import People
+from tests.waiting_jobs import run_waiting_jobs
 
 USAGE = "/t/acme/usage/"
 
@@ -105,6 +106,7 @@ def test_limit_of_the_operator_is_shown_and_keeps_what_is_used(
 def test_limit_that_was_reached_is_listed_with_its_key(app: Flask, people: People, page: Page) -> None:
     key = new_key(app, people, per_hour=2)
     assert call(app, key, 4) == [200, 200, 429, 429]
+    run_waiting_jobs(app)
 
     shown = page.get(USAGE, people.bob)
 
@@ -118,6 +120,7 @@ def test_limit_of_the_team_that_was_reached_is_listed(app: Flask, people: People
     with app.app_context():
         limit_team(people.acme.slug, tier=None, per_hour=1, keeps_per_hour=False)
     assert call(app, key, 2) == [200, 429]
+    run_waiting_jobs(app)
 
     assert page.get(USAGE, people.bob).has_text("API requests per hour of this team")
 

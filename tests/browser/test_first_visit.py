@@ -93,9 +93,7 @@ def create_key(page: Page, home: str) -> str:
     page.locator("input[value='events:write']").check()
     page.get_by_role("button", name=re.compile("Create")).click()
     page.wait_for_url(re.compile(r"/api-keys/key_"))
-    found = re.search(r"sb_live_\w+", page.content())
-    assert found
-    return found.group()
+    return page.locator("input[data-secret]").input_value()
 
 
 def emit(signalbox: Signalbox, key: str, *, idempotency_key: str) -> str:

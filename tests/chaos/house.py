@@ -240,6 +240,10 @@ class Chaos:
         """Break nothing any more, once the break that is under way is mended."""
         self._is_stopping.set()
         assert self._is_calm.wait(120)
+        # The connections of the test itself were cut as well.
+        with self._house.app.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
     def _run(self) -> None:
         self._break_things()

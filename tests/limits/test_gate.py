@@ -6,20 +6,17 @@ from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 from flask import Flask
-from rq import Queue
-from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
 from app.accounts.services.limits import limit_user
-from app.audit import jobs
 from app.audit.models import AuditEntry
 from app.config import Settings
-from app.extensions import db, redis_client
+from app.extensions import db
 from app.lib.errors import RateLimited
-from app.queues import DEFAULT_QUEUE
 from app.web.limits import strict
 from tests.events.api import Api
 from tests.people import People
+from tests.waiting_jobs import run_waiting_jobs
 
 Limited = Callable[..., AbstractContextManager[None]]
 
@@ -147,9 +144,8 @@ def test_refusal_names_its_limit_and_when_it_clears(app: Flask, people: People, 
     assert 3500 < int(refused.headers["Retry-After"]) <= 3600
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert again.status_code == 429
+    assert run_waiting_jobs(app) == ["note_violation"], "told once per window"
     with app.app_context():
-        (job,) = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer).jobs
-        jobs.note_violation(*job.args)
         told = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "limit.reached")).all()
         assert [(entry.object_name, entry.actor_name) for entry in told] == [("team-hour", "tests")]
         assert told[0].detail == "All 3 uses within an hour are taken."

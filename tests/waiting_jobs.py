@@ -1,0 +1,24 @@
+"""Runs what was enqueued for a worker, in the test's own process."""
+
+from importlib import import_module
+
+from flask import Flask
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from app.extensions import db, redis_client
+from app.queues import DEFAULT_QUEUE
+
+
+def run_waiting_jobs(app: Flask) -> list[str]:
+    """Run the jobs that wait for a worker, oldest first, and return the names of their functions."""
+    with app.app_context():
+        queue = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer)
+        names = []
+        for job in queue.jobs:
+            module, _, name = str(job.func_name).rpartition(".")
+            getattr(import_module(module), name)(*job.args)
+            names.append(name)
+        queue.empty()  # type: ignore[no-untyped-call]
+        db.session.remove()
+    return names
