@@ -59,7 +59,7 @@ def deliver(delivery_id: str) -> None:
                 trigger="automatic",
                 started_at=result.started_at,
                 url=request.url,
-                request_headers=claimed.shown_headers.decode(),
+                request_headers=claimed.shown_headers,
                 response_body=result.body.decode(),
                 status_code=result.status_code,
                 remote_address=result.remote_address,

@@ -39,7 +39,7 @@ def finish(scene: Scene, engine: Engine, taken: Claim, status: int) -> set[str]:
         targets = Targets(sealer()).load(connection, versions)
         outcomes = []
         for row in taken.rows:
-            claimed = Claimed(*row[:6], row[6].encode(), taken.lease, targets[row[1]], start_before_s=0.0)
+            claimed = Claimed(*row, taken.bodies[row[2]], taken.lease, targets[row[1]], start_before_s=0.0)
             request_of(claimed, max_body_bytes=10)
             outcomes.append(outcome_of(claimed, Result(clock.now(), status_code=status, total_ms=1.0)))
         won = record(connection, outcomes)
@@ -125,7 +125,7 @@ def _finish_with_target_of_before(scene: Scene, engine: Engine, taken: Claim) ->
     with engine.begin() as connection, scene.app.app_context():
         (target,) = Targets(sealer()).load(connection, {twin.id: None}).values()
         row = taken.rows[0]
-        claimed = Claimed(*row[:6], row[6].encode(), taken.lease, target, start_before_s=0.0)
+        claimed = Claimed(*row, taken.bodies[row[2]], taken.lease, target, start_before_s=0.0)
         return record(connection, [outcome_of(claimed, Result(clock.now(), status_code=200))])
 
 

@@ -6,10 +6,10 @@ in-flight cap is reached gets none: rows of a receiver that hangs never stand in
 """
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import orjson
 from sqlalchemy import Connection, bindparam, text
@@ -44,13 +44,15 @@ _CLAIM_POSTGRESQL = text(
             WHERE webhook_id = room.webhook_id AND due_at <= :now
             ORDER BY due_at LIMIT room.room FOR UPDATE SKIP LOCKED
         ) d
-    ), claimed AS (
-        UPDATE deliveries d SET due_at = :lease_ends, lease = :lease
-        WHERE d.id = ANY (ARRAY(SELECT id FROM picked))
-        RETURNING d.id, d.webhook_id, d.event_id, d.attempt_count, d.round_attempt_count, d.is_manual
     )
-    SELECT claimed.*, e.body FROM claimed JOIN events e ON e.id = claimed.event_id
+    UPDATE deliveries d SET due_at = :lease_ends, lease = :lease
+    WHERE d.id = ANY (ARRAY(SELECT id FROM picked))
+    RETURNING d.id, d.webhook_id, d.event_id, d.attempt_count, d.round_attempt_count, d.is_manual
     """
+)
+# Apart from the claim: an event that goes to ten webhooks is read and carried once, not ten times.
+_BODIES_POSTGRESQL = text(
+    "SELECT id, body FROM events WHERE id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"
 )
 
 _CLAIM_SQLITE = """
@@ -64,8 +66,8 @@ _GIVE_BACK = text(
     "UPDATE deliveries SET due_at = :now, lease = NULL WHERE id = :id AND lease = :lease AND state = 'pending'"
 ).bindparams(bindparam("now", type_=UtcDateTime()))
 
-#: id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body
-ClaimedRow = tuple[str, str, str, int, int, bool, str]
+#: id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual
+ClaimedRow = tuple[str, str, str, int, int, bool]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,12 @@ class Ready:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Rows that are ours until `ends_at`, if results are written under `lease`."""
+    """Rows that are ours until `ends_at`, if results are written under `lease`; the bodies of their events by id."""
 
     lease: str
     ends_at: datetime
     rows: list[ClaimedRow]
+    bodies: dict[str, bytes]
 
 
 def find_ready(connection: Connection) -> Ready:
@@ -118,8 +121,15 @@ def claim(connection: Connection, room: Mapping[str, int], *, lease_s: float) ->
     lease = secrets.token_hex(8)
     now = clock.now()
     ends_at = now + timedelta(seconds=lease_s)
-    take = _claim_sqlite if connection.dialect.name == "sqlite" else _claim_postgresql
-    return Claim(lease, ends_at, take(connection, room, lease, now, ends_at))
+    is_sqlite = connection.dialect.name == "sqlite"
+    rows = (_claim_sqlite if is_sqlite else _claim_postgresql)(connection, room, lease, now, ends_at)
+    event_ids = orjson.dumps(list({row[2] for row in rows})).decode()
+    found: Iterable[Any] = (
+        connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,))
+        if is_sqlite
+        else connection.execute(_BODIES_POSTGRESQL, {"ids": event_ids})
+    )
+    return Claim(lease, ends_at, rows, {event_id: body.encode() for event_id, body in found})
 
 
 def _claim_postgresql(
@@ -127,7 +137,7 @@ def _claim_postgresql(
 ) -> list[ClaimedRow]:
     wanted = orjson.dumps([{"webhook_id": key, "room": value} for key, value in room.items()]).decode()
     parameters = {"room": wanted, "now": now, "lease_ends": ends_at, "lease": lease}
-    return [tuple(row) for row in connection.execute(_CLAIM_POSTGRESQL, parameters)]
+    return cast(list[ClaimedRow], connection.execute(_CLAIM_POSTGRESQL, parameters).all())
 
 
 def _claim_sqlite(
@@ -137,9 +147,7 @@ def _claim_sqlite(
     for webhook_id, count in room.items():
         parameters = (sqlite_time(ends_at), lease, webhook_id, sqlite_time(now), count)
         taken += connection.exec_driver_sql(_CLAIM_SQLITE, parameters).all()
-    event_ids = orjson.dumps(list({row[2] for row in taken})).decode()
-    bodies: dict[str, str] = dict(connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,)).all())
-    return [(*row[:5], bool(row[5]), bodies[row[2]]) for row in taken]
+    return taken
 
 
 def sqlite_time(moment: datetime) -> str:

@@ -154,7 +154,7 @@ class Dispatcher:
         left_s = (claim.ends_at - clock.now()).total_seconds()
         margin_s = min(5.0, self._settings.dispatch_lease_s / 4)
         for row in claim.rows:
-            delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual, body = row
+            delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual = row
             target = targets[webhook_id]
             self._holdings.hold(
                 Claimed(
@@ -163,8 +163,8 @@ class Dispatcher:
                     event_id=event_id,
                     attempt_count=attempt_count,
                     round_attempt_count=round_attempt_count,
-                    is_manual=is_manual,
-                    body=body.encode(),
+                    is_manual=bool(is_manual),
+                    body=claim.bodies[event_id],
                     lease=claim.lease,
                     target=target,
                     start_before_s=now_s + left_s - target.timeout_s - margin_s,

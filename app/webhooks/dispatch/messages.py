@@ -3,8 +3,6 @@
 import time
 from dataclasses import dataclass
 
-import orjson
-
 from app.lib import signing
 from app.lib.outbound import Request
 from app.webhooks.dispatch.targets import Target
@@ -27,7 +25,7 @@ class Claimed:
     target: Target
     #: On the monotonic clock: an attempt may start until then and still end within the lease.
     start_before_s: float
-    shown_headers: bytes = b""
+    shown_headers: str = ""
 
 
 def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
@@ -45,7 +43,10 @@ def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
         ("webhook-timestamp", str(timestamp_s)),
         ("webhook-signature", signature),
     )
-    claimed.shown_headers = orjson.dumps((*target.shown_headers, *own))
+    # Ids, digits and base64 need no escaping, and this runs for every attempt.
+    claimed.shown_headers = (
+        target.shown_start + "".join(f',["{name}","{value}"]' for name, value in own) + "]"
+    )
     return Request(
         url=target.url,
         method="POST",

@@ -181,7 +181,7 @@ def _row(
         "trigger": "manual" if claimed.is_manual else "automatic",
         "started_at": as_time(result.started_at),
         "url": claimed.target.url,
-        "request_headers": claimed.shown_headers.decode(),
+        "request_headers": claimed.shown_headers,
         "response_headers": _shown_headers(tuple(result.headers), secrets) if has_answer else None,
         "response_body": _shown_body(result.body, secrets) if has_answer else None,
         "response_truncated": result.body_truncated,

@@ -34,8 +34,8 @@ class Target:
     first_retry_s: float
     retry_multiplier: float
     headers: tuple[tuple[str, str], ...]
-    #: The same headers as they may be stored and shown.
-    shown_headers: tuple[tuple[str, str], ...]
+    #: The same headers as they may be stored and shown: a JSON list that is not closed yet.
+    shown_start: str
     #: Values of the headers, to be masked where a receiver repeats them.
     secret_values: tuple[str, ...]
     version: object
@@ -92,7 +92,7 @@ class Targets:
             retry_multiplier=values["retry_multiplier"],
             headers=(*fixed, *((name, value) for name, value in own)),
             # Whatever its name, the value was given to be sealed: it is not stored in the clear with attempts.
-            shown_headers=(*fixed, *((name, MASK) for name, _ in own)),
+            shown_start=orjson.dumps((*fixed, *((name, MASK) for name, _ in own))).decode()[:-1],
             secret_values=tuple(value for _, value in own if len(value) >= _SECRET_CHARS_MIN),
             version=version,
         )
