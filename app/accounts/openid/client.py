@@ -9,7 +9,6 @@ import base64
 import logging
 import threading
 import time
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote_plus
 
@@ -17,12 +16,10 @@ import structlog
 from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, OpenIDMixin
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.auth import ClientAuth
-from flask import current_app
 from joserfc.errors import JoseError
 
+from app.accounts.openid.contract import Authorization, Identity, NotProven, ProviderUnreachable
 from app.config import Settings
-from app.extensions import current_settings
-from app.lib.errors import NotFound
 from app.lib.outbound import AllowedNetworks
 from app.lib.outbound.requests_adapter import OutboundAdapter, RequestException
 
@@ -40,36 +37,7 @@ _CLOCK_DIFFERENCE_S = 60
 _SUBJECT_CHARS_MAX = 255
 #: Signatures that only the provider can make; never `none`, and no shared secret.
 _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
-_EXTENSION = "signalbox.openid"
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
-
-
-class ProviderUnreachable(Exception):
-    """The provider does not answer, or not in a way that is understood."""
-
-
-class NotProven(Exception):
-    """What the provider answered does not prove who signed in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """Where to send the browser, and what has to be remembered until it comes back."""
-
-    url: str
-    state: str
-    nonce: str
-    verifier: str
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """Who signed in at the provider. `email` only when the provider says that it is verified."""
-
-    issuer: str
-    subject: str
-    email: str | None
-    name: str
 
 
 class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
@@ -192,22 +160,6 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
             email=email if is_verified and isinstance(email, str) else None,
             name=name if isinstance(name, str) else "",
         )
-
-
-def openid_name() -> str | None:
-    """Return what buttons call the company's provider; None where none is configured."""
-    settings = current_settings()
-    return settings.openid_name if settings.openid_issuer else None
-
-
-def openid_client() -> OpenIdClient:
-    """Return the current app's client. Raises NotFound where no provider is configured."""
-    if not current_settings().openid_issuer:
-        raise NotFound("Sign-in with a company account is not set up here. Sign in with your password.")
-    client: OpenIdClient | None = current_app.extensions.get(_EXTENSION)
-    if client is None:
-        client = current_app.extensions[_EXTENSION] = OpenIdClient(current_settings())
-    return client
 
 
 def _encode_basic(

@@ -13,7 +13,7 @@ from typing import cast
 from flask import session
 from redis.exceptions import RedisError
 
-from app.accounts.openid.client import Authorization
+from app.accounts.openid.contract import Authorization
 from app.extensions import redis_client
 from app.lib.errors import Unavailable
 

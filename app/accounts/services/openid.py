@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.accounts import rules
 from app.accounts.models import OpenIdAccount, User
-from app.accounts.openid.client import Identity
+from app.accounts.openid.contract import Identity
 from app.accounts.services.invitations import join_as_new
 from app.accounts.services.people import SignedUp, confirm_password
 from app.accounts.trail import record_in_teams

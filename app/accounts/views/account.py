@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import throttle
 from app.accounts.forms import EmailForm, NameForm, PasswordForm, TeamForm
 from app.accounts.members import teams_of_user
-from app.accounts.openid.client import openid_name
+from app.accounts.openid.contract import openid_name
 from app.accounts.queries import security_of, teams_with_roles
 from app.accounts.services import email_change, people
 from app.accounts.services import teams as team_services

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import throttle, tokens
 from app.accounts.forms import SignInForm, SignUpForm
 from app.accounts.members import teams_of_user
-from app.accounts.openid.client import openid_name
+from app.accounts.openid.contract import openid_name
 from app.accounts.queries import any_user_exists
 from app.accounts.services import people
 from app.accounts.services.people import NewPerson

@@ -6,7 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, rules, throttle
 from app.accounts.forms import InviteForm, JoinForm
-from app.accounts.openid.client import openid_name
+from app.accounts.openid.contract import openid_name
 from app.accounts.services import invitations
 from app.accounts.services.people import NewPerson
 from app.accounts.sessions import start_session

@@ -8,7 +8,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import queries, throttle
 from app.accounts.forms import LinkForm
 from app.accounts.openid import visits
-from app.accounts.openid.client import Identity, NotProven, ProviderUnreachable, openid_client, openid_name
+from app.accounts.openid.contract import Identity, NotProven, ProviderUnreachable, openid_client, openid_name
 from app.accounts.openid.visits import Visit
 from app.accounts.services import openid as services
 from app.accounts.sessions import start_session

@@ -1,0 +1,63 @@
+"""What sign-in with the company's OpenID provider promises, without the library behind it.
+
+Authlib and what it brings are a tenth of a process's memory: they are loaded by the first who signs in that way.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from flask import current_app
+
+from app.extensions import current_settings
+from app.lib.errors import NotFound
+
+if TYPE_CHECKING:
+    from app.accounts.openid.client import OpenIdClient
+
+_EXTENSION = "signalbox.openid"
+
+
+class ProviderUnreachable(Exception):
+    """The provider does not answer, or not in a way that is understood."""
+
+
+class NotProven(Exception):
+    """What the provider answered does not prove who signed in."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Where to send the browser, and what has to be remembered until it comes back."""
+
+    url: str
+    state: str
+    nonce: str
+    verifier: str
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who signed in at the provider. `email` only when the provider says that it is verified."""
+
+    issuer: str
+    subject: str
+    email: str | None
+    name: str
+
+
+def openid_name() -> str | None:
+    """Return what buttons call the company's provider; None where none is configured."""
+    settings = current_settings()
+    return settings.openid_name if settings.openid_issuer else None
+
+
+def openid_client() -> "OpenIdClient":
+    """Return the current app's client. Raises NotFound where no provider is configured."""
+    if not current_settings().openid_issuer:
+        raise NotFound("Sign-in with a company account is not set up here. Sign in with your password.")
+    from app.accounts.openid.client import OpenIdClient
+
+    client: OpenIdClient | None = current_app.extensions.get(_EXTENSION)
+    if client is None:
+        client = current_app.extensions[_EXTENSION] = OpenIdClient(current_settings())
+    return client
