@@ -1,16 +1,16 @@
 """What may be asked of the trail and the request log, and what the API says about them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.audit.queries import EntryFilter, RequestFilter
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
+from app.web.filters import FilterText, Moment, Unset
 from app.web.schemas import Pair, StrictQuery
 
-QUERY_CHARS_MAX = 200
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Classes of statuses, with the lowest and the highest of each.
 STATUS_CLASSES: dict[str, tuple[int, int]] = {
@@ -19,24 +19,6 @@ STATUS_CLASSES: dict[str, tuple[int, int]] = {
     "5xx": (500, 599),
     "failed": (400, 599),
 }
-
-
-def _empty_is_unset(value: object) -> object:
-    # A GET form sends every control, the untouched ones empty.
-    return (value.strip() or None) if isinstance(value, str) else value
-
-
-def _aware(value: datetime) -> datetime:
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this time is beyond the calendar") from None
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("leave out control characters")
-    return value
 
 
 def _cursor_of(prefix: str) -> AfterValidator:
@@ -54,18 +36,13 @@ def _status_range(value: str) -> str:
     raise ValueError(f"choose one of {', '.join(STATUS_CLASSES)}, or a status such as 429")
 
 
-_Unset = BeforeValidator(_empty_is_unset)
-_Text = Annotated[str, Field(max_length=QUERY_CHARS_MAX), AfterValidator(_printable)]
-_Moment = Annotated[datetime, AfterValidator(_aware)]
-
-
 class _Between(BaseModel):
     model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
 
-    since: Annotated[_Moment | None, _Unset] = Field(
+    since: Annotated[Moment | None, Unset] = Field(
         default=None, alias="from", description="At or after this time, UTC unless it says otherwise."
     )
-    until: Annotated[_Moment | None, _Unset] = Field(
+    until: Annotated[Moment | None, Unset] = Field(
         default=None, alias="to", description="Before this time, UTC unless it says otherwise."
     )
 
@@ -79,26 +56,26 @@ class _Between(BaseModel):
 class EntryQuery(_Between):
     """Which entries are wanted. An empty value filters nothing."""
 
-    q: Annotated[_Text | None, _Unset] = Field(
+    q: Annotated[FilterText | None, Unset] = Field(
         default=None,
         description="The id of an entry, an actor, an object or a request, a network address, or text in the names,"
         " the action or the detail.",
     )
-    actor_id: Annotated[_Text | None, _Unset] = Field(
+    actor_id: Annotated[FilterText | None, Unset] = Field(
         default=None,
         description="The id of a user or an API key.",
         examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"],
     )
-    action: Annotated[_Text | None, _Unset] = Field(
+    action: Annotated[FilterText | None, Unset] = Field(
         default=None, description="What was done.", examples=["webhook.updated"]
     )
-    object_type: Annotated[_Text | None, _Unset] = Field(
+    object_type: Annotated[FilterText | None, Unset] = Field(
         default=None, description="To what kind of object.", examples=["webhook"]
     )
-    object_id: Annotated[_Text | None, _Unset] = Field(
+    object_id: Annotated[FilterText | None, Unset] = Field(
         default=None, description="To which object.", examples=["wh_01k9zq4w6v3m8t7c5x2b9d0r1s"]
     )
-    cursor: Annotated[str | None, _Unset, _cursor_of("aud")] = Field(
+    cursor: Annotated[str | None, Unset, _cursor_of("aud")] = Field(
         default=None, description="`next_cursor` of the page before."
     )
 
@@ -111,19 +88,19 @@ class EntryQuery(_Between):
 class RequestQuery(_Between):
     """Which requests are wanted. An empty value filters nothing."""
 
-    q: Annotated[_Text | None, _Unset] = Field(
+    q: Annotated[FilterText | None, Unset] = Field(
         default=None, description="The id of a request, or text in its path."
     )
-    status: Annotated[Annotated[str, AfterValidator(_status_range)] | None, _Unset] = Field(
+    status: Annotated[Annotated[str, AfterValidator(_status_range)] | None, Unset] = Field(
         default=None, description="`2xx`, `4xx`, `5xx`, `failed`, or a status.", examples=["failed"]
     )
-    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None, _Unset] = Field(
+    method: Annotated[Literal["GET", "POST", "PUT", "PATCH", "DELETE"] | None, Unset] = Field(
         default=None, description="Only calls with this method."
     )
-    api_key_id: Annotated[_Text | None, _Unset] = Field(
+    api_key_id: Annotated[FilterText | None, Unset] = Field(
         default=None, description="Only calls with this API key.", examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"]
     )
-    cursor: Annotated[str | None, _Unset, _cursor_of("req")] = Field(
+    cursor: Annotated[str | None, Unset, _cursor_of("req")] = Field(
         default=None, description="`next_cursor` of the page before."
     )
 

@@ -1,36 +1,18 @@
 """What may be asked of deliveries, and what the API says about them."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
+from app.web.filters import FilterText, Moment, Unset
 from app.web.schemas import Pair, StrictQuery
 from app.webhooks.queries.deliveries import DeliveryFilter
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
-QUERY_CHARS_MAX = 200
 _DELIVERY_ID = "dlv_01k9zq4w6v3m8t7c5x2b9d0r1s"
-
-
-def _empty_is_unset(value: object) -> object:
-    # A GET form sends every control, the untouched ones empty.
-    return (value.strip() or None) if isinstance(value, str) else value
-
-
-def _aware(value: datetime) -> datetime:
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("this time is beyond the calendar") from None
-
-
-def _printable(value: str) -> str:
-    if not value.isprintable():
-        raise ValueError("leave out control characters")
-    return value
 
 
 def _id_of(prefix: str, thing: str) -> AfterValidator:
@@ -42,9 +24,6 @@ def _id_of(prefix: str, thing: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-_Unset = BeforeValidator(_empty_is_unset)
-_Text = Annotated[str, Field(max_length=QUERY_CHARS_MAX), AfterValidator(_printable)]
-_Moment = Annotated[datetime, AfterValidator(_aware)]
 _State = Literal["pending", "failed", "succeeded", "cancelled"]
 _DeliveryId = Annotated[str, _id_of("dlv", "delivery")]
 _WebhookId = Annotated[str, _id_of("wh", "webhook")]
@@ -55,28 +34,26 @@ class DeliveryQuery(BaseModel):
 
     model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
 
-    state: Annotated[_State | None, _Unset] = Field(
-        default=None, description="Only deliveries in this state."
-    )
-    event_type: Annotated[_Text | None, _Unset] = Field(
+    state: Annotated[_State | None, Unset] = Field(default=None, description="Only deliveries in this state.")
+    event_type: Annotated[FilterText | None, Unset] = Field(
         default=None, description="Only deliveries of events of this type."
     )
-    webhook_id: Annotated[_WebhookId | None, _Unset] = Field(
+    webhook_id: Annotated[_WebhookId | None, Unset] = Field(
         default=None, description="Only deliveries to this webhook."
     )
-    since: Annotated[_Moment | None, _Unset] = Field(
+    since: Annotated[Moment | None, Unset] = Field(
         default=None,
         alias="from",
         description="Accepted at or after this time, UTC unless it says otherwise.",
     )
-    until: Annotated[_Moment | None, _Unset] = Field(
+    until: Annotated[Moment | None, Unset] = Field(
         default=None, alias="to", description="Accepted before this time, UTC unless it says otherwise."
     )
-    q: Annotated[_Text | None, _Unset] = Field(
+    q: Annotated[FilterText | None, Unset] = Field(
         default=None,
         description="An event or delivery id, or text in the event, its idempotency key, the error or the URL.",
     )
-    cursor: Annotated[_DeliveryId | None, _Unset] = Field(
+    cursor: Annotated[_DeliveryId | None, Unset] = Field(
         default=None, description="`next_cursor` of the page before."
     )
 
