@@ -1,39 +1,47 @@
 """Fixtures everything builds on: real databases, a real Redis, the application on top.
 
-A test that asks for `app`, `client` or `database_url` runs once per database: SQLite, and PostgreSQL where its
-server can be found. It starts with empty tables and an empty Redis.
+A test that asks for `app`, `client` or `database_url` starts with empty tables and an empty Redis. It runs on SQLite;
+marked `postgresql` (or with `--database both`, as in CI) once more on PostgreSQL, where its server can be found.
 """
 
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from datetime import timedelta
 from pathlib import Path
 
+import bcrypt
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from redis import Redis
-from sqlalchemy import text
+from sqlalchemy import Engine, event, text
 
 from app.config import AppEnv, Settings, load_settings
 from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app
+from app.lib import clock
 from tests import servers
 
 #: Fixtures for all: `people` and `visitor`, `page`.
 pytest_plugins = ("tests.people", "tests.page")
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+MARKED, BOTH = "marked", "both"
+#: A busy machine is late; a Redis that is late is not to be taken for one that is away.
+REDIS_TIMEOUT_S = 10.0
+_real_gensalt = bcrypt.gensalt
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--database",
-        choices=[SQLITE, POSTGRESQL, "both"],
-        default="both",
-        help="the databases to test on; 'both' leaves PostgreSQL out where it is not installed",
+        choices=[SQLITE, POSTGRESQL, MARKED, BOTH],
+        default=MARKED,
+        help="the databases to test on; 'marked': SQLite, and PostgreSQL for tests with that mark; 'both': all on"
+        " both. PostgreSQL is left out where it is not installed",
     )
 
 
@@ -47,14 +55,14 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(f"No PostgreSQL server found: {servers.HOW_TO_GET_POSTGRES}.")
     if os.environ.get("CI"):
         # What is left out silently in CI is not tested anywhere.
-        if not has_postgres and wanted == "both":
+        if not has_postgres and wanted != SQLITE:
             raise pytest.UsageError(f"CI without PostgreSQL: {servers.HOW_TO_GET_POSTGRES}.")
         if servers.find_chromium() is None:
             raise pytest.UsageError(f"CI without Chromium: {servers.HOW_TO_GET_CHROMIUM}.")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    if POSTGRESQL not in _databases(config) and config.getoption("--database") == "both":
+    if config.getoption("--database") in (MARKED, BOTH) and servers.find_postgres() is None:
         terminalreporter.write_line(
             f"Left out: all tests on PostgreSQL. To run them, {servers.HOW_TO_GET_POSTGRES}.", yellow=True
         )
@@ -62,14 +70,17 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
-        metafunc.parametrize("database_kind", _databases(metafunc.config))
+        is_marked = metafunc.definition.get_closest_marker(POSTGRESQL) is not None
+        metafunc.parametrize(
+            "database_kind", _databases(metafunc.config.getoption("--database"), is_marked=is_marked)
+        )
 
 
-def _databases(config: pytest.Config) -> list[str]:
-    wanted = config.getoption("--database")
-    if wanted != "both":
+def _databases(wanted: str, *, is_marked: bool) -> list[str]:
+    if wanted in (SQLITE, POSTGRESQL):
         return [wanted]
-    return [SQLITE, POSTGRESQL] if servers.find_postgres() else [SQLITE]
+    is_on_both = (wanted == BOTH or is_marked) and servers.find_postgres() is not None
+    return [SQLITE, POSTGRESQL] if is_on_both else [SQLITE]
 
 
 class Stage:
@@ -90,7 +101,13 @@ class Stage:
     def app(self, kind: str) -> Flask:
         """Return the app; the first call starts the server and migrates."""
         if kind not in self._apps:
-            app = create_app(self._new_settings(kind))
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("app.factory.QUICK_TIMEOUT_S", REDIS_TIMEOUT_S)
+                patch.setattr("app.extensions.QUICK_TIMEOUT_S", REDIS_TIMEOUT_S)
+                app = create_app(self._new_settings(kind))
+            if kind == SQLITE:
+                with app.app_context():
+                    forget_power_cuts(db.engine)
             upgrade(app, db)
             self._apps[kind] = app
         return self._apps[kind]
@@ -107,12 +124,13 @@ class Stage:
     def empty(self, kind: str) -> None:
         """Delete every row and every key."""
         with self.app(kind).app_context(), db.engine.begin() as connection:
-            tables = [f'"{table.name}"' for table in reversed(db.metadata.sorted_tables)]
-            if kind == POSTGRESQL:
-                connection.execute(text(f"TRUNCATE {', '.join(tables)} CASCADE"))
-            else:
-                for table in tables:
-                    connection.execute(text(f"DELETE FROM {table}"))
+            names = [table.name for table in reversed(db.metadata.sorted_tables)]
+            # To look into a table is cheap; to truncate it is a new file for it and for each of its indexes.
+            looks = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in names)
+            filled = set(connection.scalars(text(" UNION ALL ".join(looks))))
+            for name in names:
+                if name in filled:
+                    connection.execute(text(f'DELETE FROM "{name}"'))
         with Redis.from_url(self._redis_url) as redis:
             redis.flushall()
 
@@ -145,6 +163,38 @@ class Stage:
         if kind == SQLITE:
             return f"sqlite:///{data_dir / 'signalbox.db'}"
         return self.new_postgres_database("signalbox")
+
+
+def forget_power_cuts(engine: Engine) -> None:
+    """Let new connections to SQLite answer before the disk does. A killed process still loses nothing."""
+    event.listen(engine, "connect", lambda raw, _record: raw.execute("PRAGMA synchronous = OFF"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_bcrypt() -> Iterator[None]:
+    """Hash with the fewest rounds that bcrypt takes: most tests sign somebody in, and few are about the cost."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bcrypt, "gensalt", lambda *_args, **_options: _real_gensalt(4))
+        yield
+
+
+@pytest.fixture
+def costly_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash with the rounds that the code asks for, in a test about them."""
+    monkeypatch.setattr(bcrypt, "gensalt", _real_gensalt)
+
+
+@pytest.fixture
+def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
+    """Return what lets so many seconds pass for `app.lib.clock`. The clocks of databases and Redis stay."""
+    now, passed_s = clock.now, 0.0
+
+    def advance(seconds: float) -> None:
+        nonlocal passed_s
+        passed_s += seconds
+        monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=passed_s))
+
+    return advance
 
 
 @pytest.fixture(scope="session")

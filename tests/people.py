@@ -159,5 +159,5 @@ def visitor(app: Flask) -> Visitor:
 
 @cache
 def _hash_of_password() -> str:
-    """Hash once: everybody has the same password, and a good hash takes a quarter of a second."""
-    return hash_secret(PASSWORD)
+    """Hash once: everybody has the same password. Few rounds, whatever the first test of a process wants to prove."""
+    return hash_secret(PASSWORD, rounds=4)

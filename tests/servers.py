@@ -1,6 +1,7 @@
 """Real servers for the tests: started on unix sockets in a temporary directory, gone with the test session."""
 
 import contextlib
+import functools
 import os
 import pwd
 import shutil
@@ -32,6 +33,7 @@ class ServerFailed(Exception):
     """A server for the tests did not come up; the message holds what it said."""
 
 
+@functools.cache
 def find_postgres() -> Path | None:
     """Return the directory of PostgreSQL's server programs, the newest where several are installed."""
     candidates = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=_version, reverse=True)

@@ -22,7 +22,7 @@ from app.api_keys.rules import allows_address
 from app.api_keys.tokens import kid_of
 from app.db.session import reading
 from app.extensions import current_settings, db, quick_redis
-from app.lib import passwords
+from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, SignalboxError
 from app.web.access import Principal
 from app.web.limits import RedisAway, counters, enforce, note_standings, refuse
@@ -195,7 +195,7 @@ def _conclude(entry: Entry, refusal: SignalboxError | None, answer: Answer) -> N
 
 
 def _refusal_of(entry: Entry, caller: Caller | None) -> SignalboxError | None:
-    if entry.ends_at_s is not None and time.time() >= entry.ends_at_s:
+    if entry.ends_at_s is not None and clock.now().timestamp() >= entry.ends_at_s:
         if entry.is_previous:
             return AuthenticationFailed(
                 f"The API key '{entry.name}' was regenerated and the old one has ended. Use the new one."

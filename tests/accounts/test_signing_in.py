@@ -5,10 +5,12 @@ import time
 import pytest
 from flask import Flask
 from redis import Redis
+from sqlalchemy import select
 
 from app.accounts.models import User
 from app.accounts.services import people as services
 from app.extensions import db
+from app.lib.passwords import hash_secret
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
 
@@ -54,16 +56,22 @@ def test_wrong_password_and_unknown_address_read_the_same(
     assert wrong.by_id("password").get("value", "") == ""
 
 
-def test_unknown_address_takes_as_long_as_a_wrong_password(app: Flask, people: People) -> None:
+def test_unknown_address_takes_as_long_as_a_wrong_password(
+    app: Flask, people: People, costly_bcrypt: None
+) -> None:
     def seconds(email: str) -> float:
-        best = 9.0
+        """Return the least processor time of three tries: others on the machine do not count."""
+        spent_s = []
         for _ in range(3):
-            start = time.perf_counter()
+            begun_s = time.thread_time()
             assert services.authenticate(email, "wrong password") is None
-            best = min(best, time.perf_counter() - start)
-        return best
+            spent_s.append(time.thread_time() - begun_s)
+        return min(spent_s)
 
     with app.app_context():
+        alice = db.session.scalars(select(User).where(User.email == "alice@example.com")).one()
+        alice.password_hash = hash_secret("some password")
+        db.session.commit()
         known, unknown = seconds("alice@example.com"), seconds("nobody@example.com")
 
     assert 0.5 < known / unknown < 2

@@ -3,7 +3,7 @@
 import http.client
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
@@ -29,6 +29,9 @@ from tests.conftest import Stage
 from tests.dispatch import programs
 from tests.dispatch.scene import wait_until
 from tests.people import People
+
+#: Callers at a time: more than the processes have threads.
+CALLERS = 24
 
 
 @pytest.fixture
@@ -120,17 +123,21 @@ def test_new_scopes_count_from_the_next_call_on(key: CreatedKey) -> None:
     assert principal_of_key(key.token).permissions == {"events:write"}
 
 
-def test_expiry_is_judged_at_every_call(key: CreatedKey) -> None:
-    change_row(key, expires_at=clock.now() + timedelta(seconds=0.4))
+def test_expiry_is_judged_at_every_call(key: CreatedKey, advance_clock: Callable[[float], None]) -> None:
+    change_row(key, expires_at=clock.now() + timedelta(hours=1))
+    principal_of_key(key.token)
+    advance_clock(3500)
     principal_of_key(key.token)
 
-    time.sleep(0.45)
+    advance_clock(100)
 
     with pytest.raises(AuthenticationFailed, match="has expired"):
         principal_of_key(key.token)
 
 
-def test_replaced_key_works_until_its_grace_ends(app: Flask, people: People, key: CreatedKey) -> None:
+def test_replaced_key_works_until_its_grace_ends(
+    people: People, key: CreatedKey, advance_clock: Callable[[float], None]
+) -> None:
     newer = services.create_key(people.acme.id, "x", scopes=["events:read"], granted_by=frozenset({FULL}))
     old, new = db.session.get_one(ApiKey, key.id), db.session.get_one(ApiKey, newer.id)
     old_kid, old_hash, new_kid, new_hash = old.kid, old.key_hash, new.kid, new.key_hash
@@ -142,12 +149,12 @@ def test_replaced_key_works_until_its_grace_ends(app: Flask, people: People, key
         key_hash=new_hash,
         previous_kid=old_kid,
         previous_key_hash=old_hash,
-        previous_ends_at=clock.now() + timedelta(seconds=0.5),
+        previous_ends_at=clock.now() + timedelta(hours=1),
     )
     assert forget([old_kid, new_kid], 2)
 
     assert principal_of_key(key.token).id == principal_of_key(newer.token).id == key.id
-    time.sleep(0.55)
+    advance_clock(3600)
     with pytest.raises(AuthenticationFailed, match="was regenerated"):
         principal_of_key(key.token)
     assert principal_of_key(newer.token).id == key.id
@@ -180,7 +187,10 @@ def test_refusal_by_network_uses_up_no_limit(app: Flask, key: CreatedKey) -> Non
     assert [standing.used for standing in counters().peek(entry.policies())] == [0, 0, 0]
 
 
-def test_processes_share_one_slow_check(app: Flask, key: CreatedKey) -> None:
+def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Nobody loses patience with the first one, however slow the machine is.
+    monkeypatch.setattr(verification, "_FLIGHT_S", 60.0)
+    monkeypatch.setattr("app.api_keys.hot._FLIGHT_MS", 60_000)
     calls: list[str] = []
 
     def check(token: str, key_hash: str) -> bool:
@@ -258,21 +268,17 @@ def test_no_call_succeeds_after_a_revocation_on_four_processes(
         )
     web = programs.Web(settings, directory, workers=4)
     with programs.running(web):
-        wait_until(web.is_healthy, within_s=60)
+        wait_until(web.is_healthy)
         calls = Calls(settings.port, key.token)
-        calls.run(200)
-        wait_until(lambda: calls.successes > 200, within_s=60)
+        calls.run(CALLERS)
+        wait_until(lambda: calls.answered(200) >= 4 * CALLERS)
         with app.app_context():
             services.revoke_key(people.acme.id, key.id)
         revoked_at_s = time.monotonic()
-        time.sleep(1.0)
+        wait_until(lambda: calls.answered(401) >= 4 * CALLERS)
         calls.stop()
 
-    late = [began_s for began_s, code in calls.answers if code == 200 and began_s > revoked_at_s]
-    refused = [code for began_s, code in calls.answers if began_s > revoked_at_s]
-    assert not late
-    assert refused
-    assert set(refused) == {401}
+    assert {code for began_s, code in calls.answers if began_s > revoked_at_s} == {401}
 
 
 class Calls:
@@ -283,26 +289,29 @@ class Calls:
         self._headers = {"Authorization": f"Bearer {token}"}
         self._is_stopping = threading.Event()
         self._threads: list[threading.Thread] = []
+        #: When each call began (monotonic seconds), and its status.
         self.answers: list[tuple[float, int]] = []
-        self.successes = 0
 
     def run(self, count: int) -> None:
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(count)]
         for thread in self._threads:
             thread.start()
 
+    def answered(self, status: int) -> int:
+        """Return how many calls had this answer."""
+        return sum(code == status for _, code in list(self.answers))
+
     def stop(self) -> None:
         self._is_stopping.set()
         for thread in self._threads:
-            thread.join(10)
+            thread.join(60)
 
     def _ask(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=60)
         while not self._is_stopping.is_set():
             began_s = time.monotonic()
             connection.request("GET", "/api/v1/event-types", headers=self._headers)
             answer = connection.getresponse()
             answer.read()
             self.answers.append((began_s, answer.status))
-            self.successes += answer.status == 200
         connection.close()

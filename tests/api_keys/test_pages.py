@@ -52,7 +52,7 @@ def test_new_key_is_shown_once_and_works(app: Flask, people: People, page: Page)
     assert token not in page.get(INDEX, people.bob).html
 
 
-def test_everywhere_else_it_is_masked(app: Flask, people: People, page: Page) -> None:
+def test_everywhere_else_it_is_masked(app: Flask, people: People, page: Page, costly_bcrypt: None) -> None:
     path, first = create(page, people.bob)
     token = first.by_id("api-key").get("value", "")
     secret = token.split("_")[3]

@@ -24,7 +24,8 @@ from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
 
 EVENT_TYPE = "post.published"
-PATIENCE_S = 30.0
+#: How long a condition may take to come true: it bounds a failure, and says nothing about speed.
+PATIENCE_S = 100.0
 
 
 @dataclass(frozen=True, slots=True)
