@@ -186,7 +186,7 @@ def test_request_that_writes_does_not_wait_for_itself(app: Flask, people: People
         services.note_seen(session_id)
 
         db.session.rollback()
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 10, "SQLite would wait 15 s for its one writer"
 
 
 def test_finding_the_user_costs_one_statement(app: Flask, people: People) -> None:

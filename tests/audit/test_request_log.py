@@ -28,6 +28,7 @@ from app.lib.ids import new_id
 from app.web.access import Principal, access_of
 from app.web.permissions import FULL
 from tests.audit.conftest import Records
+from tests.dispatch.scene import wait_until
 from tests.events.api import Api
 from tests.people import People
 
@@ -266,10 +267,7 @@ def test_background_thread_writes_by_itself(app: Flask, records: Records) -> Non
     buffer.add(call(records.team_id))
     assert threading.active_count() == threads + 1
 
-    deadline = time.monotonic() + 10
-    while not records.requests() and time.monotonic() < deadline:
-        time.sleep(0.05)
-
+    wait_until(records.requests)
     assert len(records.requests()) == 1
 
 
@@ -306,7 +304,7 @@ def test_clean_exit_writes_what_is_buffered(settings: Settings, records: Records
         "ENCRYPTION_KEY": settings.encryption_key,
     }
     argv = (sys.executable, "-c", EXITING, records.team_id, place)
-    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=110)
 
     assert done.returncode == 0, done.stderr
     assert len(records.requests()) == 1500
@@ -321,7 +319,7 @@ def test_no_log_is_kept_where_the_operator_wants_none(settings: Settings, redis_
 
 
 def test_noting_a_call_costs_little(people: People) -> None:
-    """The hook of an accepted call, measured alone: the promise is 60 µs, and a loaded machine takes its part."""
+    """The hook of an accepted call, measured alone and in processor time: the promise is 60 µs on a fast machine."""
     app = people.app
     with app.test_request_context(
         "/api/v1/events", method="POST", json={"type": "post.published", "data": {}}
@@ -336,8 +334,8 @@ def test_noting_a_call_costs_little(people: People) -> None:
 
 
 def _time_of_100(response: Response) -> float:
-    begun = time.perf_counter()
+    begun_s = time.thread_time()
     for _ in range(100):
         requests._begin()
         requests._note(response)
-    return time.perf_counter() - begun
+    return time.thread_time() - begun_s

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
 
 from tests.browser.chrome import LAUNCH_OPTIONS
 from tests.browser.running import Signalbox, signalbox_running
@@ -19,6 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def browser(chromium: Path) -> Iterator[Browser]:
     """Yield a headless browser."""
+    # How long something may take to appear: it bounds a failure, and says nothing about speed.
+    expect.set_options(timeout=60_000)
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=str(chromium), args=LAUNCH_OPTIONS)
         yield launched
@@ -36,7 +38,7 @@ def signalbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signalbox]:
 def context(browser: Browser, signalbox: Signalbox) -> Iterator[BrowserContext]:
     """Yield a fresh visitor."""
     opened = browser.new_context(base_url=signalbox.address, viewport={"width": 1440, "height": 900})
-    opened.set_default_timeout(15_000)
+    opened.set_default_timeout(60_000)
     yield opened
     opened.close()
 

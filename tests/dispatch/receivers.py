@@ -25,12 +25,13 @@ class Received:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a receiver answers."""
+    """What a receiver answers, after `delay_s` and not before `after` is set."""
 
     status: int = 200
     body: bytes = b"ok"
     headers: tuple[tuple[str, str], ...] = field(default_factory=tuple)
     delay_s: float = 0.0
+    after: threading.Event | None = None
 
 
 def always(status: int = 200, **more: object) -> Callable[[Received], Reply]:
@@ -85,6 +86,8 @@ class Receiver:
             self.most_at_once = max(self.most_at_once, self._now)
             reply = self.behaviour(received)
         self._is_stopping.wait(reply.delay_s)
+        while reply.after and not reply.after.wait(0.02) and not self._is_stopping.is_set():
+            pass
         with self._lock:
             self._now -= 1
         return reply

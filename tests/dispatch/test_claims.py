@@ -1,5 +1,6 @@
 """Who may send a delivery, and whose result counts."""
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -132,13 +133,15 @@ def _finish_with_target_of_before(scene: Scene, engine: Engine, taken: Claim) ->
 def test_a_webhook_deleted_while_sending_gets_its_last_result_recorded(
     scene: Scene, receiver: Receiver
 ) -> None:
-    receiver.behaviour = always(200, delay_s=0.7)
-    hook = scene.add_webhook(receiver.url)
+    is_deleted = threading.Event()
+    receiver.behaviour = always(200, after=is_deleted)
+    hook = scene.add_webhook(receiver.url, timeout_s=30)
     scene.emit()
     with scene.dispatching():
         wait_until(lambda: receiver.received)
         with scene.app.app_context():
             delete_webhook(scene.team_id, hook.id)
+        is_deleted.set()
         wait_until(lambda: scene.attempts(hook.id))
     assert scene.delivery(hook.id).state == "cancelled"
     assert scene.attempt(hook.id).is_superseded
@@ -208,15 +211,15 @@ def test_a_stopping_dispatcher_gives_back_what_it_did_not_send(scene: Scene, rec
 def test_what_waited_too_long_in_the_buffer_is_not_sent_under_its_old_lease(
     scene: Scene, receiver: Receiver
 ) -> None:
-    receiver.behaviour = always(200, delay_s=0.4)
-    hook = scene.add_webhook(receiver.url, timeout_s=1)
-    scene.emit(7)
-    # One at a time: a claim's lease of 2 s (less timeout and margin) ends before its buffer is empty.
-    with scene.dispatching(dispatch_in_flight_per_webhook_max=1, dispatch_lease_s=2.0):
+    receiver.behaviour = always(200, delay_s=0.6)
+    hook = scene.add_webhook(receiver.url, timeout_s=3)
+    scene.emit(5)
+    # One at a time: a claim's lease of 5 s (less timeout and margin) ends before its buffer is empty.
+    with scene.dispatching(dispatch_in_flight_per_webhook_max=1, dispatch_lease_s=5.0):
         scene.wait_until_settled()
-    assert scene.states(hook.id) == {"succeeded": 7}
+    assert scene.states(hook.id) == {"succeeded": 5}
     assert not any(attempt.is_superseded for attempt in scene.attempts(hook.id))
-    assert len(receiver.event_ids) == len(set(receiver.event_ids)) == 7
+    assert len(receiver.event_ids) == len(set(receiver.event_ids)) == 5
 
 
 def test_two_dispatchers_never_send_the_same_delivery(scene: Scene, receiver: Receiver) -> None:

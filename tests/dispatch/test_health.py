@@ -36,7 +36,7 @@ def test_ten_failed_deliveries_in_a_row_disable_exactly_once(scene: Scene, recei
 
 def test_what_is_left_of_a_disabled_webhook_waits(scene: Scene, receiver: Receiver) -> None:
     """What was claimed ahead is given back at once, neither sent nor left to its lease."""
-    receiver.behaviour = always(410, delay_s=0.1)
+    receiver.behaviour = always(410, delay_s=0.5)
     hook = scene.add_webhook(receiver.url)
     scene.emit(200)
     with scene.dispatching(dispatch_lease_s=300, dispatch_in_flight_per_webhook_max=16):

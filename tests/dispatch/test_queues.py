@@ -92,7 +92,7 @@ def test_without_redis_nothing_raises_but_a_job_that_must_run(
         forget_slice("slice_1")
         with pytest.raises(Unavailable):
             enqueue("accounts.send_invitation", "inv_1")
-        assert time.monotonic() - began_s < 2
+        assert time.monotonic() - began_s < 20
     nobody.close()
 
 
@@ -164,7 +164,7 @@ def test_a_slice_goes_on_while_redis_is_away(
         assert thread.is_alive()
     finally:
         scene.app.extensions["signalbox.redis"] = real_redis
-        thread.join(20)
+        thread.join(60)
         with scene.app.app_context():
             close_dispatcher()
             stopping_event().clear()

@@ -14,7 +14,7 @@ from pathlib import Path
 from app.config import PROJECT_DIR
 from app.local import processes
 
-PATIENCE_S = 60.0
+PATIENCE_S = 100.0
 
 
 class Running:
@@ -63,11 +63,11 @@ class Running:
         """Return the exit code; what it printed is in `lines` then."""
         code = self.process.wait(PATIENCE_S)
         with contextlib.suppress(queue.Empty):
-            while (line := self._arrived.get(timeout=1.0)) is not None:
+            while (line := self._arrived.get(timeout=10.0)) is not None:
                 self.lines.append(line)
         return code
 
-    def survivors(self, *, within_s: float = 10.0) -> set[int]:
+    def survivors(self, *, within_s: float = PATIENCE_S) -> set[int]:
         """Return which of the family still live after `within_s`, without waiting longer than needed."""
         deadline = time.monotonic() + within_s
         while (alive := {pid for pid in self.family if is_alive(pid)}) and time.monotonic() < deadline:
