@@ -9,8 +9,14 @@ DEV     := $(VENV)/.dev-installed
 PYTHON  ?=
 # ARGS is handed to the tool behind a target: make test ARGS="tests/webhooks -k retry"
 ARGS    ?=
+# What `make test` tests on. marked: SQLite, and PostgreSQL where it may matter; both: everything on both, as CI does.
+DATABASES ?= marked
+# A file to which `make check` and pytest add how long each part took.
+TIMES   ?=
 
 SOURCES := app worker.py wsgi.py migrations tests bench tools
+CHECKS  := format-check lint types templates imports lock-check test
+PYTEST   = $(BIN)/pytest -n 2 --dist loadgroup
 PRESENT  = $(wildcard $(SOURCES))
 PIP      = $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes
 COMPILE  = $(BIN)/uv pip compile --quiet --generate-hashes --universal --python-version 3.11 \
@@ -40,13 +46,19 @@ migrate: $(RUNTIME) ## bring the database to the newest schema
 
 setup: $(DEV) ## create .venv with everything to run, test and lint
 
-test: $(DEV) ## run the suite on SQLite and PostgreSQL (ARGS="tests/webhooks -k retry")
-	@$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+test: $(DEV) ## run the suite (ARGS="tests/webhooks -k retry", DATABASES=both)
+	@$(PYTEST) --database $(DATABASES) $(if $(TIMES),--times $(TIMES)) $(ARGS)
 
-test-slow: $(DEV) ## run the slow, load and soak tests too
-	@$(BIN)/pytest -m "slow or load or soak" --timeout=1800 $(ARGS)
+test-slow: $(DEV) ## run the whole suite on both databases, then the slow, load and soak tests
+	@$(PYTEST) --database both $(ARGS)
+	@$(BIN)/pytest -m "slow or load or soak" --database both --timeout=1800 $(ARGS)
 
-check: format-check lint types templates imports lock-check test ## all that CI runs
+check: $(DEV) ## all that CI runs
+	@for part in $(CHECKS); do \
+	   begun_s=$$(date +%s); status=0; $(MAKE) --no-print-directory $$part || status=$$?; \
+	   if [ -n "$(TIMES)" ]; then echo "$$(($$(date +%s) - begun_s)) $$part" >>"$(TIMES)"; fi; \
+	   if [ $$status -ne 0 ]; then exit $$status; fi; \
+	 done
 
 lint: $(DEV) ## ruff
 	@$(BIN)/ruff check $(PRESENT) $(ARGS)

@@ -25,8 +25,8 @@ from app.factory import create_app
 from app.lib import clock
 from tests import servers
 
-#: Fixtures for all: `people` and `visitor`, `page`.
-pytest_plugins = ("tests.people", "tests.page")
+#: Fixtures for all: `people` and `visitor`, `page`; and the option `--times`.
+pytest_plugins = ("tests.people", "tests.page", "tests.times")
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MARKED, BOTH = "marked", "both"

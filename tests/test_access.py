@@ -124,6 +124,7 @@ def test_team_pages_need_a_permission(app: Flask) -> None:
             assert access.permission, f"{rule.endpoint} is below /t/<team>/ and asks for no permission"
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("who", ["anonymous", "stranger", "viewer", "member", "admin", "owner"])
 def test_pages_answer_people_by_their_role(people: People, addresses: list[Address], who: str) -> None:
     visitor = _visitor(people, who)
@@ -138,6 +139,7 @@ def test_pages_answer_people_by_their_role(people: People, addresses: list[Addre
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     "who",
     [
@@ -185,6 +187,7 @@ def test_form_without_csrf_token_is_refused(app: Flask, people: People, addresse
     assert wrong == []
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("hostile", ["%00", "%F0%9F%92%A3", "..%2f..", "x" * 3000, "' OR 1=1 --"])
 def test_hostile_path_finds_nothing(
     people: People, app: Flask, samples: dict[str, str], addresses: list[Address], hostile: str

@@ -19,6 +19,8 @@ from app.extensions import db
 from app.factory import create_app
 from tests.conftest import POSTGRESQL, Stage
 
+pytestmark = pytest.mark.postgresql
+
 FIRST = "0001"
 MOMENT = datetime(2026, 3, 12, 8, 30, 4, tzinfo=UTC)
 #: What rows from before have in the columns that came since.

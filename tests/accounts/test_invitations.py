@@ -180,6 +180,7 @@ def test_unknown_link_says_what_to_do(page: Page, visitor: Visitor, people: Peop
     assert visitor.post("/invitations/nonsense/join", FORM).status_code == 404
 
 
+@pytest.mark.postgresql
 def test_two_at_once_share_no_invitation(app: Flask, people: People, page: Page) -> None:
     token = invite(page, people.alice).rpartition("/")[2]
     with app.app_context():

@@ -502,6 +502,7 @@ def test_state_works_once(linked: People, provider: Provider, visitor: Visitor) 
     assert visitor.get("/account").status_code == 303
 
 
+@pytest.mark.postgresql
 def test_of_several_who_use_one_state_one_passes(app: Flask, linked: People, provider: Provider) -> None:
     visitor = linked.anybody()
     back = at_provider(visitor.get("/sign-in/openid").location)

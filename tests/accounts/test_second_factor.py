@@ -176,6 +176,7 @@ def test_code_for_turning_on_does_not_sign_in(people: People, page: Page, visito
     assert visitor.post("/sign-in/code", {"code": code}).status_code == 422
 
 
+@pytest.mark.postgresql
 def test_of_two_sign_ins_with_one_code_one_passes(people: People, phone: Phone) -> None:
     code = phone.code()
 
@@ -184,6 +185,7 @@ def test_of_two_sign_ins_with_one_code_one_passes(people: People, phone: Phone) 
     assert sorted(statuses) == [303, 422, 422, 422]
 
 
+@pytest.mark.postgresql
 def test_of_two_sign_ins_with_one_recovery_code_one_passes(people: People, phone: Phone) -> None:
     code = phone.recovery_codes[0]
 

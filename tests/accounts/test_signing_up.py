@@ -121,6 +121,7 @@ def test_forged_setup_link_is_refused(page: Page, visitor: Visitor) -> None:
     assert visitor.post("/setup/forged", FORM).status_code == 404
 
 
+@pytest.mark.postgresql
 def test_two_first_owners_at_once_become_one(app: Flask) -> None:
     with app.app_context():
         token = tokens.first_owner_token()

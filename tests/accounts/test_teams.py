@@ -67,6 +67,7 @@ def test_last_owner_stays(people: People) -> None:
     assert alice.get("/t/acme/members").status_code == 404
 
 
+@pytest.mark.postgresql
 def test_two_owners_cannot_both_leave_at_once(app: Flask, people: People) -> None:
     set_role(people.alice, people.bob, "owner")
     team_id = people.acme.id

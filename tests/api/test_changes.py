@@ -2,8 +2,12 @@
 
 from functools import partial
 
+import pytest
+
 from tests.api.races import at_once
 from tests.events.api import Api
+
+pytestmark = pytest.mark.postgresql
 
 ROUNDS = 8
 

@@ -17,6 +17,8 @@ from tests.api.races import at_once
 from tests.events.api import WEBHOOK, Api, messages
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 KEY = {"Idempotency-Key": "4f1c2f0e-6f0b-4b7f-9a55-0d7a3f0f9f6e"}
 CREATIONS: list[tuple[str, dict[str, Any]]] = [
     ("/webhooks", WEBHOOK),

@@ -22,6 +22,8 @@ from app.web.permissions import FULL, ROLE_PERMISSIONS, Role
 from tests.api.races import at_once
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 ALL = frozenset({FULL})
 
 

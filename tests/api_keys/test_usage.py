@@ -23,6 +23,8 @@ from app.web.limits import counters
 from app.web.permissions import FULL
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 HERE = Caller("203.0.113.7", "orders/1.2")
 
 

@@ -73,6 +73,7 @@ def test_object_is_linked_while_it_exists(people: People, page: Page, api: Api) 
     assert link not in page.get(LIST, people.alice).links()
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize(
     ("query", "action"),
     [
@@ -121,6 +122,7 @@ def test_entry_is_found_by_its_id(people: People, page: Page, records: Records) 
     assert shown(page.get(f"{LIST}?q={ids[1]}", people.alice)) == [ids[1]]
 
 
+@pytest.mark.postgresql
 @pytest.mark.parametrize("wildcard", ["%", "_"])
 def test_wildcards_are_plain_text(people: People, page: Page, records: Records, wildcard: str) -> None:
     records.add_entries(1, object_name="axb")
@@ -180,6 +182,7 @@ def test_older_entries_come_as_a_part_that_replaces_its_link(
     assert "<html" not in part
 
 
+@pytest.mark.postgresql
 def test_search_stops_at_its_window_and_goes_on(
     people: People, page: Page, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -32,6 +32,8 @@ from tests.dispatch.scene import wait_until
 from tests.events.api import Api
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 
 def call(team_id: str, **values: Any) -> Call:
     defaults: dict[str, Any] = {

@@ -16,6 +16,8 @@ from tests.events.api import WEBHOOK, Api
 from tests.page import Document, Page
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 LIST = "/t/acme/requests/"
 
 

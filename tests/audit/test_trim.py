@@ -11,6 +11,8 @@ from app.lib import clock
 from app.queues import JOBS, PERIODIC
 from tests.audit.conftest import Records
 
+pytestmark = pytest.mark.postgresql
+
 
 def test_old_rows_go_and_new_ones_stay(
     app: Flask, settings: Settings, records: Records, monkeypatch: pytest.MonkeyPatch

@@ -10,10 +10,13 @@ from tests.browser.chrome import LAUNCH_OPTIONS
 from tests.browser.running import Signalbox, signalbox_running
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.browser)
+            # The tests of a file share a product that takes seconds to start.
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ LEASE_S = 6.0
 TIMEOUT_S = 2
 SEED = 20260101
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.postgresql]
 
 
 @pytest.fixture

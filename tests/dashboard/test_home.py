@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 
+import pytest
 from flask import Flask
 from sqlalchemy import event
 
@@ -13,6 +14,8 @@ from app.web.permissions import FULL
 from tests.deliveries.stock import Stock
 from tests.page import Page
 from tests.people import People
+
+pytestmark = pytest.mark.postgresql
 
 HOME = "/t/acme/"
 

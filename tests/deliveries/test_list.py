@@ -11,6 +11,8 @@ from tests.deliveries.stock import Stock
 from tests.page import Document, Page
 from tests.people import People, Visitor
 
+pytestmark = pytest.mark.postgresql
+
 LIST = "/t/acme/deliveries/"
 
 

@@ -15,6 +15,8 @@ from tests.deliveries.stock import Stock
 from tests.page import Page
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 
 def retry_url(delivery_id: str) -> str:
     return f"/t/acme/deliveries/{delivery_id}/retry"

@@ -15,6 +15,8 @@ from app.webhooks.queries.deliveries import DeliveryFilter
 from tests.deliveries.stock import Stock
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 ROWS = 300_000
 PAGE_S = 0.5  # Generous: shared machines are slow; measured medians are below a tenth of it.
 

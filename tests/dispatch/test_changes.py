@@ -3,10 +3,13 @@
 import threading
 
 import orjson
+import pytest
 
 from app.webhooks.rules import FAILURES_TO_DISABLE
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
+
+pytestmark = pytest.mark.postgresql
 
 IN_FLIGHT = 4
 

@@ -19,6 +19,8 @@ from app.webhooks.services.webhooks import delete_webhook, resume_webhook
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 LONG_S = 60.0
 
 

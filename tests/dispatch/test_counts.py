@@ -2,8 +2,12 @@
 
 from collections import Counter
 
+import pytest
+
 from tests.dispatch.receivers import Received, Receiver, Reply
 from tests.dispatch.scene import Scene
+
+pytestmark = pytest.mark.postgresql
 
 
 def test_counts_equal_what_attempts_and_deliveries_say(scene: Scene, receiver: Receiver) -> None:

@@ -10,6 +10,8 @@ from app.webhooks.models import Webhook
 from tests.dispatch.receivers import Received, Receiver, Reply, always
 from tests.dispatch.scene import Scene, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 FAILING, DISABLED = "signalbox.webhook.failing", "signalbox.webhook.disabled"
 
 

@@ -10,6 +10,8 @@ from tests import hostile_receivers as hostile
 from tests.dispatch.receivers import Received, Receiver, Reply, always
 from tests.dispatch.scene import Scene, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 #: Longer than any test: what waits for a hanging receiver waits until the test fails.
 NEVER_S = 300
 

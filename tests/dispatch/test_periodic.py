@@ -1,5 +1,6 @@
 """Jobs that run by themselves."""
 
+import pytest
 from redis import Redis
 from rq import Queue
 
@@ -8,6 +9,8 @@ from app.lib import clock
 from app.queues import DEFAULT_QUEUE, JOBS, PERIODIC, enqueue_periodic
 from app.webhooks.jobs import cancel_leftovers
 from tests.dispatch.scene import Scene
+
+pytestmark = pytest.mark.postgresql
 
 
 def test_every_periodic_job_stands_in_the_job_table() -> None:

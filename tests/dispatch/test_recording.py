@@ -12,6 +12,8 @@ from tests import hostile_receivers as hostile
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Hook, Scene
 
+pytestmark = pytest.mark.postgresql
+
 
 def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(

@@ -13,6 +13,8 @@ from tests.dispatch.programs import Redis, Worker, is_alive, running, wait_until
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
 
+pytestmark = pytest.mark.postgresql
+
 LEASE_S = 6.0
 
 

@@ -3,12 +3,15 @@
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
 from app.events.models import Event
 from app.extensions import db
 from tests.events.api import Api, messages
+
+pytestmark = pytest.mark.postgresql
 
 
 def stored(app: Flask) -> int:

@@ -16,6 +16,8 @@ from app.webhooks.models import Delivery
 from tests.events.api import Api, messages
 from tests.people import People
 
+pytestmark = pytest.mark.postgresql
+
 
 def count(app: Flask, model: Any) -> int:
     with app.app_context():
