@@ -11,8 +11,9 @@ from app.lib import clock
 
 Row = TypeVar("Row")
 
-#: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection).
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+#: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection). Where Chinese, Japanese and Korean
+#: are written, the full-width forms count as well.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 #: So much text is handed on at once.
 _CHUNK_CHARS = 16_384
 

@@ -52,7 +52,9 @@ def test_requests_are_downloaded_whole_and_filtered(
     assert [row["id"] for row in rows_of(answer.get_data(as_text=True))] == list(reversed(ids))
 
 
-@pytest.mark.parametrize("formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1"])
+@pytest.mark.parametrize(
+    "formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"]
+)
 def test_cells_are_no_formulas(people: People, records: Records, formula: str) -> None:
     records.add_entries(1, object_name=f'{formula},"x"', detail="plain = text")
 
