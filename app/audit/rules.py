@@ -2,6 +2,8 @@
 
 import json
 
+from app.lib.json_text import reindent
+
 #: What cannot be read off the names themselves.
 _WORDS = {"api": "API", "openid": "OpenID", "totp": "two-step sign-in", "ip": "IP"}
 
@@ -34,9 +36,10 @@ def pretty_json(text: str) -> tuple[str, str]:
     if not text.startswith(("{", "[")):
         return text, "text"
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False, indent=2), "json"
+        json.loads(text)
     except (ValueError, RecursionError):
         return text, "text"
+    return reindent(text), "json"
 
 
 def _sentence(name: str) -> str:

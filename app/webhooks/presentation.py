@@ -1,16 +1,14 @@
 """Shapes deliveries for templates: next steps in words, pretty bodies, timing bars. Pure."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from app.lib.json_text import reindent
 from app.webhooks.explanations import Explanation, explain
 from app.webhooks.models import Attempt, Delivery
 
-_JSON_TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|[{}\[\],:]|[^\s{}\[\],:"]+')
-_INDENT = "  "
 _SOON = timedelta(seconds=15)
 _SHORTLY = timedelta(minutes=3)
 
@@ -133,29 +131,6 @@ def pretty_body(text: str) -> tuple[str, str]:
     except (ValueError, RecursionError):
         return text, "text"
     return reindent(text), "json"
-
-
-def reindent(text: str) -> str:
-    """Return valid JSON with two spaces per level; every number and string stays as it was written."""
-    parts: list[str] = []
-    depth = 0
-    tokens = _JSON_TOKEN.findall(text)
-    for index, part in enumerate(tokens):
-        if part in ("}", "]"):
-            depth -= 1
-            if tokens[index - 1] not in ("{", "["):
-                parts.append("\n" + _INDENT * depth)
-            parts.append(part)
-        elif part in ("{", "["):
-            depth += 1
-            parts.append(part)
-            if tokens[index + 1] not in ("}", "]"):
-                parts.append("\n" + _INDENT * depth)
-        elif part == ",":
-            parts.append(",\n" + _INDENT * depth)
-        else:
-            parts.append(": " if part == ":" else part)
-    return "".join(parts)
 
 
 def timing_segments(attempt: Attempt) -> list[Segment]:
