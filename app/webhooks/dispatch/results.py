@@ -183,7 +183,9 @@ def _row(
         "url": claimed.target.url,
         "request_headers": claimed.shown_headers,
         "response_headers": _shown_headers(tuple(result.headers), secrets) if has_answer else None,
-        "response_body": _shown_body(result.body, secrets) if has_answer else None,
+        "response_body": _shown_body(result.body, secrets, is_cut=result.body_truncated)
+        if has_answer
+        else None,
         "response_truncated": result.body_truncated,
         "error_detail": _clean(result.error_detail)[:_DETAIL_CHARS_MAX] if result.error_detail else None,
         "remote_address": result.remote_address,
@@ -201,8 +203,8 @@ def _shown_headers(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...
     return _clean(orjson.dumps(redact_headers(headers, secret_values=secrets)).decode())
 
 
-def _shown_body(body: bytes, secrets: tuple[str, ...]) -> str:
-    return redact_text(_clean(body.decode("utf-8", "replace")), secret_values=secrets)
+def _shown_body(body: bytes, secrets: tuple[str, ...], *, is_cut: bool) -> str:
+    return redact_text(_clean(body.decode("utf-8", "replace")), secret_values=secrets, is_cut=is_cut)
 
 
 def _clean(value: str) -> str:
