@@ -16,6 +16,7 @@ from app.lib import clock
 from app.lib.errors import Invalid
 from app.web.permissions import SCOPES
 from app.web.schemas import Body, PageQuery
+from app.web.secret_fields import SECRET
 
 _KEY_ID = "key_01k9zq4w6v3m8t7c5x2b9d0r1s"
 _MASKED = "sb_live_4fK9tQ2mZx7B_…"
@@ -268,7 +269,7 @@ class VerifyIn(Body):
         json_schema_extra={"example": {"key": "sb_live_…", "scope": "reports:read", "address": "203.0.113.7"}}
     )
 
-    key: str = Field(max_length=500, description="The whole key.")
+    key: Annotated[str, SECRET] = Field(max_length=500, description="The whole key.")
     scope: Annotated[str, AfterValidator(_check_scope)] | None = Field(
         default=None, description="Whether it may do this, too.", examples=["reports:read"]
     )

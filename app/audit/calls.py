@@ -6,21 +6,37 @@ from typing import Any, NamedTuple
 import orjson
 
 from app.audit import redaction
+from app.lib.redact import MASK
+from app.web.secret_fields import RequestSecrets
 
 BODY_KEPT_MAX_BYTES = 8_192
-_PATH_CHARS_MAX = 2_048
+PATH_CHARS_MAX = 2_048
+USER_AGENT_CHARS_MAX = 300
+HEADERS_MAX = 64
+HEADER_CHARS_MAX = 1_024
+#: A larger refusal is told by its status alone.
+_ANSWER_READ_MAX_BYTES = 65_536
+_NO_SECRETS = RequestSecrets()
 
 
 class Details(NamedTuple):
-    """What is kept of a refused call only. `body` is None where nobody read it."""
+    """What is kept of a refused call only, each body cut already. `body` is None where nobody read it."""
 
     headers: list[tuple[str, str]]
     body: bytes | None
     is_body_cut: bool
+    answer: bytes | None
+    is_answer_cut: bool
+
+    @property
+    def size_bytes(self) -> int:
+        """What this makes the log read, bodies and headers together."""
+        headers_bytes = sum(len(name) + len(content) for name, content in self.headers)
+        return headers_bytes + len(self.body or b"") + len(self.answer or b"")
 
 
 class Call(NamedTuple):
-    """A call of the API as its request leaves it: nothing is redacted yet. `answer`: the body of a refusal."""
+    """A call of the API as its request leaves it: nothing is redacted yet, but everything is cut to what is kept."""
 
     id: str
     ended_at_s: float
@@ -38,13 +54,39 @@ class Call(NamedTuple):
     address: str | None
     user_agent: str | None
     request_id: str | None
-    answer: bytes | None = None
+    error_code: str | None = None
+    error_detail: str | None = None
     details: Details | None = None
+    secrets: RequestSecrets = _NO_SECRETS
+
+
+class Refusal(NamedTuple):
+    """What the body of a refusal says. `answer` is that body without what it repeats of secret fields."""
+
+    code: str | None
+    detail: str | None
+    answer: bytes | None
+
+
+def read_refusal(answer: bytes, secrets: RequestSecrets) -> Refusal:
+    """Return what a refusal says; nothing of one that is no problem (RFC 9457) or too large to read."""
+    unread = Refusal(None, None, None if secrets.has_any else answer)
+    if not answer or len(answer) > _ANSWER_READ_MAX_BYTES:
+        return unread
+    try:
+        problem = orjson.loads(answer)
+    except orjson.JSONDecodeError:
+        return unread
+    if not isinstance(problem, dict):
+        return unread
+    if secrets.has_any and _mask_errors(problem, secrets):
+        answer = orjson.dumps(problem)
+    code, detail = problem.get("code"), problem.get("detail")
+    return Refusal(str(code)[:32] if code else None, str(detail)[:500] if detail else None, answer)
 
 
 def row_of(call: Call) -> dict[str, Any]:
     """Return the values of a row, every secret masked."""
-    code, detail = _problem(call.answer)
     details = call.details
     return {
         "id": call.id,
@@ -55,23 +97,25 @@ def row_of(call: Call) -> dict[str, Any]:
         "path": _path(call),
         "route": call.route[:200] if call.route else None,
         "status": call.status,
-        "error_code": code,
-        "error_detail": detail,
+        "error_code": call.error_code,
+        "error_detail": redaction.text(call.error_detail)[:500] if call.error_detail else None,
         "duration_ms": round(call.duration_ms, 2),
         "request_bytes": call.request_bytes,
         "response_bytes": call.response_bytes,
         "address": call.address,
-        "user_agent": redaction.text(call.user_agent)[:300] if call.user_agent else None,
+        "user_agent": redaction.text(call.user_agent)[:USER_AGENT_CHARS_MAX] if call.user_agent else None,
         "request_id": call.request_id,
         "request_headers": orjson.dumps(redaction.headers(details.headers)).decode() if details else None,
         "request_body": (
-            redaction.body(details.body, is_cut=details.is_body_cut, size_max=BODY_KEPT_MAX_BYTES)
+            redaction.body(
+                details.body, is_cut=details.is_body_cut, size_max=BODY_KEPT_MAX_BYTES, secrets=call.secrets
+            )
             if details and details.body
             else None
         ),
         "response_body": (
-            redaction.body(call.answer, is_cut=False, size_max=BODY_KEPT_MAX_BYTES)
-            if details and call.answer
+            redaction.body(details.answer, is_cut=details.is_answer_cut, size_max=BODY_KEPT_MAX_BYTES)
+            if details and details.answer
             else None
         ),
         "created_at": datetime.fromtimestamp(call.ended_at_s - call.duration_ms / 1000, UTC),
@@ -82,18 +126,22 @@ def _path(call: Call) -> str:
     path = call.path.replace("\x00", "\ufffd")
     if call.query:
         path = f"{path}?{call.query.decode(errors='replace')}"
-    return redaction.address(path)[:_PATH_CHARS_MAX]
+    # Cut before it is read, and again because masks can be longer than what they hide.
+    return redaction.address(path[:PATH_CHARS_MAX], secret_names=call.secrets.query)[:PATH_CHARS_MAX]
 
 
-def _problem(answer: bytes | None) -> tuple[str | None, str | None]:
-    """Return the code and the detail of a problem."""
-    if not answer:
-        return None, None
-    try:
-        problem = orjson.loads(answer)
-    except orjson.JSONDecodeError:
-        return None, None
-    if not isinstance(problem, dict):
-        return None, None
-    code, detail = problem.get("code"), problem.get("detail")
-    return (str(code)[:32] if code else None, redaction.text(str(detail))[:500] if detail else None)
+def _mask_errors(problem: dict[str, Any], secrets: RequestSecrets) -> bool:
+    """Mask what the errors of secret fields say, which may be what was sent; returns whether there are such."""
+    errors = problem.get("errors")
+    found = False
+    for error in errors if isinstance(errors, list) else ():
+        names = str(error.get("field", "")).split(".")
+        place = next((place for place, name in enumerate(names) if secrets.is_secret_field(name)), None)
+        if place is None:
+            continue
+        found = True
+        problem["detail"] = str(problem.get("detail", "")).replace(str(error.get("message")), MASK)
+        # What follows is the name of something within the field.
+        error["field"] = ".".join([*names[: place + 1], *([MASK] if names[place + 1 :] else [])])
+        error["message"] = MASK
+    return found

@@ -1,13 +1,15 @@
 """Notes every call of the API for the request log, beside the hot path.
 
-A request only leaves a tuple in a bounded buffer of its process; a thread redacts and writes what came together,
-about once a second, in one short transaction. What the buffer cannot hold, because the database is away or slow,
+A request only leaves a tuple in a bounded buffer of its process, cut to what will be kept; a thread redacts and writes
+what came together, about once a second, in one short transaction. The thread shares the interpreter with those that
+answer, so what it reads in that second is bounded as well. What the buffer cannot hold, because the database is away or slow,
 is lost, the oldest first, and the log says how much.
 """
 
 import threading
 import time
 from collections import deque
+from itertools import islice
 from multiprocessing.util import Finalize
 from typing import Any, cast
 
@@ -16,11 +18,23 @@ from flask import Flask, Response, current_app, g, request
 from sqlalchemy import insert
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from app.audit.calls import Call, Details, row_of
+from app.audit.calls import (
+    BODY_KEPT_MAX_BYTES,
+    HEADER_CHARS_MAX,
+    HEADERS_MAX,
+    PATH_CHARS_MAX,
+    USER_AGENT_CHARS_MAX,
+    Call,
+    Details,
+    read_refusal,
+    row_of,
+)
 from app.audit.models import LoggedRequest
 from app.extensions import current_settings, db
 from app.lib.ids import new_id
+from app.lib.redact import MASK
 from app.web.access import find_principal, wants_json
+from app.web.secret_fields import RequestSecrets, secrets_of
 
 log = structlog.get_logger()
 
@@ -28,8 +42,9 @@ _EXTENSION = "signalbox.request_log"
 BUFFERED_MAX = 10_000
 #: So many refused calls between two writes are kept with headers and bodies; of a flood, the rest without.
 DETAILED_MAX = 300
-#: More of a body is not looked at.
-BODY_READ_MAX_BYTES = 65_536
+#: The same for their bytes: redacting so many takes a fifth of a second at worst.
+DETAILED_MAX_BYTES = 262_144
+_NO_ROUTE = RequestSecrets()
 _BATCH = 1_000
 _EVERY_S = 1.0
 _WARN_AGAIN_S = 60.0
@@ -50,11 +65,12 @@ class RequestLog:
         self._thread: threading.Thread | None = None
         self._dropped = 0
         self._detailed = 0
+        self._detailed_bytes = 0
         self._warned_at_s = -_WARN_AGAIN_S
 
     def wants_details(self) -> bool:
         """Return whether a refused call may still bring its headers and bodies."""
-        return self._detailed < DETAILED_MAX
+        return self._detailed < DETAILED_MAX and self._detailed_bytes < DETAILED_MAX_BYTES
 
     def add(self, call: Call) -> None:
         """Keep a call until the next write."""
@@ -62,6 +78,7 @@ class RequestLog:
             self._dropped += 1
         if call.details is not None:
             self._detailed += 1
+            self._detailed_bytes += call.details.size_bytes
         self._calls.append(call)
         if not self._has_calls.is_set():
             self._has_calls.set()
@@ -73,7 +90,7 @@ class RequestLog:
         written = 0
         with self._guard:
             self._has_calls.clear()
-            self._detailed = 0
+            self._detailed = self._detailed_bytes = 0
             if self._dropped:
                 log.warning("request_log_overflow", dropped=self._dropped)
                 self._dropped = 0
@@ -157,11 +174,14 @@ def _note(response: Response) -> Response:
     else:
         return response
     buffer = cast(RequestLog, current_app.extensions[_EXTENSION])
-    status, answer, details = response.status_code, None, None
-    if status >= 400:
-        answer = None if response.direct_passthrough else response.get_data()
-        details = _details() if buffer.wants_details() else None
+    status, code, detail, details = response.status_code, None, None, None
     environ, rule, request_id = request.environ, request.url_rule, g.get("request_id")
+    secrets = secrets_of(current_app.view_functions[rule.endpoint]) if rule is not None else _NO_ROUTE
+    if status >= 400:
+        code, detail, answer = read_refusal(
+            b"" if response.direct_passthrough else response.get_data(), secrets
+        )
+        details = _details(answer) if buffer.wants_details() else None
     buffer.add(
         Call(
             # The id of the request, where it was born here: what a caller chose could be there already.
@@ -171,30 +191,46 @@ def _note(response: Response) -> Response:
             key_id,
             key_name,
             request.method,
-            request.path,
-            request.query_string,
+            _path(secrets),
+            request.query_string[:PATH_CHARS_MAX],
             rule.rule if rule is not None else None,
             status,
             (time.perf_counter() - g.began_s) * 1000 if "began_s" in g else 0.0,
             request.content_length or 0,
             response.calculate_content_length() or 0,
             request.remote_addr,
-            environ.get("HTTP_USER_AGENT"),
+            environ.get("HTTP_USER_AGENT", "")[:USER_AGENT_CHARS_MAX] or None,
             request_id,
-            answer,
+            code,
+            detail,
             details,
+            secrets,
         )
     )
     return response
 
 
-def _details() -> Details:
+def _path(secrets: RequestSecrets) -> str:
+    path, values = request.path, request.view_args or {}
+    for name in secrets.path & values.keys():
+        path = path.replace(str(values[name]), MASK)
+    return path[:PATH_CHARS_MAX]
+
+
+def _details(answer: bytes | None) -> Details:
     # Only what was read already: who is refused before that must not make us wait for a body.
     body = cast(bytes | None, getattr(request, "_cached_data", None))
+    headers = [
+        (name, value[:HEADER_CHARS_MAX]) for name, value in islice(request.headers.items(), HEADERS_MAX)
+    ]
+    return Details(headers, *_cut(body), *_cut(answer))
+
+
+def _cut(body: bytes | None) -> tuple[bytes | None, bool]:
+    """Return what is kept of a body, and whether something is missing."""
     if body is None:
-        return Details(list(request.headers.items()), None, is_body_cut=False)
-    is_cut = len(body) > BODY_READ_MAX_BYTES
-    return Details(list(request.headers.items()), body[:BODY_READ_MAX_BYTES], is_body_cut=is_cut)
+        return None, False
+    return body[:BODY_KEPT_MAX_BYTES], len(body) > BODY_KEPT_MAX_BYTES
 
 
 def _write_alone(row: dict[str, Any]) -> int:

@@ -13,7 +13,8 @@ from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 class Body(BaseModel):
     """A request body. A field it does not know is refused: a misspelt option must not be silently ignored."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False)
+    # An error that ends in a log must not bring along what was sent.
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, hide_input_in_errors=True)
 
     @model_validator(mode="before")
     @classmethod

@@ -1,12 +1,13 @@
 """What the API takes and returns for webhooks."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.lib.redact import MASK
 from app.web.schemas import Body, PageQuery
+from app.web.secret_fields import SECRET
 
 _EXAMPLE: dict[str, JsonValue] = {
     "name": "Order desk",
@@ -28,7 +29,7 @@ class WebhookIn(Body):
     name: str = Field(examples=["Order desk"])
     url: str = Field(examples=["https://orders.example.com/hooks"])
     event_types: list[str] = Field(description=_EVENT_TYPES, examples=[["post.published", "campaign.*"]])
-    headers: dict[str, str] = Field(default_factory=dict, description=_HEADERS)
+    headers: Annotated[dict[str, str], SECRET] = Field(default_factory=dict, description=_HEADERS)
     max_retries: int = Field(default=3, description="0 to 15.")
     first_retry_s: int = Field(default=10, description="Wait before the first retry, 1 to 3600 seconds.")
     retry_multiplier: float = Field(
@@ -45,7 +46,7 @@ class WebhookChange(Body):
     name: str | None = None
     url: str | None = None
     event_types: list[str] | None = Field(default=None, description=_EVENT_TYPES)
-    headers: dict[str, str] | None = Field(default=None, description=_HEADERS)
+    headers: Annotated[dict[str, str] | None, SECRET] = Field(default=None, description=_HEADERS)
     max_retries: int | None = None
     first_retry_s: int | None = None
     retry_multiplier: float | None = None
