@@ -193,7 +193,7 @@ def _judge_openid(settings: Settings) -> None:
     if parts.scheme != "https" and (settings.is_production or not is_local):
         raise ValueError("OPENID_ISSUER must start with https://: who signs in there is told over it")
     for domain in settings.openid_allowed_domains:
-        if not re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*", domain):
+        if not re.fullmatch(r"[a-z0-9-]++(?:\.[a-z0-9-]++)*+", domain):
             raise ValueError(f"OPENID_ALLOWED_DOMAINS: {domain!r} is not a domain such as example.com")
 
 

@@ -19,9 +19,9 @@ EXAMPLE_MAX_BYTES = 16_384
 #: A team's own types are all listed on one page and in every webhook form.
 OWN_TYPES_MAX = 300
 
-_TYPE_NAME = re.compile(r"[a-z0-9_]+(\.[a-z0-9_]+)+")
-#: In JSON a NUL is written as \u0000; an even number of backslashes before it is an escaped backslash.
-_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+_TYPE_NAME = re.compile(r"[a-z0-9_]++(?:\.[a-z0-9_]++)++")
+#: What a backslash begins in JSON. Read one after the other: of `\\u0000` the first is an escaped backslash.
+_ESCAPE = re.compile(rb"\\(u0000|.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def encode_object(value: object, *, field: str) -> bytes:
         if "ecursion" in str(error):
             raise Invalid.field(field, f"{field} is nested too deeply; at most 250 levels.") from None
         raise Invalid.field(field, f"{field} cannot be written as JSON: {error}.") from None
-    if b"\\u0000" in encoded and _NUL.search(encoded):
+    if b"\\u0000" in encoded and any(found[1] == b"u0000" for found in _ESCAPE.finditer(encoded)):
         raise Invalid.field(field, f"{field} contains a NUL character (\\u0000). Remove it.")
     return encoded
 

@@ -7,7 +7,7 @@ from app.lib.errors import FieldError, Invalid
 from app.webhooks.rules import wants
 
 PATTERNS_MAX = 100
-_PATTERN = re.compile(r"\*|[a-z0-9_]+(\.[a-z0-9_]+)*(\.\*)?")
+_PATTERN = re.compile(r"\*|[a-z0-9_]++(?:\.[a-z0-9_]++)*+(?:\.\*)?")
 _FIELD = "event_types"
 
 

@@ -1,0 +1,1 @@
+"""Everything that reads foreign text takes time in proportion to its length."""
