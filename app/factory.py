@@ -15,6 +15,7 @@ from app.extensions import QUICK_TIMEOUT_S, csrf, db, init_services, limiter, lo
 from app.web.headers import init_headers
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
+from app.web.request_heads import BoundedRequestHeads
 
 #: An event's envelope and the multipart overhead of forms come on top of the largest event.
 _BODY_MARGIN_BYTES = 16_384
@@ -38,6 +39,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     if settings.trusted_proxies:
         hops = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    app.wsgi_app = BoundedRequestHeads(app.wsgi_app)  # type: ignore[method-assign]
 
     db.init_app(app)
     with app.app_context():

@@ -16,6 +16,8 @@ from app.web.limits import QuotaExceeded
 
 log = structlog.get_logger()
 
+_ERRORS_LISTED_MAX = 100
+_NAME_CHARS_MAX = 100
 _CODES = {
     400: "VALIDATION_ERROR",
     401: "AUTHENTICATION_FAILED",
@@ -49,9 +51,15 @@ def init_problems(app: Flask) -> None:
 
 def invalid_from_pydantic(error: ValidationError) -> Response:
     """Return the problem for a body, query or path that does not fit its schema."""
+    if error.error_count() > _ERRORS_LISTED_MAX:
+        # Of a list of numbers where texts belong each is an error: telling them all takes longer than reading them.
+        return answer(
+            Invalid(f"More than {_ERRORS_LISTED_MAX} values do not fit. Compare the body with /api/docs.")
+        )
     errors = [
         FieldError(
-            ".".join(str(part) for part in item["loc"]) or "body", item["msg"].removeprefix("Value error, ")
+            ".".join(str(part)[:_NAME_CHARS_MAX] for part in item["loc"]) or "body",
+            item["msg"].removeprefix("Value error, "),
         )
         for item in error.errors()
     ]
