@@ -41,7 +41,8 @@ fields under `errors`.
 **Repeating.** Creating operations take the header `Idempotency-Key`: repeated within 24 hours, the first answer comes back
 and nothing is done again. A `PATCH` changes what is sent and leaves the rest.
 
-**Limits.** Each answer says in `RateLimit` what is left. After a 429 or 503, wait for `Retry-After`.
+**Limits.** Each answer says in `RateLimit` what is left. After a 429 or 503, wait for `Retry-After`. An address of more
+than 16 KB is refused with 414, headers of more than 32 KB with 431.
 """
 
 Document = dict[str, Any]
