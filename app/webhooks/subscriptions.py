@@ -5,6 +5,7 @@ from typing import cast
 
 from sqlalchemy import Connection, Table, bindparam, insert, select
 
+from app.db.clock import DatabaseNow
 from app.events.fanout import NewEvent
 from app.lib import clock
 from app.lib.ids import new_id
@@ -14,7 +15,8 @@ from app.webhooks.rules import wants
 _SUBSCRIPTIONS = select(Webhook.id, Webhook.event_types).where(
     Webhook.team_id == bindparam("team_id"), Webhook.deleted_at.is_(None)
 )
-_INSERT = insert(cast(Table, Delivery.__table__))
+#: What `new_delivery` leaves to the database: its clock dates what is due.
+INSERT_DUE = insert(cast(Table, Delivery.__table__)).values(due_at=DatabaseNow())
 
 
 def add_deliveries(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
@@ -31,13 +33,12 @@ def add_deliveries(connection: Connection, team_id: str, events: Sequence[NewEve
         if wanting:
             counts[event.id] = len(wanting)
     if rows:
-        connection.execute(_INSERT, rows)
+        connection.execute(INSERT_DUE, rows)
     return counts
 
 
 def new_delivery(event: NewEvent, webhook_id: str) -> dict[str, object]:
-    """Return the values of a delivery that is due at once."""
-    now = clock.now()
+    """Return the values of a delivery that is due at once, to be inserted with `INSERT_DUE`."""
     return {
         "id": new_id("dlv"),
         "team_id": event.team_id,
@@ -45,9 +46,8 @@ def new_delivery(event: NewEvent, webhook_id: str) -> dict[str, object]:
         "webhook_id": webhook_id,
         "event_type": event.type,
         "state": "pending",
-        "due_at": now,
         "attempt_count": 0,
         "round_attempt_count": 0,
         "is_manual": False,
-        "created_at": now,
+        "created_at": clock.now(),
     }

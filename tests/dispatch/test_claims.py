@@ -1,6 +1,7 @@
 """Who may send a delivery, and whose result counts."""
 
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -63,12 +64,14 @@ def test_a_claim_takes_the_oldest_and_no_more_than_its_room(scene: Scene, engine
 def test_a_claim_moves_due_at_past_the_lease(scene: Scene, engine: Engine) -> None:
     hook = scene.add_webhook("http://127.0.0.1:9/")
     scene.emit()
+    before, before_s = clock.now(), time.monotonic()
     taken = take(engine, hook.id)
+    after, after_s = clock.now(), time.monotonic()
     delivery = scene.delivery(hook.id)
     assert (delivery.state, delivery.lease) == ("pending", taken.lease)
     assert delivery.due_at is not None
-    assert abs(delivery.due_at - taken.ends_at) < timedelta(milliseconds=1)
-    assert taken.ends_at > clock.now() + timedelta(seconds=LONG_S - 5)
+    assert before <= delivery.due_at - timedelta(seconds=LONG_S) <= after
+    assert before_s <= taken.ends_at_s - LONG_S <= after_s
 
 
 def test_what_a_dead_sender_claimed_is_due_again_after_its_lease(scene: Scene, receiver: Receiver) -> None:
@@ -77,10 +80,11 @@ def test_what_a_dead_sender_claimed_is_due_again_after_its_lease(scene: Scene, r
     with scene.app.app_context():
         abandoned = take(db.engine, hook.id, lease_s=1.5)
     assert len(abandoned.rows) == 3
+    ends_at = min(delivery.due_at for delivery in scene.deliveries(hook.id) if delivery.due_at)
     with scene.dispatching():
         scene.wait_until_settled()
-    assert clock.now() >= abandoned.ends_at
-    assert all(attempt.started_at >= abandoned.ends_at for attempt in scene.attempts(hook.id))
+    assert clock.now() >= ends_at
+    assert all(attempt.started_at >= ends_at for attempt in scene.attempts(hook.id))
     assert scene.states(hook.id) == {"succeeded": 3}
     assert len(receiver.received) == 3
 
@@ -187,13 +191,12 @@ def test_ready_knows_what_is_due_and_when_the_next_thing_is(scene: Scene, engine
     paused = scene.add_webhook("http://127.0.0.1:9/", status="paused")
     scene.emit()
     scene.emit(event_type="post.failed")
-    moment = clock.now() + timedelta(seconds=30)
-    scene.change_deliveries(later.id, due_at=moment)
+    scene.change_deliveries(later.id, due_at=clock.now() + timedelta(seconds=600))
     with engine.begin() as connection:
         ready = find_ready(connection)
     assert set(ready.due) == {due.id}
-    assert ready.next_due_at is not None
-    assert abs(ready.next_due_at - moment) < timedelta(milliseconds=1)
+    assert ready.next_due_in_s is not None
+    assert 0 < ready.next_due_in_s <= 600
     assert paused.id not in ready.due
 
 

@@ -6,27 +6,34 @@ in-flight cap is reached gets none: rows of a receiver that hangs never stand in
 """
 
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import orjson
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Table, bindparam, text, update
 
-from app.db.types import UtcDateTime
+from app.db.clock import DatabaseNow
 from app.lib import clock
+from app.webhooks.models import Delivery
+
+_DELIVERIES = cast(Table, Delivery.__table__)
 
 #: The first due time of each active webhook: one index probe each.
-_READY = text(
-    """
-    SELECT w.id, w.updated_at, (
+_FIRST_DUE = """(
         SELECT d.due_at FROM deliveries d
         WHERE d.webhook_id = w.id AND d.due_at IS NOT NULL ORDER BY d.due_at LIMIT 1
-    ) AS first_due
-    FROM webhooks w WHERE w.status = 'active' AND w.deleted_at IS NULL
-    """
+    )"""
+_ACTIVE_WEBHOOKS = "FROM webhooks w WHERE w.status = 'active' AND w.deleted_at IS NULL"
+_READY_POSTGRESQL = text(
+    f"""
+    SELECT w.id, w.updated_at, CAST(EXTRACT(EPOCH FROM {_FIRST_DUE} - statement_timestamp()) AS float8)
+    {_ACTIVE_WEBHOOKS}
+    """  # noqa: S608 - parts of this module
 )
+_READY_SQLITE = text(f"SELECT w.id, w.updated_at, {_FIRST_DUE} {_ACTIVE_WEBHOOKS}")
 
 # The planner cannot know how few rows `picked` has and joins by reading both tables whole; an array it takes for
 # ten elements, and uses the indexes.
@@ -41,11 +48,12 @@ _CLAIM_POSTGRESQL = text(
     ), picked AS (
         SELECT d.id FROM room CROSS JOIN LATERAL (
             SELECT id FROM deliveries
-            WHERE webhook_id = room.webhook_id AND due_at <= :now
+            WHERE webhook_id = room.webhook_id AND due_at <= statement_timestamp()
             ORDER BY due_at LIMIT room.room FOR UPDATE SKIP LOCKED
         ) d
     )
-    UPDATE deliveries d SET due_at = :lease_ends, lease = :lease
+    UPDATE deliveries d
+    SET due_at = statement_timestamp() + make_interval(secs => CAST(:lease_s AS float8)), lease = :lease
     WHERE d.id = ANY (ARRAY(SELECT id FROM picked))
     RETURNING d.id, d.webhook_id, d.event_id, d.attempt_count, d.round_attempt_count, d.is_manual
     """
@@ -62,9 +70,15 @@ _CLAIM_SQLITE = """
 """
 _BODIES_SQLITE = "SELECT id, body FROM events WHERE id IN (SELECT value FROM json_each(?))"
 
-_GIVE_BACK = text(
-    "UPDATE deliveries SET due_at = :now, lease = NULL WHERE id = :id AND lease = :lease AND state = 'pending'"
-).bindparams(bindparam("now", type_=UtcDateTime()))
+_GIVE_BACK = (
+    update(_DELIVERIES)
+    .where(
+        _DELIVERIES.c.id == bindparam("delivery_id"),
+        _DELIVERIES.c.lease == bindparam("own_lease"),
+        _DELIVERIES.c.state == "pending",
+    )
+    .values(due_at=DatabaseNow(), lease=None)
+)
 
 #: id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual
 ClaimedRow = tuple[str, str, str, int, int, bool]
@@ -72,36 +86,48 @@ ClaimedRow = tuple[str, str, str, int, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """What waits: versions of the webhooks with something due, and when the next thing becomes due."""
+    """What waits: versions of the webhooks with something due, and in how many seconds the next thing will be."""
 
     due: dict[str, object]
-    next_due_at: datetime | None
+    next_due_in_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Rows that are ours until `ends_at`, if results are written under `lease`; the bodies of their events by id."""
+    """Rows that are ours if results are written under `lease`, and the bodies of their events by id.
+
+    Until `ends_at_s` on the monotonic clock nobody else can claim them: the database ends the lease no earlier.
+    """
 
     lease: str
-    ends_at: datetime
+    ends_at_s: float
     rows: list[ClaimedRow]
     bodies: dict[str, bytes]
 
 
 def find_ready(connection: Connection) -> Ready:
-    """Return which active webhooks have deliveries due now, with their versions, and the next due time."""
-    now = clock.now()
+    """Return which active webhooks have deliveries due now, with their versions, and when the next one has."""
     due: dict[str, object] = {}
-    next_due_at: datetime | None = None
-    for webhook_id, version, first_due in connection.execute(_READY):
-        if first_due is None:
+    next_due_in_s: float | None = None
+    for webhook_id, version, due_in_s in _first_dues(connection):
+        if due_in_s is None:
             continue
-        moment = _aware(first_due)
-        if moment <= now:
+        if due_in_s <= 0:
             due[webhook_id] = version
-        elif next_due_at is None or moment < next_due_at:
-            next_due_at = moment
-    return Ready(due, next_due_at)
+        elif next_due_in_s is None or due_in_s < next_due_in_s:
+            next_due_in_s = due_in_s
+    return Ready(due, next_due_in_s)
+
+
+def _first_dues(connection: Connection) -> Iterator[tuple[str, object, float | None]]:
+    """Yield id, version and seconds until the first due time of each active webhook."""
+    if connection.dialect.name != "sqlite":
+        yield from cast(Iterable[tuple[str, object, float | None]], connection.execute(_READY_POSTGRESQL))
+        return
+    now = clock.now()
+    for webhook_id, version, first_due in connection.execute(_READY_SQLITE):
+        due_in_s = None if first_due is None else (_from_sqlite(first_due) - now).total_seconds()
+        yield webhook_id, version, due_in_s
 
 
 def find_changed(connection: Connection, versions: Mapping[str, object]) -> set[str]:
@@ -117,33 +143,39 @@ def find_changed(connection: Connection, versions: Mapping[str, object]) -> set[
 
 
 def claim(connection: Connection, room: Mapping[str, int], *, lease_s: float) -> Claim:
-    """Take up to `room[webhook_id]` due deliveries of each webhook, oldest first, for `lease_s` seconds."""
+    """Take up to `room[webhook_id]` due deliveries of each webhook, oldest first, for `lease_s` seconds.
+
+    The lease is dated by the database, whose clock every dispatcher shares, and counted here from before the statement
+    is sent on a clock that nobody sets: a dispatcher whose own clock is wrong neither takes what is not due nor
+    sends what is no longer its own.
+    """
     lease = secrets.token_hex(8)
-    now = clock.now()
-    ends_at = now + timedelta(seconds=lease_s)
+    ends_at_s = time.monotonic() + lease_s
     is_sqlite = connection.dialect.name == "sqlite"
-    rows = (_claim_sqlite if is_sqlite else _claim_postgresql)(connection, room, lease, now, ends_at)
+    rows = (_claim_sqlite if is_sqlite else _claim_postgresql)(connection, room, lease, lease_s)
     event_ids = orjson.dumps(list({row[2] for row in rows})).decode()
     found: Iterable[Any] = (
         connection.exec_driver_sql(_BODIES_SQLITE, (event_ids,))
         if is_sqlite
         else connection.execute(_BODIES_POSTGRESQL, {"ids": event_ids})
     )
-    return Claim(lease, ends_at, rows, {event_id: body.encode() for event_id, body in found})
+    return Claim(lease, ends_at_s, rows, {event_id: body.encode() for event_id, body in found})
 
 
 def _claim_postgresql(
-    connection: Connection, room: Mapping[str, int], lease: str, now: datetime, ends_at: datetime
+    connection: Connection, room: Mapping[str, int], lease: str, lease_s: float
 ) -> list[ClaimedRow]:
     wanted = orjson.dumps([{"webhook_id": key, "room": value} for key, value in room.items()]).decode()
-    parameters = {"room": wanted, "now": now, "lease_ends": ends_at, "lease": lease}
+    parameters = {"room": wanted, "lease_s": lease_s, "lease": lease}
     return cast(list[ClaimedRow], connection.execute(_CLAIM_POSTGRESQL, parameters).all())
 
 
 def _claim_sqlite(
-    connection: Connection, room: Mapping[str, int], lease: str, now: datetime, ends_at: datetime
+    connection: Connection, room: Mapping[str, int], lease: str, lease_s: float
 ) -> list[ClaimedRow]:
     taken: list[Any] = []
+    now = clock.now()
+    ends_at = now + timedelta(seconds=lease_s)
     for webhook_id, count in room.items():
         parameters = (sqlite_time(ends_at), lease, webhook_id, sqlite_time(now), count)
         taken += connection.exec_driver_sql(_CLAIM_SQLITE, parameters).all()
@@ -155,11 +187,11 @@ def sqlite_time(moment: datetime) -> str:
     return moment.isoformat(" ", "microseconds")[:26]
 
 
-def _aware(value: datetime | str) -> datetime:
-    return datetime.fromisoformat(value + "+00:00") if isinstance(value, str) else value
+def _from_sqlite(stored: str) -> datetime:
+    return datetime.fromisoformat(stored + "+00:00")
 
 
 def give_back(connection: Connection, ids: Sequence[str], lease: str) -> None:
     """Make claimed deliveries due again at once, where the lease is still this one."""
-    parameters = [{"id": delivery_id, "lease": lease, "now": clock.now()} for delivery_id in ids]
+    parameters = [{"delivery_id": delivery_id, "own_lease": lease} for delivery_id in ids]
     connection.execute(_GIVE_BACK, parameters)

@@ -12,7 +12,6 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
 from app.extensions import redis_client
-from app.lib import clock
 from app.lib.outbound import AllowedNetworks, Multi, Request, Result
 from app.webhooks.dispatch.claims import Claim
 from app.webhooks.dispatch.holdings import Holdings
@@ -147,11 +146,9 @@ class Dispatcher:
         self._holdings.wanting = taken.has_more
         self._give_back(taken.changed)
         if taken.claim is not None:
-            self._hold(taken.claim, taken.targets, now_s)
+            self._hold(taken.claim, taken.targets)
 
-    def _hold(self, claim: Claim, targets: Mapping[str, Target], now_s: float) -> None:
-        # Not the whole lease: the claim may have waited, for a lock or for this loop, since it was dated.
-        left_s = (claim.ends_at - clock.now()).total_seconds()
+    def _hold(self, claim: Claim, targets: Mapping[str, Target]) -> None:
         margin_s = min(5.0, self._settings.dispatch_lease_s / 4)
         for row in claim.rows:
             delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual = row
@@ -167,7 +164,7 @@ class Dispatcher:
                     body=claim.bodies[event_id],
                     lease=claim.lease,
                     target=target,
-                    start_before_s=now_s + left_s - target.timeout_s - margin_s,
+                    start_before_s=claim.ends_at_s - target.timeout_s - margin_s,
                 )
             )
 

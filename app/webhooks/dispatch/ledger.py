@@ -16,7 +16,6 @@ from flask import Flask
 from app.config import Settings
 from app.db.session import reading
 from app.extensions import db, sealer
-from app.lib import clock
 from app.lib.errors import Unavailable
 from app.queues import enqueue
 from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_ready, give_back
@@ -99,9 +98,7 @@ class Ledger:
             changed = find_changed(connection, waiting)
             ready = find_ready(connection)
             targets = self._targets.load(connection, ready.due) if ready.due else {}
-        taken = Taken(targets=targets, changed=changed)
-        if ready.next_due_at is not None:
-            taken.next_due_in_s = max(0.0, (ready.next_due_at - clock.now()).total_seconds())
+        taken = Taken(targets=targets, next_due_in_s=ready.next_due_in_s, changed=changed)
         free = {key: min(allowance.get(key, default_allowance), left) - busy.get(key, 0) for key in targets}
         free = {key: value for key, value in free.items() if value > 0}
         room = _shared(free, min(CLAIM_BATCH_MAX, left - left // (len(free) + 1)))

@@ -1,7 +1,8 @@
 """What the result of an attempt means for its delivery. Decides, and touches nothing."""
 
+import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from app.lib import clock
@@ -22,7 +23,8 @@ class Outcome:
     result: Result
     error_kind: str | None
     state: str
-    due_at: datetime | None
+    #: On the monotonic clock: when the next try is due. The database turns what is left until then into its own time.
+    retry_at_s: float | None
     finished_at: datetime | None
     is_gone: bool
 
@@ -44,7 +46,7 @@ def outcome_of(claimed: Claimed, result: Result) -> Outcome:
         multiplier=target.retry_multiplier,
         retry_after_s=retry_after_s(result, now),
     )
-    return Outcome(claimed, result, kind, "pending", now + timedelta(seconds=wait_s), None, is_gone)
+    return Outcome(claimed, result, kind, "pending", time.monotonic() + wait_s, None, is_gone)
 
 
 def retry_after_s(result: Result, now: datetime) -> float | None:

@@ -5,6 +5,7 @@ so it is recorded, marked superseded; the delivery's state then belongs to someb
 """
 
 import sqlite3
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ import structlog
 from sqlalchemy import Connection, text
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from app.lib import clock
 from app.lib.ids import new_id
 from app.lib.redact import headers as redact_headers
 from app.lib.redact import text as redact_text
@@ -31,7 +33,7 @@ _DETAIL_CHARS_MAX = 500
 REFUSALS = (IntegrityError, DataError, ValueError, TypeError, OverflowError)
 
 _ROW = """
-    delivery_id text, lease text, state text, due_at timestamptz, finished_at timestamptz, status_code int,
+    delivery_id text, lease text, state text, due_in_s float, finished_at timestamptz, status_code int,
     error_kind text, id text, number int, trigger text, started_at timestamptz, url text, request_headers text,
     response_headers text, response_body text, response_truncated bool, error_detail text, remote_address text,
     dns_ms float, connect_ms float, tls_ms float, first_byte_ms float, total_ms float
@@ -42,7 +44,7 @@ _ATTEMPT_COLUMNS = (
     " first_byte_ms, total_ms"
 )
 _of_attempt = itemgetter(*_ATTEMPT_COLUMNS.split(", "))
-_of_state = itemgetter("state", "due_at", "finished_at", "status_code", "error_kind", "delivery_id", "lease")
+_of_state = itemgetter("state", "finished_at", "status_code", "error_kind", "delivery_id", "lease")
 # Asking for the delivery leaves out the attempts of those that were deleted meanwhile, which would otherwise break
 # the foreign key and the whole batch; what was won exists, and need not be looked up again.
 # OFFSET 0 keeps the planner from reading the whole table for that. IN becomes a hash; a join with `won`, which the planner takes for one row, compares each with each.
@@ -51,7 +53,7 @@ _RECORD_POSTGRESQL = text(
     WITH r AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r({_ROW})),
     won AS (
         UPDATE deliveries d SET
-            state = r.state, due_at = r.due_at, lease = NULL, finished_at = r.finished_at, is_manual = false,
+            state = r.state, due_at = statement_timestamp() + make_interval(secs => r.due_in_s), lease = NULL, finished_at = r.finished_at, is_manual = false,
             attempt_count = d.attempt_count + 1, round_attempt_count = d.round_attempt_count + 1,
             last_status = r.status_code, last_error = r.error_kind
         FROM r WHERE d.id = r.delivery_id AND d.lease = r.lease RETURNING d.id
@@ -69,7 +71,7 @@ _RECORD_POSTGRESQL = text(
 
 _STATE_SQLITE = """
     UPDATE deliveries SET
-        state = ?, due_at = ?, lease = NULL, finished_at = ?, is_manual = 0,
+        due_at = ?, state = ?, lease = NULL, finished_at = ?, is_manual = 0,
         attempt_count = attempt_count + 1, round_attempt_count = round_attempt_count + 1,
         last_status = ?, last_error = ?
     WHERE id = ? AND lease = ?
@@ -143,7 +145,7 @@ def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[s
     with _as_sqlalchemy_errors():
         for outcome in outcomes:
             row = _row(outcome, as_time=sqlite_time)
-            cursor.execute(_STATE_SQLITE, _of_state(row))
+            cursor.execute(_STATE_SQLITE, (_due_at(row["due_in_s"]), *_of_state(row)))
             is_won = cursor.rowcount == 1
             if is_won:
                 won.add(outcome.claimed.id)
@@ -151,6 +153,10 @@ def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[s
         cursor.executemany(_ATTEMPT_SQLITE, attempts)
     cursor.close()
     return won
+
+
+def _due_at(due_in_s: float | None) -> str | None:
+    return None if due_in_s is None else sqlite_time(clock.now() + timedelta(seconds=due_in_s))
 
 
 @contextmanager
@@ -172,7 +178,8 @@ def _row(
         "delivery_id": claimed.id,
         "lease": claimed.lease,
         "state": outcome.state,
-        "due_at": as_time(outcome.due_at) if outcome.due_at else None,
+        # Not a time of ours: on PostgreSQL the statement counts from its own.
+        "due_in_s": None if outcome.retry_at_s is None else outcome.retry_at_s - time.monotonic(),
         "finished_at": as_time(outcome.finished_at) if outcome.finished_at else None,
         "status_code": result.status_code,
         "error_kind": outcome.error_kind,

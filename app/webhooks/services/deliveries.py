@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import and_, not_, select, true, update
 
 from app.audit.trail import record
+from app.db.clock import DatabaseNow
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import Conflict, NotFound
@@ -30,7 +31,7 @@ def retry(team_id: str, delivery_id: str) -> Retried:
     """
     if not is_id(delivery_id, "dlv"):
         raise _not_found()
-    now = clock.now()
+    now = DatabaseNow()
     # One statement decides and acts: a sender that claims the row first makes it match nothing, and one whose
     # lease has ended finds its lease gone, so its late result overwrites nothing.
     query = (

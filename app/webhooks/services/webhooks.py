@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import structlog
-from sqlalchemy import func, insert, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
@@ -29,7 +29,7 @@ from app.webhooks.services.settings import (
     settings_of,
     stored_headers,
 )
-from app.webhooks.subscriptions import new_delivery
+from app.webhooks.subscriptions import INSERT_DUE, new_delivery
 
 log = structlog.get_logger()
 
@@ -180,7 +180,7 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
         )
     event = add_event_for_nobody(session, team_id, known.name, known.example, is_test=True)
     delivery = new_delivery(event, webhook_id)
-    session.execute(insert(Delivery), [delivery])
+    session.execute(INSERT_DUE, [delivery])
     sent = f"An example of {known.name} is sent as {delivery['id']}."
     _record(session, "webhook.tested", webhook, detail=sent)
     session.commit()
