@@ -1,14 +1,66 @@
 """Whether this process is alive, and whether it can do its work."""
 
-from flask import Blueprint, Response, jsonify
+import sqlite3
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import Blueprint, Response, current_app, jsonify
 from redis.exceptions import RedisError
-from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
 
+from app.db.writability import write_refusal
 from app.extensions import db, redis_client
 from app.web.access import probe
 
 health = Blueprint("health", __name__)
+
+_OK, _UNREACHABLE = "ok", "unreachable"
+#: Anybody may ask as often as they like; the database is asked no more often than this.
+_CHECK_EVERY_S = 2.0
+#: A request waits no longer than this for a check that another one runs.
+_WAIT_AT_MOST_S = 0.5
+#: A check that has run for this long is taken for a database or a Redis that hangs.
+_STALE_S = 10.0
+_EXTENSION = "signalbox.readiness"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a check found. `checks` says `ok` or what is wrong, by the name of what was checked."""
+
+    checks: dict[str, str]
+
+
+_HANGING = Findings({"database": _UNREACHABLE, "redis": _UNREACHABLE})
+
+
+class Readiness:
+    """What was found last. One request at a time looks again, the others take what there is."""
+
+    def __init__(self) -> None:
+        self._turn = threading.Lock()
+        self._found: Findings | None = None
+        self._found_at_s = 0.0
+
+    def find(self) -> Findings:
+        """Return findings that are no older than a few seconds."""
+        if self._age_s() < _CHECK_EVERY_S and self._found is not None:
+            return self._found
+        if not self._turn.acquire(timeout=0 if self._age_s() < _STALE_S else _WAIT_AT_MOST_S):
+            return self._found if self._found is not None and self._age_s() < _STALE_S else _HANGING
+        try:
+            # Another one may have looked while this one waited.
+            if self._found is None or self._age_s() >= _CHECK_EVERY_S:
+                self._found = _look()
+                self._found_at_s = time.monotonic()
+            return self._found
+        finally:
+            self._turn.release()
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._found_at_s if self._found is not None else _STALE_S
 
 
 @health.get("/healthz")
@@ -21,23 +73,27 @@ def alive() -> Response:
 @health.get("/readyz")
 @probe
 def ready() -> tuple[Response, int]:
-    """Return 200 when database and Redis answer, else 503; the body says which does not."""
-    checks = {"database": _database_answers(), "redis": _redis_answers()}
-    is_ready = all(checks.values())
-    words = {name: "ok" if works else "unreachable" for name, works in checks.items()}
-    return jsonify(status="ok" if is_ready else "unavailable", checks=words), 200 if is_ready else 503
+    """Return 200 when the database takes writes and Redis answers, else 503; the body says what is wrong."""
+    readiness = cast(Readiness, current_app.extensions.setdefault(_EXTENSION, Readiness()))
+    found = readiness.find()
+    is_ready = all(word == _OK for word in found.checks.values())
+    body: dict[str, Any] = {"status": "ok" if is_ready else "unavailable", "checks": found.checks}
+    return jsonify(body), 200 if is_ready else 503
 
 
-def _database_answers() -> bool:
+def _look() -> Findings:
+    return Findings({"database": _database_state(), "redis": _redis_state()})
+
+
+def _database_state() -> str:
     try:
-        db.session.execute(text("SELECT 1"))
-    except SQLAlchemyError:
-        return False
-    return True
+        return write_refusal(db.engine) or _OK
+    except (SQLAlchemyError, sqlite3.Error):
+        return _UNREACHABLE
 
 
-def _redis_answers() -> bool:
+def _redis_state() -> str:
     try:
-        return bool(redis_client().ping())
+        return _OK if redis_client().ping() else _UNREACHABLE
     except RedisError:
-        return False
+        return _UNREACHABLE
