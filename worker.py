@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NoReturn
 
+import rq.utils
 import structlog
 from flask import Flask
 from redis.client import Pipeline
@@ -28,9 +29,11 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
+from app.clock_skew import follow_database
 from app.config import ConfigError
 from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
+from app.lib import clock
 from app.lib.errors import Unavailable
 from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, sign_of_life
 from app.webhooks.dispatch.tuning import tune_process
@@ -106,6 +109,11 @@ class DispatchWorker(_GivesUpWithoutRedis, SimpleWorker):
 
 class JobWorker(_GivesUpWithoutRedis, Worker):
     """Runs each job of the default queue in a fork of its own."""
+
+    def execute_job(self, job: Job, queue: Queue) -> None:
+        with self.app.app_context():
+            _follow_database_clock()
+        super().execute_job(job, queue)
 
     def request_stop(self, signum: int, frame: object) -> None:
         with self.app.app_context():
@@ -252,6 +260,7 @@ def work(app: Flask, queue_name: str) -> None:
     with app.app_context():
         stopping = stopping_event()
         db.session.remove()
+        _follow_database_clock()
         if queue_name == DISPATCH_QUEUE:
             tune_process()
         try:
@@ -268,6 +277,12 @@ def work(app: Flask, queue_name: str) -> None:
                     _await_redis(stopping)
         finally:
             close_dispatcher()
+
+
+def _follow_database_clock() -> None:
+    follow_database()
+    # A job's fork must not inherit the connection.
+    db.engine.dispose()
 
 
 def _serve(app: Flask, queue_name: str) -> None:
@@ -289,12 +304,18 @@ def _await_redis(stopping: threading.Event) -> None:
             return
 
 
+def _let_rq_follow() -> None:
+    """Give RQ the application's clock. By that of each machine, one that is ahead takes the jobs of others for abandoned."""
+    rq.utils.now = clock.now
+
+
 def main() -> None:
     """Start the crew. Exits with 2 when the configuration does not allow it."""
     try:
         app = create_app()
     except ConfigError as error:
         sys.exit(f"{error}")
+    _let_rq_follow()
     Crew(app).run()
 
 

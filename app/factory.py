@@ -8,6 +8,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, wiring
 from app.accounts.rules import SESSION_VALID
+from app.clock_skew import init_clock_watch
 from app.config import PROJECT_DIR, Settings, load_settings
 from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
@@ -16,6 +17,7 @@ from app.web.headers import init_headers
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
 from app.web.request_heads import BoundedRequestHeads
+from app.web.session_cookies import SessionCookies
 
 #: An event's envelope and the multipart overhead of forms come on top of the largest event.
 _BODY_MARGIN_BYTES = 16_384
@@ -34,6 +36,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
         doc_ui=False,
     )
     app.config.update(_flask_config(settings))
+    app.session_interface = SessionCookies()
     app.jinja_env.undefined = StrictUndefined
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     if settings.trusted_proxies:
@@ -49,6 +52,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     login_manager.init_app(app)
     csrf.init_app(app)
     limiter.init_app(app)
+    init_clock_watch(app)
     init_headers(app, settings)
     init_problems(app)
     wiring.connect(app)

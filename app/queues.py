@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import cast
 
 import structlog
 from redis import Redis
@@ -25,7 +26,7 @@ DEFAULT_QUEUE = "default"
 
 #: Redis pub/sub channel on which dispatchers hear that something became due.
 WAKE_CHANNEL = "signalbox:wake"
-#: Sorted sets of who is alive, scored by the time of their last sign of life.
+#: Sorted sets of who is alive, scored by the time of their last sign of life on the clock of Redis.
 _SLICES = "signalbox:slices"
 _DISPATCHERS = "signalbox:dispatchers"
 _ALIVE_S = 3.0
@@ -141,8 +142,8 @@ def ensure_dispatch(*, besides: str | None = None) -> bool:
     Returns whether Redis answered. RQ alone would restart a killed slice after minutes.
     """
     redis = redis_client()
-    since = time.time() - _ALIVE_S
     try:
+        since = _redis_time_s(redis) - _ALIVE_S
         pipe = redis.pipeline(transaction=False)
         pipe.zrangebyscore(_SLICES, since, "+inf")
         pipe.zcount(_DISPATCHERS, since, "+inf")
@@ -162,11 +163,17 @@ def ensure_dispatch(*, besides: str | None = None) -> bool:
 
 def sign_of_life(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
     """Say that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
-    now = time.time()
+    now_s = _redis_time_s(redis)
     if slice_id:
-        redis.zadd(_SLICES, {slice_id: now})
+        redis.zadd(_SLICES, {slice_id: now_s})
     if dispatcher_ids:
-        redis.zadd(_DISPATCHERS, dict.fromkeys(dispatcher_ids, now))
+        redis.zadd(_DISPATCHERS, dict.fromkeys(dispatcher_ids, now_s))
+
+
+def _redis_time_s(redis: Redis) -> float:
+    """Return the time of the one clock that all who sign and look share."""
+    seconds, microseconds = cast(tuple[int, int], redis.time())
+    return seconds + microseconds / 1_000_000
 
 
 def forget_slice(slice_id: str) -> None:

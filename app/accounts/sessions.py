@@ -1,6 +1,5 @@
 """Signed-in sessions: a signed cookie that names a stored session and the version of the user's sessions."""
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -104,7 +103,7 @@ def begin_second_step(step: SecondStep) -> None:
         end_session()
     session.clear()
     session[_SECOND_STEP] = [
-        step.user_id, step.session_version, step.next_path, int(time.time()) + SECOND_STEP_VALID_S
+        step.user_id, step.session_version, step.next_path, int(clock.epoch_s()) + SECOND_STEP_VALID_S
     ]  # fmt: skip
 
 
@@ -114,7 +113,7 @@ def find_second_step() -> SecondStep | None:
     if not kept:
         return None
     *step, ends_at = kept
-    if ends_at < time.time():
+    if ends_at < clock.epoch_s():
         session.pop(_SECOND_STEP)
         return None
     return SecondStep(*step)

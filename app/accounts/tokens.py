@@ -9,6 +9,7 @@ from itsdangerous import BadData, URLSafeSerializer, URLSafeTimedSerializer
 
 from app.accounts.models import User
 from app.extensions import current_settings
+from app.lib.timed_signer import TimedSigner
 
 RESET_VALID_S = 3600
 EMAIL_CHANGE_VALID_S = 86_400
@@ -78,11 +79,11 @@ def digest_of(token: str) -> str:
 
 
 def _resets() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(_secret(), salt="password reset")
+    return URLSafeTimedSerializer(_secret(), salt="password reset", signer=TimedSigner)
 
 
 def _email_changes() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(_secret(), salt="email change")
+    return URLSafeTimedSerializer(_secret(), salt="email change", signer=TimedSigner)
 
 
 def _state_of(user: User) -> str:

@@ -6,7 +6,6 @@ leaves a tombstone: a check that began before the change cannot put the old stat
 refused. Entries end by themselves, so a change that Redis did not hear of is bounded by ENTRY_S.
 """
 
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
@@ -16,6 +15,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.extensions import quick_redis
+from app.lib import clock
 from app.web.limits import Policy, RedisAway, Standing, counters, key_day, key_hour, team_hour
 from app.web.limits.counters import TAKE_LUA, standings_of, take_arguments
 
@@ -188,7 +188,7 @@ def forget(kids: Iterable[str | None], version: int) -> bool:
 
 def use_fields(entry: Entry, caller: Caller) -> list[str]:
     """Return the fields under which a use is counted: used, refused, the key, where and when last, the caller."""
-    now_s = int(time.time())
+    now_s = int(clock.epoch_s())
     where = f"{entry.key_id}|{entry.team_id}|{now_s - now_s % 3600}"
     old = (
         f"caller|{entry.key_id}|{entry.kid}|{caller.address}|{caller.user_agent}" if entry.is_previous else ""

@@ -195,7 +195,7 @@ def _conclude(entry: Entry, refusal: SignalboxError | None, answer: Answer) -> N
 
 
 def _refusal_of(entry: Entry, caller: Caller | None) -> SignalboxError | None:
-    if entry.ends_at_s is not None and clock.now().timestamp() >= entry.ends_at_s:
+    if entry.ends_at_s is not None and clock.epoch_s() >= entry.ends_at_s:
         if entry.is_previous:
             return AuthenticationFailed(
                 f"The API key '{entry.name}' was regenerated and the old one has ended. Use the new one."

@@ -31,6 +31,7 @@ from app.audit.calls import (
 )
 from app.audit.models import LoggedRequest
 from app.extensions import current_settings, db
+from app.lib import clock
 from app.lib.ids import new_id
 from app.lib.redact import MASK
 from app.web.access import find_principal, wants_json
@@ -186,7 +187,7 @@ def _note(response: Response) -> Response:
         Call(
             # The id of the request, where it was born here: what a caller chose could be there already.
             request_id if request_id and request_id != environ.get("HTTP_X_REQUEST_ID") else new_id("req"),
-            time.time(),
+            clock.epoch_s(),
             team_id,
             key_id,
             key_name,

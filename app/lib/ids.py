@@ -6,8 +6,9 @@ milliseconds and 80 random bits in Crockford's base 32.
 
 import os
 import re
-import time
 from datetime import UTC, datetime
+
+from app.lib import clock
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _ALPHABET for low in _ALPHABET]
@@ -18,7 +19,7 @@ _PATTERN = re.compile(rf"[a-z]+_[{_ALPHABET}]{{{_LENGTH}}}")
 
 def new_id(prefix: str) -> str:
     """Return a new identifier such as `evt_01k9…`: ids of one prefix sort by their millisecond of birth."""
-    return f"{prefix}_{_encode(time.time_ns() // 1_000_000, int.from_bytes(os.urandom(10)))}"
+    return f"{prefix}_{_encode(int(clock.epoch_s() * 1000), int.from_bytes(os.urandom(10)))}"
 
 
 def is_id(text: str, prefix: str) -> bool:

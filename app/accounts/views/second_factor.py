@@ -1,7 +1,5 @@
 """The second factor of one's own account: on, off, and its recovery codes."""
 
-import time
-
 from flask import Response, flash, make_response, request, session, url_for
 from flask_login import current_user
 from markupsafe import Markup
@@ -12,6 +10,7 @@ from app.accounts.forms import EnableSecondFactorForm, SecondFactorForm
 from app.accounts.services import second_factor as services
 from app.accounts.views.blueprints import accounts
 from app.extensions import sealer
+from app.lib import clock
 from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.sealed import CannotOpen
 from app.web.access import signed_in
@@ -153,13 +152,13 @@ def _begin_setup() -> str:
     """Make the secret of a set-up. It lives in this browser's session only: no other session ever sees it."""
     secret = codes.new_secret()
     sealed = sealer().seal(secret.encode(), table="users", column=_SETUP, row_id=current_user.session_id)
-    session[_SETUP] = [sealed, int(time.time()) + _SETUP_VALID_S]
+    session[_SETUP] = [sealed, int(clock.epoch_s()) + _SETUP_VALID_S]
     return secret
 
 
 def _secret_being_set_up() -> str | None:
     kept = session.get(_SETUP)
-    if not kept or kept[1] < time.time():
+    if not kept or kept[1] < clock.epoch_s():
         return None
     try:
         return sealer().open(kept[0], table="users", column=_SETUP, row_id=current_user.session_id).decode()

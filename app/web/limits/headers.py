@@ -5,10 +5,10 @@ draft-ietf-httpapi-ratelimit-headers-10). `Retry-After` comes with the refusal i
 """
 
 import math
-import time
 
 from flask import Flask, Response, g
 
+from app.lib import clock
 from app.web.limits.gate import OnViolation, on_violation
 from app.web.limits.policies import Standing
 
@@ -27,7 +27,7 @@ def _write(response: Response) -> Response:
     headers = response.headers
     headers["X-RateLimit-Limit"] = str(tightest.policy.quota)
     headers["X-RateLimit-Remaining"] = str(tightest.remaining)
-    headers["X-RateLimit-Reset"] = str(math.ceil(time.time() + tightest.resets_in_s))
+    headers["X-RateLimit-Reset"] = str(math.ceil(clock.epoch_s() + tightest.resets_in_s))
     headers["RateLimit-Policy"] = ", ".join(
         f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in standings
     )

@@ -13,6 +13,7 @@ from typing import ParamSpec, TypeVar
 import structlog
 from flask import Flask
 
+from app.clock_skew import ClockWatch
 from app.config import Settings
 from app.db.session import reading
 from app.extensions import db, sealer
@@ -53,6 +54,7 @@ class Ledger:
         self._settings = settings
         self._on_done = on_done
         self._targets = Targets(sealer())
+        self._clock_watch = ClockWatch("worker")
         # One for claims, one for results: neither waits for the other, and results keep their order.
         is_apart = not settings.is_sqlite
         self._claiming = ThreadPoolExecutor(1, "claims") if is_apart else None
@@ -94,6 +96,7 @@ class Ledger:
         `left` is what it can hold in addition. No webhook gets more of that than is left for others. `waiting` has
         the versions of webhooks whose deliveries are held and not in transfer yet.
         """
+        self._clock_watch.check_if_due()
         with reading(), db.engine.begin() as connection:
             changed = find_changed(connection, waiting)
             ready = find_ready(connection)

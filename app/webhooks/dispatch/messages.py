@@ -1,9 +1,8 @@
 """The request of one attempt, as Standard Webhooks wants it (specification 1.0.0)."""
 
-import time
 from dataclasses import dataclass
 
-from app.lib import signing
+from app.lib import clock, signing
 from app.lib.outbound import Request
 from app.webhooks.dispatch.targets import Target
 
@@ -34,7 +33,8 @@ def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
     `webhook-id` is the event's id, the same on every attempt: by it receivers recognise a repetition.
     """
     target = claimed.target
-    timestamp_s = int(time.time())
+    # Receivers refuse what is dated minutes off: the database's time, not what this machine takes for it.
+    timestamp_s = int(clock.epoch_s())
     signature = signing.sign(
         target.signing_key, message_id=claimed.event_id, timestamp_s=timestamp_s, body=claimed.body
     )
