@@ -2,6 +2,8 @@
 
 from flask import Blueprint, Response
 
+from app.clock_skew import SkewedClock, skewed_clocks
+from app.config import SignUp
 from app.dashboard import figures, queries
 from app.extensions import current_settings
 from app.web.access import current_team, principal, require
@@ -31,6 +33,7 @@ def home() -> Response:
         pending_count=pending_count,
         worries=queries.worries(team_id, failures),
         ending_keys=queries.ending_keys(team_id) if principal().may("keys:manage") else [],
+        skewed_clocks=_skewed_clocks(),
         backlog_count_max=queries.BACKLOG_COUNT_MAX,
         latest_failures=latest,
         webhook_names=queries.webhook_names([failure.webhook_id for failure in latest]),
@@ -38,6 +41,12 @@ def home() -> Response:
         curl=_curl(),
         demo_receiver_url=_demo_receiver_url(),
     )
+
+
+def _skewed_clocks() -> list[SkewedClock]:
+    """Return the clocks that are wrong, for owners. Where anybody may sign up they are customers, and not told."""
+    is_operator = principal().may("team:manage") and current_settings().sign_up is SignUp.INVITED
+    return skewed_clocks() if is_operator else []
 
 
 def _demo_receiver_url() -> str | None:

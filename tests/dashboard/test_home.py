@@ -8,6 +8,8 @@ from sqlalchemy import event
 
 from app.api_keys.models import ApiKey
 from app.api_keys.services import create_key
+from app.clock_skew import SkewedClock
+from app.config import SignUp
 from app.extensions import db
 from app.lib import clock
 from app.web.permissions import FULL
@@ -144,3 +146,21 @@ def test_keys_that_expire_soon_need_attention(app: Flask, people: People) -> Non
     assert "soon key" not in people.mel.get("/t/acme/").get_data(as_text=True), (
         "who cannot manage keys is not told"
     )
+
+
+def test_a_wrong_clock_needs_the_owners_attention(
+    app: Flask, people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stock.deliveries(stock.webhook(), 1)
+    monkeypatch.setattr(
+        "app.dashboard.views.skewed_clocks", lambda: [SkewedClock("worker", "machine-7", -3600.0)]
+    )
+
+    document = page.get(HOME, people.alice)
+    assert document.has_text("machine-7")
+    assert document.has_text("worker process, 60 min behind")
+    assert not document.has_text("Nothing needs you")
+    assert not page.get(HOME, people.bob).has_text("machine-7")
+    open_to_all = app.config["SETTINGS"].model_copy(update={"sign_up": SignUp.OPEN})
+    monkeypatch.setitem(app.config, "SETTINGS", open_to_all)
+    assert not page.get(HOME, people.alice).has_text("machine-7"), "owners are customers there"
