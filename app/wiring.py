@@ -26,6 +26,7 @@ from app.events.cli import events_cli
 from app.events.models import EventType
 from app.events.views import event_types, events
 from app.extensions import csrf
+from app.idempotency.api import init_idempotency
 from app.web.access import init_access
 from app.web.bodies import read_json_strictly
 from app.web.health import health
@@ -131,6 +132,7 @@ def connect(app: OpenAPI) -> None:
     init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
     init_limits(app, tell=tell_violation)
     read_json_strictly(app)
+    init_idempotency(app)
     for blueprint in PAGES:
         app.register_blueprint(blueprint)
     for api in APIS:

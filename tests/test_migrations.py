@@ -100,6 +100,21 @@ def test_an_empty_database_goes_up_and_all_the_way_down(empty_app: Flask) -> Non
         upgrade(empty_app, db)
 
 
+def test_kept_answers_lose_their_secrets_and_stay_known_as_carried_out(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade_to(empty_app, "0002")
+        fill_every_table()
+        with db.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE kept_answers SET status = 201"))
+
+        upgrade(empty_app, db)
+        above = rows_of_every_table()["kept_answers"][0]
+        flask_migrate.downgrade(revision="0002")
+
+        assert (above["status"], above["body_sealed"], above["committed_at"]) == (None, None, MOMENT)
+        assert rows_of_every_table()["kept_answers"] == [], "below it would count as still running"
+
+
 def test_migrated_schema_is_that_of_the_models(empty_app: Flask) -> None:
     with empty_app.app_context():
         upgrade(empty_app, db)

@@ -107,14 +107,13 @@ def list_invitations(query: PageQuery) -> dict[str, Any]:
     "/invitations", tags=[_INVITATIONS], summary="Invite somebody", responses={201: InvitationCreated}
 )
 @require("members:manage")
-@idempotent
+@idempotent(InvitationCreated, status=201, replay=lambda invitation_id: _invited(invitation_id))
 def create_invitation(body: InvitationIn) -> tuple[dict[str, Any], int]:
     """Make a link that lets one person join within a week, and mail it if there is an address."""
     team_id = principal().team_id
     created = invitations.invite(team_id, role=Role(body.role), email=body.email, actor_id=None)
-    shown = _invitation(queries.get_invitation(team_id, created.id))
     url = current_settings().public_url + url_for("accounts.invitation", token=created.token)
-    return {**shown, "url": url, "is_mailed": created.is_mailed}, 201
+    return {**_invited(created.id), "url": url, "is_mailed": created.is_mailed}, 201
 
 
 @accounts_api.get(
@@ -148,6 +147,12 @@ def _team(team: Team) -> dict[str, Any]:
 
 def _member(member: Member) -> dict[str, Any]:
     return {name: getattr(member, name) for name in MemberOut.model_fields}
+
+
+def _invited(invitation_id: str) -> dict[str, Any]:
+    """Return an invitation of which nothing shows that its mail was queued."""
+    invitation = queries.get_invitation(principal().team_id, invitation_id)
+    return {**_invitation(invitation), "is_mailed": False if invitation.email else None}
 
 
 def _invitation(invitation: ShownInvitation) -> dict[str, Any]:

@@ -1,12 +1,12 @@
 """What the API takes and returns for the team, its members and its invitations."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.rules import EMAIL_CHARS_MAX, TEAM_NAME_CHARS_MAX
-from app.web.schemas import Body
+from app.web.schemas import Body, SecretField, ShownOnce
 
 _Role = Literal["owner", "admin", "member", "viewer"]
 #: Owners are made and unmade by people.
@@ -92,10 +92,16 @@ class InvitationOut(BaseModel):
     expires_at: datetime
 
 
-class InvitationCreated(InvitationOut):
+class InvitationCreated(InvitationOut, ShownOnce):
     """A new invitation, with the link that only this answer holds."""
 
-    url: str = Field(
+    url: Annotated[
+        str,
+        SecretField(
+            when_lost="Revoke the invitation (DELETE /api/v1/invitations/{id}) and create another one under a new"
+            " Idempotency-Key."
+        ),
+    ] = Field(
         description="Hand it over: it works once, for a week.",
         examples=["https://signalbox.example.com/invitations/…"],
     )

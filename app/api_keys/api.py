@@ -55,7 +55,7 @@ def list_keys(query: KeyQuery) -> dict[str, Any]:
 
 @keys_api.post("/keys", summary="Create an API key", responses={201: KeyCreated, 409: Problem})
 @require("keys:manage")
-@idempotent
+@idempotent(KeyCreated, status=201, replay=lambda key_id: _after_change(key_id, is_known_everywhere=True))
 def create_key(body: KeyIn) -> tuple[dict[str, Any], int]:
     """Create a key. Only this answer holds it. A key cannot grant what it lacks.
 
@@ -106,8 +106,7 @@ def change_key(path: KeyPath, body: KeyChange) -> dict[str, Any]:
     changed = services.change_key(
         principal().team_id, path.key_id, body.settings(), granted_by=principal().permissions
     )
-    key = queries.get_key(principal().team_id, path.key_id)
-    return _shown(key) | {"is_known_everywhere": changed.is_known_everywhere}
+    return _after_change(path.key_id, is_known_everywhere=changed.is_known_everywhere)
 
 
 @keys_api.delete("/keys/<key_id>", summary="Revoke an API key", responses={204: None, 202: RevocationPending})
@@ -131,7 +130,8 @@ def revoke_key(path: KeyPath) -> tuple[dict[str, Any] | str, int]:
     responses={200: KeyCreated, 409: Problem},
 )
 @require("keys:manage")
-@idempotent
+# Whether the server died before or after every process forgot the old state is not known.
+@idempotent(KeyCreated, status=200, replay=lambda key_id: _after_change(key_id, is_known_everywhere=False))
 def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
     """Give the key a new secret, which only this answer holds. The old one works for `grace_s` seconds more.
 
@@ -150,8 +150,7 @@ def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
 def end_grace(path: KeyPath) -> dict[str, Any]:
     """End the old key of a regeneration now. Without one, nothing changes."""
     ended = services.end_grace(principal().team_id, path.key_id)
-    key = queries.get_key(principal().team_id, path.key_id)
-    return _shown(key) | {"is_known_everywhere": ended.is_known_everywhere}
+    return _after_change(path.key_id, is_known_everywhere=ended.is_known_everywhere)
 
 
 @keys_api.get("/keys/<key_id>/callers", summary="Get who uses the old key", responses={200: CallerList})
@@ -199,8 +198,13 @@ def simulate_call(path: KeyPath, body: SimulationIn) -> dict[str, Any]:
 
 
 def _with_secret(created: CreatedKey) -> dict[str, Any]:
-    shown = _shown(queries.get_key(principal().team_id, created.id))
-    return shown | {"key": created.token, "is_known_everywhere": created.is_known_everywhere}
+    shown = _after_change(created.id, is_known_everywhere=created.is_known_everywhere)
+    return shown | {"key": created.token}
+
+
+def _after_change(key_id: str, *, is_known_everywhere: bool) -> dict[str, Any]:
+    shown = _shown(queries.get_key(principal().team_id, key_id))
+    return shown | {"is_known_everywhere": is_known_everywhere}
 
 
 def _shown(key: ShownKey) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.api_keys.services import GRACE_S_MAX, NAME_CHARS_MAX
 from app.lib import clock
 from app.lib.errors import Invalid
 from app.web.permissions import SCOPES
-from app.web.schemas import Body, PageQuery
+from app.web.schemas import Body, PageQuery, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 
 _KEY_ID = "key_01k9zq4w6v3m8t7c5x2b9d0r1s"
@@ -166,10 +166,15 @@ class KeyChanged(KeyOut):
     )
 
 
-class KeyCreated(KeyChanged):
+class KeyCreated(KeyChanged, ShownOnce):
     """A key with its secret, which only this answer holds."""
 
-    key: str = Field(
+    key: Annotated[
+        str,
+        SecretField(
+            when_lost="Regenerate the key under a new Idempotency-Key: POST /api/v1/keys/{id}/regenerate."
+        ),
+    ] = Field(
         description="Keep it now: it is stored so that nobody can read it again.",
         examples=["sb_live_4fK9tQ2mZx7B_…"],
     )

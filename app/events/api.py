@@ -113,7 +113,9 @@ def list_event_types(query: EventTypeQuery) -> dict[str, Any]:
     "/event-types", tags=[_TYPES], summary="Add an event type", responses={201: EventTypeOut, 409: Problem}
 )
 @require("event_types:manage")
-@idempotent
+@idempotent(
+    EventTypeOut, status=201, replay=lambda name: _described(queries.get_type(principal().team_id, name))
+)
 def create_event_type(body: EventTypeIn) -> tuple[dict[str, Any], int]:
     """Add a type of your own."""
     known = services.create_type(

@@ -1,56 +1,80 @@
 """`Idempotency-Key` for views of the API that create something.
 
 As the IETF's draft-ietf-httpapi-idempotency-key-header has it: repeating a request under its key returns the
-first answer and does nothing again.
+first answer and does nothing again. Secrets are the exception: only the first answer shows them.
 """
 
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+import orjson
 import structlog
-from flask import Response, current_app, request
+from flask import Flask, Response, current_app, jsonify, request
+from pydantic import BaseModel
+from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
 from app.idempotency import rules, services
-from app.lib.errors import RateLimited, SignalboxError
+from app.idempotency.masking import masked
+from app.lib.errors import Conflict, RateLimited, SignalboxError
 from app.web.access import principal
 from app.web.openapi.marks import takes_idempotency_key
 from app.web.problems import answer
+from app.web.schemas import secret_fields
 
 log = structlog.get_logger()
 
 HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
+View = Callable[..., Any]
+#: Returns the answer's body for what was created, by its id, without its secrets. Raises NotFound when it is gone.
+Replay = Callable[[str], dict[str, Any]]
 
-def idempotent(view: Callable[..., Any]) -> Callable[..., Any]:
+
+def init_idempotency(_app: Flask) -> None:
+    """Let every commit under an Idempotency-Key carry the mark that the request was carried out."""
+    if not event.contains(db.session, "before_commit", services.record_commit):
+        event.listen(db.session, "before_commit", services.record_commit)
+
+
+def idempotent(model: type[BaseModel], *, status: int, replay: Replay) -> Callable[[View], View]:
     """Let callers repeat a request safely. Put it directly above the view, below `@require`.
 
-    Costs nothing without the header. What does not even pass the schemas is refused before and not kept.
+    `model` and `status` are those of the view's answer; `replay` makes that answer again when the server died before
+    it could be kept. The service behind the view says what it created, with `services.record_outcome()`. Costs nothing
+    without the header. What does not even pass the schemas is refused before and not kept.
     """
 
-    @wraps(view)
-    def run_once(**arguments: Any) -> Any:  # noqa: ANN401 - whatever the view returns
-        key = request.headers.get(HEADER)
-        if key is None:
-            return view(**arguments)
-        caller = principal()
-        path = request.full_path if request.query_string else request.path
-        digest = rules.digest_of(caller.id, request.method, path, request.get_data(cache=True))
-        claimed = services.claim(caller.team_id, rules.check_key(key), digest)
-        if isinstance(claimed, services.Answer):
-            return _repeated(claimed)
-        return _first(claimed, view, arguments)
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def run_once(**arguments: Any) -> Any:  # noqa: ANN401 - whatever the view returns
+            key = request.headers.get(HEADER)
+            if key is None:
+                return view(**arguments)
+            caller = principal()
+            path = request.full_path if request.query_string else request.path
+            digest = rules.digest_of(caller.id, request.method, path, request.get_data(cache=True))
+            found = services.claim(caller.team_id, rules.check_key(key), digest)
+            if isinstance(found, services.Answer):
+                return _repeated(current_app.response_class(found.body, status=found.status))
+            if isinstance(found, services.Committed):
+                return _rebuilt(found, model, status, replay)
+            return _first(found, model, view, arguments)
 
-    return takes_idempotency_key(run_once)
+        run_once.repeatable_model = model  # type: ignore[attr-defined]
+        return takes_idempotency_key(run_once)
+
+    return decorate
 
 
-def _first(claimed: services.Claim, view: Callable[..., Any], arguments: dict[str, Any]) -> Response:
+def _first(claim: services.Claim, model: type[BaseModel], view: View, arguments: dict[str, Any]) -> Response:
     try:
         try:
-            response = current_app.make_response(view(**arguments))
+            with services.running_under(claim):
+                response = current_app.make_response(view(**arguments))
         except SignalboxError as error:
             # Refusals are answers, too; but those that pass by themselves must not last a day.
             if error.status >= 500 or isinstance(error, RateLimited):
@@ -59,19 +83,35 @@ def _first(claimed: services.Claim, view: Callable[..., Any], arguments: dict[st
     except BaseException:
         # SQLite has one writer: what the view left open would keep us from freeing the key.
         db.session.rollback()
-        services.release(claimed)
+        services.release(claim)
         raise
     db.session.rollback()
     try:
-        services.keep(claimed, response.status_code, response.get_data())
+        services.keep(claim, response.status_code, _without_secrets(response, model))
     except SQLAlchemyError:
-        # What was asked for is done. Without the answer the key stays taken until the first request counts as dead.
-        log.exception("answer_not_kept", claim=claimed.id)
+        # What was asked for is done and marked so. A repetition is answered from what was created.
+        log.exception("answer_not_kept", claim=claim.id)
     return response
 
 
-def _repeated(kept: services.Answer) -> Response:
-    response = current_app.response_class(kept.body, status=kept.status)
-    response.content_type = "application/problem+json" if kept.status >= 400 else "application/json"
+def _without_secrets(response: Response, model: type[BaseModel]) -> bytes:
+    if response.status_code >= 400 or not secret_fields(model):
+        return response.get_data()
+    return orjson.dumps(masked(model, response.get_json()))
+
+
+def _rebuilt(committed: services.Committed, model: type[BaseModel], status: int, replay: Replay) -> Response:
+    if committed.object_id is None:
+        raise Conflict(
+            "The first request under this Idempotency-Key was carried out, but its answer is lost. Look for what it"
+            " created before you use a new key."
+        )
+    response = jsonify(masked(model, replay(committed.object_id)))
+    response.status_code = status
+    return _repeated(response)
+
+
+def _repeated(response: Response) -> Response:
+    response.content_type = "application/problem+json" if response.status_code >= 400 else "application/json"
     response.headers[REPLAYED] = "true"
     return response

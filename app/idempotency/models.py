@@ -12,7 +12,10 @@ from app.lib.ids import new_id
 
 
 class KeptAnswer(Base):
-    """The answer to the first request under a key, for a day. Without an answer: that request is still running."""
+    """The answer to the first request under a key, for a day.
+
+    With neither `committed_at` nor an answer that request is still running, or died before it changed anything.
+    """
 
     __tablename__ = "kept_answers"
     __table_args__ = (Index(None, "team_id", "key", unique=True), Index(None, "created_at"))
@@ -22,7 +25,11 @@ class KeptAnswer(Base):
     key: Mapped[str] = mapped_column(String(255))
     #: SHA-256 of API key, method, path and body: tells a repetition from another request under the same key.
     request_digest: Mapped[str] = mapped_column(String(64))
+    #: When the request committed what it did; written in that same transaction.
+    committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    #: What it created, by the id that the API knows it by: enough to answer again.
+    object_id: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[int | None]
-    #: Sealed: answers to creations hold secrets.
+    #: Sealed: it holds what the team wrote. Secrets in it are masked before.
     body_sealed: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

@@ -1,15 +1,22 @@
-"""Keeps the answer to the first request under a key. Each function is a short transaction of its own.
+"""Keeps what became of the first request under a key, and its answer.
 
-The row is there before the request runs: of several at once, one inserts it and the others find it. Its id is
-replaced with each claim, so whoever was taken for dead and comes back late writes over nobody's answer.
+The row is there before the request runs: of several at once, one inserts it and the others find it. What the
+request creates commits together with the mark on this row, so no crash leaves one without the other. The row's id is
+replaced with each claim: whoever was taken for dead and comes back late commits nothing and writes over nobody's answer.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, cast
 
-from sqlalchemy import Table, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
 
+from app.db.types import UtcDateTime
 from app.extensions import db, sealer
 from app.idempotency.models import KeptAnswer
 from app.idempotency.rules import KEPT_FOR, RUNS_AT_MOST
@@ -32,27 +39,50 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Committed:
+    """The first request was carried out, and its answer was lost. `object_id`: what it created, where it said so."""
+
+    object_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """What the first request was answered."""
+    """What the first request was answered, without the secrets that it held."""
 
     status: int
     body: bytes
 
 
-def claim(team_id: str, key: str, digest: str) -> Claim | Answer:
-    """Return the right to run the request, or what the first one under this key was answered.
+_running: ContextVar[Claim | None] = ContextVar("running_claim", default=None)
+
+
+@contextmanager
+def running_under(claim: Claim) -> Iterator[None]:
+    """Within this block `record_outcome()` and every commit of a session belong to the request of this claim."""
+    token = _running.set(claim)
+    try:
+        yield
+    finally:
+        _running.reset(token)
+
+
+def running_claim() -> Claim | None:
+    """Return the claim under which this code runs; None without an Idempotency-Key."""
+    return _running.get()
+
+
+def claim(team_id: str, key: str, digest: str) -> Claim | Committed | Answer:
+    """Return the right to run the request, or what became of the first one under this key.
 
     Raises Invalid when the key belongs to another request, Conflict while the first is still running.
     """
     for _ in range(_TRIES):
         claim_id = new_id("ans")
         with db.engine.begin() as connection:
-            if connection.execute(_claiming(connection.dialect.name, claim_id, team_id, key, digest)).first():
+            if connection.execute(_claiming(connection, claim_id, team_id, key, digest)).first():
                 return Claim(claim_id)
             found = connection.execute(
-                select(_TABLE.c.id, _TABLE.c.request_digest, _TABLE.c.status, _TABLE.c.body_sealed).where(
-                    _TABLE.c.team_id == team_id, _TABLE.c.key == key
-                )
+                select(_TABLE).where(_TABLE.c.team_id == team_id, _TABLE.c.key == key)
             ).one_or_none()
         if found is None:
             continue  # The first request failed in between: the key is free again.
@@ -61,50 +91,96 @@ def claim(team_id: str, key: str, digest: str) -> Claim | Answer:
             raise Invalid(
                 message, errors=[FieldError("Idempotency-Key", "Already used for another request.")]
             )
-        if found.status is None:
-            raise Conflict(
-                "The first request under this Idempotency-Key is still running. Repeat it in a second.",
-                retry_after_s=1,
-            )
-        return Answer(found.status, _open(found.id, found.body_sealed))
+        if found.status is not None:
+            return Answer(found.status, _open(found.id, found.body_sealed))
+        if found.committed_at is not None:
+            return Committed(found.object_id)
+        raise Conflict(
+            "The first request under this Idempotency-Key is still running. Repeat it in a second.",
+            retry_after_s=1,
+        )
     raise Unavailable("The request was not run. Send it again.", retry_after_s=1)
 
 
-def keep(claimed: Claim, status: int, body: bytes) -> None:
-    """Store the answer to the request that ran under this claim."""
-    sealed = sealer().seal(body, table="kept_answers", column="body", row_id=claimed.id) if body else None
-    with db.engine.begin() as connection:
-        connection.execute(
-            update(_TABLE).where(_TABLE.c.id == claimed.id).values(status=status, body_sealed=sealed)
+def record_outcome(
+    transaction: Session | Connection, object_id: str | None = None, *, claim: Claim | None = None
+) -> None:
+    """Record in the caller's transaction that the running request is carried out, and what it created.
+
+    `object_id` is how the API knows what was created. Outside of a request under an Idempotency-Key nothing happens.
+    `claim` is for who commits for the request elsewhere, as in another thread: its `running_claim()`. Raises Conflict
+    when another request has taken over the key: the caller must roll back.
+    """
+    claim = claim or _running.get()
+    if claim is None:
+        return
+    values: dict[str, Any] = {"committed_at": clock.now()}
+    if object_id is not None:
+        values["object_id"] = object_id
+    recorded = transaction.execute(
+        update(_TABLE).where(_TABLE.c.id == claim.id).values(values).returning(_TABLE.c.id)
+    )
+    if recorded.first() is None:
+        raise Conflict(
+            "This request took so long that another one under the same Idempotency-Key was run instead. Nothing was"
+            " done here. Repeat it to get the answer of the other one."
         )
 
 
-def release(claimed: Claim) -> None:
-    """Free the key of a request that came to nothing."""
+def record_commit(session: Session) -> None:
+    """Record the running request as carried out with each commit of its session, whatever the service recorded.
+
+    A listener of `before_commit`. Releasing a SAVEPOINT commits nothing.
+    """
+    if _running.get() is not None and not session.in_nested_transaction():
+        record_outcome(session)
+
+
+def keep(claimed: Claim, status: int, body: bytes) -> None:
+    """Store the answer to the request that ran under this claim. Secrets in it must be masked.
+
+    A refusal is kept only of what did not commit: a repetition must not be told that nothing was created.
+    """
+    sealed = sealer().seal(body, table="kept_answers", column="body", row_id=claimed.id) if body else None
+    query = update(_TABLE).where(_TABLE.c.id == claimed.id).values(status=status, body_sealed=sealed)
+    if status >= 400:
+        query = query.where(_TABLE.c.committed_at.is_(None))
     with db.engine.begin() as connection:
-        connection.execute(delete(_TABLE).where(_TABLE.c.id == claimed.id))
+        connection.execute(query)
+
+
+def release(claimed: Claim) -> None:
+    """Free the key of a request that came to nothing. One that has committed keeps it."""
+    with db.engine.begin() as connection:
+        connection.execute(delete(_TABLE).where(_TABLE.c.id == claimed.id, _TABLE.c.committed_at.is_(None)))
 
 
 def trim() -> int:
     """Delete the answers that are too old to be repeated; returns how many."""
     count = 0
     while True:
-        old = select(_TABLE.c.id).where(_TABLE.c.created_at < clock.now() - KEPT_FOR).limit(_TRIM_ROWS)
         with db.engine.begin() as connection:
-            deleted = connection.execute(delete(_TABLE).where(_TABLE.c.id.in_(old))).rowcount
+            old = select(_TABLE.c.id).where(_TABLE.c.created_at < _ago(connection, KEPT_FOR))
+            deleted = connection.execute(
+                delete(_TABLE).where(_TABLE.c.id.in_(old.limit(_TRIM_ROWS)))
+            ).rowcount
         count += deleted
         if deleted < _TRIM_ROWS:
             return count
 
 
-def _claiming(dialect: str, claim_id: str, team_id: str, key: str, digest: str) -> Any:  # noqa: ANN401 - an INSERT
-    now = clock.now()
-    insert = _INSERT[dialect].values(
-        id=claim_id, team_id=team_id, key=key, request_digest=digest, created_at=now
+def _claiming(connection: Connection, claim_id: str, team_id: str, key: str, digest: str) -> Any:  # noqa: ANN401 - an INSERT
+    insert = _INSERT[connection.dialect.name].values(
+        id=claim_id,
+        team_id=team_id,
+        key=key,
+        request_digest=digest,
+        created_at=_ago(connection, timedelta(0)),
     )
-    is_over = or_(
-        _TABLE.c.created_at < now - KEPT_FOR,
-        _TABLE.c.status.is_(None) & (_TABLE.c.created_at < now - RUNS_AT_MOST),
+    is_dead = (
+        _TABLE.c.status.is_(None)
+        & _TABLE.c.committed_at.is_(None)
+        & (_TABLE.c.created_at < _ago(connection, RUNS_AT_MOST))
     )
     return insert.on_conflict_do_update(
         index_elements=["team_id", "key"],
@@ -112,11 +188,21 @@ def _claiming(dialect: str, claim_id: str, team_id: str, key: str, digest: str) 
             "id": insert.excluded.id,
             "request_digest": insert.excluded.request_digest,
             "created_at": insert.excluded.created_at,
+            "committed_at": None,
+            "object_id": None,
             "status": None,
             "body_sealed": None,
         },
-        where=is_over,
+        where=or_(_TABLE.c.created_at < _ago(connection, KEPT_FOR), is_dead),
     ).returning(_TABLE.c.id)
+
+
+def _ago(connection: Connection, age: timedelta) -> ColumnElement[Any]:
+    """Return the database's time that long ago: whom to take for dead must not depend on the clock of who asks."""
+    if connection.dialect.name == "sqlite":
+        # A file of one host: its clock is ours.
+        return literal(clock.now() - age, UtcDateTime)
+    return func.now() - age
 
 
 def _open(row_id: str, sealed: str | None) -> bytes:

@@ -1,6 +1,7 @@
-"""What all schemas of `/api/v1` share: strict bodies, the shape of problems and of lists."""
+"""What all schemas of `/api/v1` share: strict bodies, marked secrets, the shape of problems and of lists."""
 
 import difflib
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from flask_openapi.types import ResponseDict
@@ -35,6 +36,36 @@ class Body(BaseModel):
                     {"name": str(name)[:100], "hint": hint},
                 )
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class SecretField:
+    """Marks a field that holds a secret: `Annotated[str, SecretField()]`.
+
+    `when_lost` tells who missed the only answer that held it how to get another; `{id}` in it is that of the answer.
+    """
+
+    when_lost: str = ""
+
+
+def secret_fields(model: type[BaseModel]) -> dict[str, SecretField]:
+    """Return the marks of the fields of `model` that hold secrets, by their names."""
+    return {
+        name: mark
+        for name, field in model.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, SecretField)
+    }
+
+
+class ShownOnce(BaseModel):
+    """Base of answers with a secret that no other answer holds."""
+
+    notice: str | None = Field(
+        default=None,
+        description="Only in repetitions under an `Idempotency-Key`: why the secret is masked, and what to do.",
+        examples=[None],
+    )
 
 
 class PageQuery(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.lib.redact import MASK
-from app.web.schemas import Body, PageQuery
+from app.web.schemas import Body, PageQuery, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 
 _EXAMPLE: dict[str, JsonValue] = {
@@ -90,10 +90,16 @@ class WebhookOut(BaseModel):
     last_24_hours: WebhookStats
 
 
-class WebhookCreated(WebhookOut):
+class WebhookCreated(WebhookOut, ShownOnce):
     """A new webhook, with the secret that only this answer holds."""
 
-    secret: str = Field(description="Signs every delivery (Standard Webhooks).", examples=["whsec_…"])
+    secret: Annotated[
+        str,
+        SecretField(
+            when_lost="Delete the webhook (DELETE /api/v1/webhooks/{id}) and create it again under a new"
+            " Idempotency-Key."
+        ),
+    ] = Field(description="Signs every delivery (Standard Webhooks).", examples=["whsec_…"])
 
 
 class WebhookList(BaseModel):

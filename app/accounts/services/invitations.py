@@ -13,6 +13,7 @@ from app.accounts.queries import InvitationState, state_of
 from app.accounts.services.people import NewPerson, SignedUp, add_user, prepared_user
 from app.audit.trail import changed, record
 from app.extensions import db
+from app.idempotency.services import record_outcome
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import new_id
@@ -67,6 +68,7 @@ def invite(team_id: str, *, role: Role, email: str | None, actor_id: str | None)
     )
     db.session.add(invitation)
     _record(invitation, "invitation.created", changed({}, {"role": role, "email": address}))
+    record_outcome(db.session(), invitation_id)
     db.session.commit()
     return CreatedInvitation(invitation_id, token, _mail(invitation_id) if address else None)
 

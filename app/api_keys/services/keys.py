@@ -11,6 +11,7 @@ from app.api_keys.services.judging import judged
 from app.api_keys.tokens import NewToken, new_token
 from app.audit.trail import changed, snapshot
 from app.extensions import db
+from app.idempotency.services import record_outcome
 from app.lib import clock, passwords
 
 #: What `change_key` takes.
@@ -70,6 +71,7 @@ def create_key(
     db.session.add(key)
     db.session.flush()
     tell("api_key.created", key, changes=changed({}, snapshot(key, (*SETTINGS, "is_test"))))
+    record_outcome(db.session(), key.id)
     db.session.commit()
     return CreatedKey(key.id, token.token)
 

@@ -9,6 +9,7 @@ from app.api_keys.services.changes import ChangedKey, commit_and_forget, locked,
 from app.api_keys.services.judging import lacking
 from app.api_keys.services.keys import CreatedKey, hashed_token
 from app.extensions import db
+from app.idempotency.services import record_outcome
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Invalid, NotFound
 
@@ -41,6 +42,7 @@ def regenerate_key(team_id: str, key_id: str, *, grace_s: int, granted_by: froze
     key.previous_ends_at = now + timedelta(seconds=grace_s)
     key.kid, key.key_hash = token.kid, key_hash
     tell("api_key.regenerated", key, detail=_grace_in_words(grace_s, key.previous_ends_at))
+    record_outcome(db.session(), key_id)
     done = commit_and_forget(key, ended_kid)
     return CreatedKey(key_id, token.token, is_known_everywhere=done.is_known_everywhere)
 

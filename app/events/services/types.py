@@ -12,6 +12,7 @@ from app.events import rules
 from app.events.catalogue import BUILT_IN, OWN, KnownType
 from app.events.models import EventType
 from app.extensions import db
+from app.idempotency.services import record_outcome
 from app.lib.errors import Conflict, FieldError, Invalid, NotFound
 
 
@@ -32,6 +33,8 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
         session.flush()
         values = {"description": description, "example": example}
         _record(session, "event_type.created", row, changes=changed({}, values))
+        # The API knows a type by its name.
+        record_outcome(session, name)
         session.commit()
     except IntegrityError:
         session.rollback()

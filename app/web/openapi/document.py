@@ -39,7 +39,7 @@ fields under `errors`.
 **Lists** are newest first. Follow `next_cursor` until it is null.
 
 **Repeating.** Creating operations take the header `Idempotency-Key`: repeated within 24 hours, the first answer comes back
-and nothing is done again. A `PATCH` changes what is sent and leaves the rest.
+with its secrets masked, and nothing is done again. A `PATCH` changes what is sent and leaves the rest.
 
 **Limits.** Each answer says in `RateLimit` what is left. After a 429 or 503, wait for `Retry-After`. An address of more
 than 16 KB is refused with 414, headers of more than 32 KB with 431.
@@ -209,8 +209,8 @@ def _components(schemas: dict[str, Any]) -> Document:
             _KEY_PARAMETER: {
                 "name": "Idempotency-Key",
                 "in": "header",
-                "description": "Repeating a request under its key within 24 hours returns the first answer and does"
-                " nothing again. 1 to 255 printable ASCII characters; a UUID is a good one.",
+                "description": "Repeating a request under its key within 24 hours returns the first answer, with its"
+                " secrets masked, and does nothing again. 1 to 255 printable ASCII characters; a UUID is a good one.",
                 "schema": {
                     "type": "string",
                     "minLength": 1,

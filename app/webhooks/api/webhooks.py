@@ -10,6 +10,7 @@ from app.web.access import principal, require
 from app.web.schemas import PROBLEMS, Problem
 from app.webhooks.models import Webhook
 from app.webhooks.queries import webhooks as queries
+from app.webhooks.queries.deliveries import get_delivery
 from app.webhooks.queries.webhooks import Stats
 from app.webhooks.schemas import (
     Resumed,
@@ -50,7 +51,7 @@ def list_webhooks(query: WebhookQuery) -> dict[str, Any]:
     "/webhooks", summary="Create a webhook", responses={201: WebhookCreated, 409: Problem, 413: Problem}
 )
 @require("webhooks:manage")
-@idempotent
+@idempotent(WebhookCreated, status=201, replay=lambda webhook_id: _found(webhook_id))
 def create_webhook(body: WebhookIn) -> tuple[dict[str, Any], int]:
     """Create an active webhook. Only this answer holds its signing secret."""
     values = body.model_dump()
@@ -107,11 +108,16 @@ def resume_webhook(path: WebhookPath, body: ResumeIn) -> dict[str, Any]:
     "/webhooks/<webhook_id>/test", summary="Send a test event", responses={202: TestSent, 409: Problem}
 )
 @require("webhooks:manage")
-@idempotent
+@idempotent(TestSent, status=202, replay=lambda delivery_id: _test_sent_as(delivery_id))
 def test_webhook(path: WebhookPath, body: TestIn) -> tuple[dict[str, Any], int]:
     """Send the example of a type to this webhook and no other."""
     sent = services.send_test_event(principal().team_id, path.webhook_id, event_type=body.event_type)
     return {"event_id": sent.event_id, "delivery_id": sent.delivery_id}, 202
+
+
+def _test_sent_as(delivery_id: str) -> dict[str, Any]:
+    delivery = get_delivery(principal().team_id, delivery_id)
+    return {"event_id": delivery.event_id, "delivery_id": delivery.id}
 
 
 def _found(webhook_id: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from app.events import queries as event_queries
 from app.events.catalogue import TEST_TYPE
 from app.events.services import add_event_for_nobody
 from app.extensions import db
+from app.idempotency.services import record_outcome
 from app.lib import clock, signing
 from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
@@ -80,6 +81,7 @@ def create_webhook(
     session.add(webhook)
     shown = values | {"headers": custom_headers.shown_names(headers)}
     _record(session, "webhook.created", webhook, changes=changed({}, shown))
+    record_outcome(session, webhook_id)
     session.commit()
     return CreatedWebhook(webhook_id, secret)
 
@@ -183,6 +185,7 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
     session.execute(INSERT_DUE, [delivery])
     sent = f"An example of {known.name} is sent as {delivery['id']}."
     _record(session, "webhook.tested", webhook, detail=sent)
+    record_outcome(session, str(delivery["id"]))
     session.commit()
     nudge_dispatch()
     return SentTest(event.id, str(delivery["id"]))
