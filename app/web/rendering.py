@@ -38,3 +38,16 @@ def redirect_after(url: str) -> BaseResponse:
         response.headers["HX-Redirect"] = url
         return response
     return redirect(url, 303)
+
+
+def render_after(page: BaseResponse, url: str) -> BaseResponse:
+    """Return the whole page of `url` as the answer to the form that would have led there.
+
+    htmx shows it in place of the page with the form, under its address. Nothing keeps a copy.
+    """
+    page.headers["Cache-Control"] = "private, no-store"
+    if is_htmx():
+        page.headers["HX-Retarget"] = "body"
+        page.headers["HX-Reswap"] = "innerHTML show:window:top"
+        page.headers["HX-Push-Url"] = url
+    return page

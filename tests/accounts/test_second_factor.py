@@ -22,6 +22,7 @@ from app.extensions import db
 from app.lib import clock
 from tests.page import Document, Page
 from tests.people import PASSWORD, People, Visitor
+from tests.test_shown_once import copy_of
 
 
 @dataclass
@@ -125,6 +126,23 @@ def test_recovery_codes_are_shown_once_and_downloaded(people: People, page: Page
     assert file.headers["Content-Disposition"].startswith("attachment")
     assert all(code in file.get_data(as_text=True) for code in phone.recovery_codes)
     assert nonsense.status_code == 422
+
+
+def test_copied_cookie_shows_neither_codes_nor_the_secret_in_use(people: People, page: Page) -> None:
+    secret = secret_on(page.get("/account/second-factor", people.alice))
+    before = copy_of(people.alice.visitor)
+    form = {"code": pyotp.TOTP(secret).now(), "current_password": PASSWORD}
+    shown_at = people.alice.post("/account/second-factor", form).location
+    after = copy_of(people.alice.visitor)
+    made = page.get(str(shown_at), people.alice)
+    recovery_code = made.text(made.by_id("recovery-codes")).split()[0]
+
+    form_again = before.post("/account/second-factor", {"code": "12"})
+    codes_again = page.get("/account/second-factor", after)
+
+    assert form_again.status_code == 303, "the form would show the secret"
+    assert recovery_code not in codes_again.html
+    assert codes_again.has_text("If they are lost, make new ones.")
 
 
 def test_password_alone_opens_nothing(people: People, page: Page, halfway: Visitor) -> None:

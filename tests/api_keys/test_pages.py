@@ -68,7 +68,7 @@ def test_everywhere_else_it_is_masked(app: Flask, people: People, page: Page, co
         assert key.key_hash not in shown.html
 
 
-def test_secret_in_the_session_cookie_is_sealed(people: People, page: Page) -> None:
+def test_session_cookie_holds_no_secret(people: People, page: Page) -> None:
     answer = people.bob.post(f"{INDEX}new", FORM)
     with people.bob.visitor.client.session_transaction() as session:
         kept = str(dict(session))

@@ -14,7 +14,7 @@ from app.accounts.views.blueprints import accounts, home_of, teams
 from app.extensions import current_settings
 from app.lib.errors import Conflict, NotFound, SignalboxError
 from app.web.access import current_team, principal, public, require, signed_in
-from app.web.once import show_once, take_once
+from app.web.once import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
 
@@ -50,17 +50,18 @@ def invite() -> BaseResponse:
         return _invite_page(form, status=error.status)
     if created.is_mailed is False:
         flash("The mail could not be queued: Redis does not answer. Hand the link over yourself.", "warning")
-    show_once(created.id, created.token)
-    return redirect_after(url_for("teams.invitation", invitation_id=created.id))
+    return lead_to_secret(
+        created.id,
+        created.token,
+        url=url_for("teams.invitation", invitation_id=created.id),
+        page=lambda shown: _made_page(created.id, shown),
+    )
 
 
 @teams.get("/invitations/<invitation_id>")
 @require("members:manage")
 def invitation(invitation_id: str) -> BaseResponse:
-    shown = queries.get_invitation(current_team().id, invitation_id)
-    token = take_once(invitation_id)
-    link = current_settings().public_url + url_for("accounts.invitation", token=token) if token else None
-    return render("teams/invitation.html", invitation=shown, link=link)
+    return _made_page(invitation_id, take_once(invitation_id))
 
 
 @teams.get("/invitations/<invitation_id>/revoke")
@@ -122,6 +123,14 @@ def _form() -> InviteForm:
 
 def _invite_page(form: InviteForm, status: int = 200) -> Response:
     return render("teams/invite.html", status=status, form=form, role_notes=_ROLE_NOTES)
+
+
+def _made_page(invitation_id: str, shown: ShownSecret) -> Response:
+    made = queries.get_invitation(current_team().id, invitation_id)
+    link = None
+    if shown.value:
+        link = current_settings().public_url + url_for("accounts.invitation", token=shown.value)
+    return render("teams/invitation.html", invitation=made, link=link, is_delayed=shown.is_delayed)
 
 
 def _invitation_page(token: str, form: JoinForm, status: int = 200) -> Response:

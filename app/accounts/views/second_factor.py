@@ -1,5 +1,7 @@
 """The second factor of one's own account: on, off, and its recovery codes."""
 
+from collections.abc import Sequence
+
 from flask import Response, flash, make_response, request, session, url_for
 from flask_login import current_user
 from markupsafe import Markup
@@ -14,7 +16,7 @@ from app.lib import clock
 from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.sealed import CannotOpen
 from app.web.access import signed_in
-from app.web.once import show_once, take_once
+from app.web.once import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 
 #: Session key: the sealed secret that is being set up in this browser, and until when.
@@ -29,17 +31,15 @@ def second_factor() -> BaseResponse:
     security = queries.security_of(current_user.id)
     if security.second_factor_since is None:
         return _setup_page(EnableSecondFactorForm(formdata=None))
-    return render(
-        "accounts/second_factor.html",
-        security=security,
-        codes_in_all=codes.RECOVERY_CODES,
-        recovery_codes=_take_recovery_codes(),
-    )
+    return _second_factor_page(take_once(_RECOVERY_CODES))
 
 
 @accounts.post("/account/second-factor")
 @signed_in
 def enable_second_factor() -> BaseResponse:
+    if queries.security_of(current_user.id).second_factor_since is not None:
+        # Not the form again: a copy of the session's cookie from before still holds the secret that is in use now.
+        return redirect_after(url_for("accounts.second_factor"))
     form = EnableSecondFactorForm()
     if not form.validate():
         return _setup_page(form, status=422)
@@ -58,9 +58,8 @@ def enable_second_factor() -> BaseResponse:
         form.take_errors(error)
         return _setup_page(form, status=error.status)
     session.pop(_SETUP, None)
-    show_once(_RECOVERY_CODES, "\n".join(made))
     flash("The second factor is on. Keep the recovery codes before you go on.", "success")
-    return redirect_after(url_for("accounts.second_factor"))
+    return _lead_to_recovery_codes(made)
 
 
 @accounts.get("/account/second-factor/renew-codes")
@@ -83,9 +82,8 @@ def renew_recovery_codes() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _confirm_page("accounts/renew_recovery_codes.html", form, status=error.status)
-    show_once(_RECOVERY_CODES, "\n".join(made))
     flash("These are your new recovery codes. The old ones are worthless.", "success")
-    return redirect_after(url_for("accounts.second_factor"))
+    return _lead_to_recovery_codes(made)
 
 
 @accounts.get("/account/second-factor/disable")
@@ -166,6 +164,17 @@ def _secret_being_set_up() -> str | None:
         return None
 
 
-def _take_recovery_codes() -> list[str]:
-    kept = take_once(_RECOVERY_CODES)
-    return kept.split("\n") if kept else []
+def _lead_to_recovery_codes(made: Sequence[str]) -> BaseResponse:
+    return lead_to_secret(
+        _RECOVERY_CODES, "\n".join(made), url=url_for("accounts.second_factor"), page=_second_factor_page
+    )
+
+
+def _second_factor_page(shown: ShownSecret) -> Response:
+    return render(
+        "accounts/second_factor.html",
+        security=queries.security_of(current_user.id),
+        codes_in_all=codes.RECOVERY_CODES,
+        recovery_codes=shown.value.split("\n") if shown.value else [],
+        is_delayed=shown.is_delayed,
+    )

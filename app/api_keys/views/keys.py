@@ -11,6 +11,7 @@ from app.api_keys.forms import KeyForm, form_of, offer_keeping
 from app.api_keys.presentation import limits_now, usage_rows
 from app.api_keys.queries import STATES, KeyFilter, ShownKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
+from app.api_keys.services import CreatedKey
 from app.api_keys.team_usage import standings_of
 from app.api_keys.views.blueprint import api_keys, effect_of
 from app.extensions import current_settings
@@ -19,7 +20,7 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.once import show_once, take_once
+from app.web.once import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import GROUPS, PERMISSIONS
 from app.web.rendering import redirect_after, render
 
@@ -109,14 +110,27 @@ def create() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error, form.field_names)
         return _form_page(form, error=error)
-    show_once(created.id, created.token)
-    return redirect_after(url_for(".show", key_id=created.id))
+    return lead_to_key(created)
 
 
 @api_keys.get("/<key_id>")
 @require("keys:manage")
 def show(key_id: str) -> Response:
     """Show a key: its state, its use, its limits and settings; right after it was made, the key itself."""
+    return _key_page(key_id, take_once(key_id))
+
+
+def lead_to_key(created: CreatedKey) -> BaseResponse:
+    """Return the way to the page that shows a new key, once."""
+    return lead_to_secret(
+        created.id,
+        created.token,
+        url=url_for(".show", key_id=created.id),
+        page=lambda shown: _key_page(created.id, shown),
+    )
+
+
+def _key_page(key_id: str, shown: ShownSecret) -> Response:
     team_id = current_team().id
     key = queries.get_key(team_id, key_id)
     per_day = request.args.get("by") == "day"
@@ -126,7 +140,7 @@ def show(key_id: str) -> Response:
         fragment="api_keys/_usage.html",
         target="key-usage",
         key=key,
-        token=take_once(key_id),
+        shown=shown,
         scope_notes=PERMISSIONS,
         warning_days=EXPIRY_WARNING_DAYS,
         chart_rows=usage_rows(hours, per_day=per_day),

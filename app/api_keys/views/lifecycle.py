@@ -7,10 +7,10 @@ from app.api_keys import queries, services
 from app.api_keys.forms import RegenerateForm
 from app.api_keys.queries import ShownKey
 from app.api_keys.views.blueprint import api_keys, effect_of
+from app.api_keys.views.keys import lead_to_key
 from app.lib.errors import SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.once import show_once
 from app.web.rendering import redirect_after, render
 
 
@@ -55,10 +55,9 @@ def regenerate(key_id: str) -> BaseResponse:
         form.take_errors(error)
         key = queries.get_key(team_id, key_id)
         return _question("regenerate", key, form=form, status=error.status)
-    show_once(created.id, created.token)
     if not created.is_known_everywhere:
         flash(f"The key is regenerated. {effect_of(created)}", "warning")
-    return redirect_after(url_for(".show", key_id=key_id))
+    return lead_to_key(created)
 
 
 @api_keys.get("/<key_id>/end-grace")

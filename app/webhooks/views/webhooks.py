@@ -12,7 +12,7 @@ from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
-from app.web.once import show_once, take_once
+from app.web.once import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 from app.webhooks.explanations import words
 from app.webhooks.forms import RetryFields, WebhookForm, form_of
@@ -85,8 +85,12 @@ def create() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _form_page(form, http_status=error.status)
-    show_once(created.webhook_id, created.secret)
-    return redirect_after(url_for(".show", webhook_id=created.webhook_id))
+    return lead_to_secret(
+        created.webhook_id,
+        created.secret,
+        url=url_for(".show", webhook_id=created.webhook_id),
+        page=lambda shown: _webhook_page(created.webhook_id, shown),
+    )
 
 
 @webhooks.get("/schedule")
@@ -103,13 +107,17 @@ def schedule() -> Response:
 @require("webhooks:read")
 def show(webhook_id: str) -> Response:
     """Show a webhook: its state and the next step, how it is doing, its settings; once, its secret."""
+    return _webhook_page(webhook_id, take_once(webhook_id))
+
+
+def _webhook_page(webhook_id: str, shown: ShownSecret) -> Response:
     team_id = current_team().id
     webhook = queries.get_webhook(team_id, webhook_id)
     latest = list_deliveries(team_id, DeliveryFilter(webhook_id=webhook_id), size=LATEST_DELIVERIES)
     return render(
         "webhooks/show.html",
         webhook=webhook,
-        secret=take_once(webhook_id),
+        shown=shown,
         stats=queries.stats_of(team_id, [webhook_id])[webhook_id],
         latest=[(row, words(row.last_error, row.last_status)) for row in latest.rows],
         header_names=[name for name, _ in stored_headers(webhook)],
