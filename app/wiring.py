@@ -27,6 +27,7 @@ from app.events.models import EventType
 from app.events.views import event_types, events
 from app.extensions import csrf
 from app.idempotency.api import init_idempotency
+from app.secrets.cli import secrets_cli
 from app.web.access import init_access
 from app.web.bodies import read_json_strictly
 from app.web.health import health
@@ -88,7 +89,7 @@ APIS: tuple[APIBlueprint, ...] = (
     dashboard_api,
     description_api,
 )
-COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, demo_cli)
+COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, secrets_cli, demo_cli)
 
 #: What the audit trail links to, by the type of the object.
 OBJECT_PAGES = {

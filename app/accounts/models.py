@@ -6,6 +6,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, UniqueConstr
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base
+from app.db.sealed import sealed
 from app.db.types import Id, UtcDateTime
 from app.lib import clock
 from app.lib.ids import new_id
@@ -28,7 +29,13 @@ class User(Base):
     session_version: Mapped[int] = mapped_column(default=1)
     last_team_id: Mapped[str | None] = mapped_column(Id, ForeignKey("teams.id", ondelete="SET NULL"))
     #: Sealed secret of the authenticator app (RFC 6238); asked for at sign-in once `totp_enabled_at` is set.
-    totp_secret_sealed: Mapped[str | None] = mapped_column(Text)
+    totp_secret_sealed: Mapped[str | None] = mapped_column(
+        Text,
+        info=sealed(
+            "totp_secret_sealed",
+            when_lost="turn their second factor off: flask accounts disable-second-factor.",
+        ),
+    )
     totp_enabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The last time step whose code was accepted: a code works once.
     totp_last_step: Mapped[int | None] = mapped_column(BigInteger)

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db.base import Base
+from app.db.sealed import sealed
 from app.db.types import Id, UtcDateTime
 from app.lib import clock
 from app.lib.ids import new_id
@@ -31,5 +32,7 @@ class KeptAnswer(Base):
     object_id: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[int | None]
     #: Sealed: it holds what the team wrote. Secrets in it are masked before.
-    body_sealed: Mapped[str | None] = mapped_column(Text)
+    body_sealed: Mapped[str | None] = mapped_column(
+        Text, info=sealed("body", when_lost="nothing needs to be done, it is deleted within a day.")
+    )
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

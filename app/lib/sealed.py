@@ -23,6 +23,19 @@ class CannotOpen(Exception):
     """A sealed value was changed, moved to another row, or sealed with a key that is no longer configured."""
 
 
+class KeyMissing(CannotOpen):
+    """The value was sealed with a key that is not configured (any more)."""
+
+    def __init__(self, message: str, key_id: str) -> None:
+        super().__init__(message)
+        self.key_id = key_id
+
+
+def prefix_of(key_id: str) -> str:
+    """Return how every value begins that this key sealed."""
+    return f"{_VERSION}.{key_id}."
+
+
 class Sealer:
     """Seals with the current key; opens with the current and the previous ones."""
 
@@ -31,11 +44,21 @@ class Sealer:
         self._current_id = _key_id(key)
         self._ciphers: dict[tuple[str, str], AESGCM] = {}
 
+    @property
+    def current_key_id(self) -> str:
+        """The id of the key that seals."""
+        return self._current_id
+
+    @property
+    def previous_key_ids(self) -> tuple[str, ...]:
+        """The ids of the keys that only open."""
+        return tuple(key_id for key_id in self._secrets if key_id != self._current_id)
+
     def seal(self, plaintext: bytes, *, table: str, column: str, row_id: str) -> str:
         """Return the text to store for `plaintext` in this place and no other."""
         nonce = os.urandom(_NONCE_BYTES)
         box = self._cipher(self._current_id, table).encrypt(nonce, plaintext, _place(table, column, row_id))
-        return f"{_VERSION}.{self._current_id}.{base64.urlsafe_b64encode(nonce + box).decode()}"
+        return f"{prefix_of(self._current_id)}{base64.urlsafe_b64encode(nonce + box).decode()}"
 
     def open(self, sealed: str, *, table: str, column: str, row_id: str) -> bytes:
         """Return the plaintext. Raises `CannotOpen` when value, place or key do not fit."""
@@ -44,16 +67,20 @@ class Sealer:
             box = base64.urlsafe_b64decode(encoded)
         except ValueError:
             raise CannotOpen(f"{table}.{column} of {row_id} is not a sealed value") from None
-        if version != _VERSION or key_id not in self._secrets:
-            raise CannotOpen(
+        if version != _VERSION:
+            raise CannotOpen(f"{table}.{column} of {row_id} is not a sealed value")
+        if key_id not in self._secrets:
+            raise KeyMissing(
                 f"{table}.{column} of {row_id} was sealed with key {key_id}, which is neither ENCRYPTION_KEY nor"
-                " in ENCRYPTION_KEYS_PREVIOUS"
+                " in ENCRYPTION_KEYS_PREVIOUS",
+                key_id,
             )
         try:
             return self._cipher(key_id, table).decrypt(
                 box[:_NONCE_BYTES], box[_NONCE_BYTES:], _place(table, column, row_id)
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):
+            # ValueError: it was cut so short that not even the nonce is whole.
             raise CannotOpen(f"{table}.{column} of {row_id} was changed or belongs to another row") from None
 
     def _cipher(self, key_id: str, table: str) -> AESGCM:

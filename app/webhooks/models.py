@@ -6,6 +6,7 @@ from sqlalchemy import Float, ForeignKey, Index, String, Text, UniqueConstraint,
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base
+from app.db.sealed import sealed
 from app.db.types import Id, Json, UtcDateTime
 from app.events.models import Event
 from app.lib import clock
@@ -25,9 +26,13 @@ class Webhook(Base):
     #: Patterns: `post.published`, `post.*`, `*`.
     event_types: Mapped[list[str]] = mapped_column(Json)
     #: Sealed JSON list of [name, value] pairs; values are often credentials.
-    headers_sealed: Mapped[str | None] = mapped_column(Text)
+    headers_sealed: Mapped[str | None] = mapped_column(
+        Text, info=sealed("headers", when_lost="edit the webhook and write its headers again.")
+    )
     #: Sealed signing secret (`whsec_…`). Empty once the webhook is deleted.
-    secret_sealed: Mapped[str] = mapped_column(Text)
+    secret_sealed: Mapped[str] = mapped_column(
+        Text, info=sealed("secret", when_lost="create the webhook again and delete this one.")
+    )
     #: active, paused (by a person) or disabled (by Signalbox).
     status: Mapped[str] = mapped_column(String(16), default="active")
     status_reason: Mapped[str | None] = mapped_column(String(500))

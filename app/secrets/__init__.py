@@ -1,0 +1,1 @@
+"""The secrets at rest as a whole: which keys seal them, sealing them anew, and whether all can be opened."""
