@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterator, Sequence
 from random import Random
-from re import _constants as ops  # type: ignore[attr-defined]
+from re import _constants as ops
 from typing import Any
 
 from tests.linear_time.trees import (

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from re import _constants as ops  # type: ignore[attr-defined]
+from re import _constants as ops
 from typing import Any
 
 from tests.linear_time.trees import (
