@@ -19,7 +19,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     path: Path | None = config.getoption("--times")
-    if path is None:
+    if path is None or hasattr(
+        config, "workerinput"
+    ):  # The process that hands out the tests has all reports.
         return
     reports = [
         report

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
-START_TIMEOUT_S = 90.0
-STOP_TIMEOUT_S = 30.0
+START_TIMEOUT_S = 300.0
+STOP_TIMEOUT_S = 90.0
 _LINK = re.compile(r"http://\S+/setup/\S+")
 _RECEIVER = re.compile(r"Receiver\s+(http://127\.0\.0\.1:\d+)")
 
