@@ -77,7 +77,10 @@ def test_operations_keep_their_contract_with_other_keys(
 ) -> None:
     token = KEYS[kind](app, team_id)
 
-    assert call_everything(app, token, samples, examples=2, expected=REFUSED.get(kind)) == []
+    expected = REFUSED.get(kind)
+    # One call shows that a key is refused; what stands in it is nothing to the answer.
+    examples = 1 if expected else 2
+    assert call_everything(app, token, samples, examples=examples, expected=expected) == []
 
 
 def call_everything(

@@ -251,7 +251,6 @@ class TestWithoutRedis:
         assert codes == [200, 200, 200, 429, 429]
 
 
-@pytest.mark.timeout(120)
 def test_no_call_succeeds_after_a_revocation_on_four_processes(
     stage: Stage, database_kind: str, app: Flask, people: People, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

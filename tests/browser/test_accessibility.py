@@ -99,7 +99,7 @@ class Watched:
         self.page.set_viewport_size(size)
         # A chart notices the new width a moment later, and a busy machine makes it two.
         with contextlib.suppress(PlaywrightTimeout):
-            self.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=3000)
+            self.page.wait_for_function("document.documentElement.scrollWidth <= innerWidth", timeout=30_000)
         excess = self.page.evaluate("document.documentElement.scrollWidth - innerWidth")
         return [f"{excess} px to scroll sideways"] if excess > 0 else []
 

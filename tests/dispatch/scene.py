@@ -182,7 +182,7 @@ class Scene:
             stop.set()
             with self.app.app_context():
                 nudge_dispatch()
-            thread.join(30)
+            thread.join(PATIENCE_S)
             assert not thread.is_alive(), "the dispatcher did not stop"
             if failures:
                 raise failures[0]

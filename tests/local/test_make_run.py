@@ -81,7 +81,7 @@ def test_killed_web_server_comes_back_and_a_killed_supervisor_leaves_nothing(tmp
         os.kill(program.supervisor_pid, signal.SIGKILL)
 
         assert program.wait() == 128 + signal.SIGKILL
-        assert not program.survivors(within_s=20)
+        assert not program.survivors()
 
 
 def test_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
