@@ -89,6 +89,7 @@ class Settings(BaseSettings):
     demo_receiver_port: int = Field(default=8090, ge=1, le=65535)
     user_requests_per_minute: int = Field(default=60, ge=1, le=1_000_000)
     public_requests_per_minute: int = Field(default=100, ge=1, le=1_000_000)
+    sign_in_failures_max: int = Field(default=1000, ge=1, le=1_000_000_000)
     team_requests_per_hour_free: int = Field(default=20_000, ge=1, le=1_000_000_000)
     team_requests_per_hour_pro: int = Field(default=200_000, ge=1, le=1_000_000_000)
     team_requests_per_hour_enterprise: int = Field(default=5_000_000, ge=1, le=1_000_000_000)

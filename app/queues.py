@@ -60,6 +60,9 @@ JOBS: dict[str, JobSpec] = {
     "accounts.send_password_reset": JobSpec(
         "app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60, max_retries=3
     ),
+    "accounts.send_sign_in_link": JobSpec(
+        "app.accounts.jobs.send_sign_in_link", DEFAULT_QUEUE, 60, max_retries=3
+    ),
     "accounts.send_email_confirmation": JobSpec(
         "app.accounts.jobs.send_email_confirmation", DEFAULT_QUEUE, 60, max_retries=3
     ),

@@ -37,7 +37,7 @@ NEW_VALUES: dict[str, dict[str, Any]] = {
         "changed_at": MOMENT,
     },
     "teams": {"tier": "free", "per_hour": None},
-    "users": {"totp_enabled_at": None, "per_minute": None},
+    "users": {"totp_enabled_at": None, "per_minute": None, "sign_in_link_version": 1},
 }
 
 

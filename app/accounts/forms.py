@@ -110,6 +110,10 @@ class ForgotPasswordForm(Form):
     email = _email_field()
 
 
+class SignInLinkForm(Form):
+    email = _email_field()
+
+
 class ResetPasswordForm(Form):
     password = _new_password_field("New password")
 

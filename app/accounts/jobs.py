@@ -22,6 +22,21 @@ def send_password_reset(user_id: str) -> None:
     send_mail(to, "Reset your Signalbox password", "password_reset", context)
 
 
+def send_sign_in_link(user_id: str) -> None:
+    """Mail a link that signs in. Does nothing when there is no such user: then nobody asked."""
+    with reading():
+        user = db.session.get(User, user_id)
+        if user is None:
+            return
+        to = user.email
+        context: dict[str, object] = {
+            "name": user.name,
+            "link": absolute_url(f"/sign-in/link/{tokens.sign_in_token(user)}"),
+        }
+        db.session.rollback()
+    send_mail(to, "Sign in to Signalbox", "sign_in_link", context)
+
+
 def send_email_confirmation(user_id: str) -> None:
     """Mail the link that changes the user's address to the new one. Nothing when the change was cancelled."""
     with reading():

@@ -27,6 +27,8 @@ class User(Base):
     password_hash: Mapped[str] = mapped_column(String(80))
     #: Part of every session and reset link; raising it ends them all.
     session_version: Mapped[int] = mapped_column(default=1)
+    #: Part of every mailed sign-in link; raised when one is used, so that each works once.
+    sign_in_link_version: Mapped[int] = mapped_column(default=1, server_default="1")
     last_team_id: Mapped[str | None] = mapped_column(Id, ForeignKey("teams.id", ondelete="SET NULL"))
     #: Sealed secret of the authenticator app (RFC 6238); asked for at sign-in once `totp_enabled_at` is set.
     totp_secret_sealed: Mapped[str | None] = mapped_column(
@@ -105,7 +107,7 @@ class UserSession(Base):
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("ses"))
     user_id: Mapped[str] = mapped_column(Id, ForeignKey("users.id", ondelete="CASCADE"))
-    #: How it began: password, totp, recovery_code, openid, sign_up, reset.
+    #: How it began: password, totp, recovery_code, openid, sign_up, reset, link.
     method: Mapped[str] = mapped_column(String(16))
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))

@@ -8,6 +8,7 @@ from flask import Flask, request, session
 from flask_login import UserMixin, current_user, login_user, logout_user
 from sqlalchemy import bindparam, select
 
+from app.accounts.known_devices import remember_device
 from app.accounts.models import User, UserSession
 from app.accounts.services import sessions as services
 from app.accounts.services.sessions import SEEN_AGAIN_AFTER, Browser
@@ -80,13 +81,15 @@ def start_session(user_id: str, *, method: str) -> None:
     session_id = services.begin(user_id, method=method, browser=browser)
     session.clear()
     _log_in(session_id)
+    remember_device(user_id)
 
 
 def renew_session() -> None:
     """Give this browser a cookie for the user's new version of sessions; copies of the old one are worthless."""
-    session_id = current_user.session_id
+    session_id, user_id = current_user.session_id, current_user.id
     session.clear()
     _log_in(session_id)
+    remember_device(user_id)
 
 
 def end_session() -> None:

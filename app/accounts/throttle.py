@@ -1,112 +1,166 @@
-"""Slows down guessing: of one account's password from one address, and of many from one address.
+"""Slows down guessing of passwords and codes, and of what else strangers could do too often.
 
-Counts live in Redis through Flask-Limiter. While Redis is down each process counts for itself.
+A try to sign in is counted before the slow check, so that tries sent at the same moment cannot all slip through; the
+right password takes it back. An IPv6 address counts as its /64. A browser in which somebody signed in before (see
+`known_devices`) is counted by itself, so that strangers who guess at an account do not keep its owner out.
+
+Counts live in Redis. While Redis is away each process counts for itself.
 """
 
 import math
-import time
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import structlog
 from flask import request
-from limits import RateLimitItem, RateLimitItemPerMinute
-from limits.errors import StorageError
-from limits.storage import MemoryStorage
-from limits.strategies import FixedWindowRateLimiter, RateLimiter
-from redis.exceptions import RedisError
 
 from app.accounts import tokens
-from app.extensions import limiter
+from app.extensions import current_settings
 from app.lib.errors import RateLimited
+from app.web.limits import Policy, counters, subject_of_address
 
-T = TypeVar("T")
+log = structlog.get_logger()
 
-_MINUTES = 15
-_PER_ACCOUNT = RateLimitItemPerMinute(10, _MINUTES)
-_PER_ADDRESS = RateLimitItemPerMinute(100, _MINUTES)
-_MAILS = RateLimitItemPerMinute(5, _MINUTES)
-_MAILS_PER_ADDRESS = RateLimitItemPerMinute(30, _MINUTES)
-_own_count = FixedWindowRateLimiter(MemoryStorage())
+WINDOW_S = 900
+#: Wrong tries within a window: at one account from one address, at one account from everywhere, from one address at
+#: all accounts, and at one account in a browser in which it was signed in to before.
+TRIES_AT_ACCOUNT_PER_ADDRESS = 10
+TRIES_AT_ACCOUNT = 20
+TRIES_PER_ADDRESS = 30
+TRIES_PER_KNOWN_DEVICE = 10
+#: What is left of the first three while more accounts are guessed at than people mistype.
+TRIES_UNDER_ATTACK = 3
 
-
-def count_sign_in(email: str) -> None:
-    """Count a try to sign in. Raises RateLimited before a password is looked at."""
-    address = _remote_address()
-    # Wrong tries only: a company behind one address signs in more often than that.
-    _refuse_if_full(_PER_ADDRESS, "sign-in-failures", address)
-    # Counted before the slow check: tries sent at the same moment cannot all slip through.
-    _hit(_PER_ACCOUNT, "sign-in", address, _hashed(email))
-
-
-def sign_in_failed() -> None:
-    """Count a wrong password against the visitor's address."""
-    _call(lambda strategy: strategy.hit(_PER_ADDRESS, "sign-in-failures", _remote_address()))
+_PER_ACCOUNT, _PER_ADDRESS, _MAILS, _MAILS_PER_ADDRESS = 10, 100, 5, 30
+#: Counted, never refused.
+_NO_LIMIT = 2**31
+_FROM_ANYWHERE = "all"
 
 
-def sign_in_succeeded(email: str) -> None:
-    """Forget the tries before the right password."""
-    _call(lambda strategy: strategy.clear(_PER_ACCOUNT, "sign-in", _remote_address(), _hashed(email)))
+@dataclass(frozen=True, slots=True)
+class SignInTry:
+    """A counted try to sign in. The right password clears some of its counts and takes it out of the others."""
+
+    cleared: Sequence[Policy]
+    taken_back: Sequence[Policy]
+
+
+def count_sign_in(email: str, *, device_id: str | None) -> SignInTry:
+    """Count a try to sign in. Raises RateLimited before a password is looked at, whether there is an account or not.
+
+    `device_id`: the browser, if this account was signed in to in it before.
+    """
+    account = _hashed(email)
+    if device_id is not None:
+        own = [_policy("sign-in-device", f"{device_id}:{account}", TRIES_PER_KNOWN_DEVICE)]
+        _take(own, _OR_A_LINK)
+        return SignInTry(cleared=own, taken_back=())
+    address, everybody = _address(), _policy("sign-ins", _FROM_ANYWHERE, _NO_LIMIT)
+    limits = [
+        _policy("sign-in", f"{address}:{account}", TRIES_AT_ACCOUNT_PER_ADDRESS),
+        _policy("sign-in-account", account, TRIES_AT_ACCOUNT),
+        _policy("sign-in-address", address, TRIES_PER_ADDRESS),
+    ]
+    if _is_under_attack(everybody):
+        limits = [replace(limit, quota=min(limit.quota, TRIES_UNDER_ATTACK)) for limit in limits]
+    _take([*limits, everybody], _OR_A_LINK)
+    return SignInTry(cleared=limits[:1], taken_back=[*limits[1:], everybody])
+
+
+def sign_in_succeeded(counted: SignInTry) -> None:
+    """Forget the tries before the right password; those of others at this account stay counted."""
+    counters().clear(counted.cleared)
+    if counted.taken_back:
+        counters().take_back(counted.taken_back)
 
 
 def count_reset_request(email: str) -> None:
     """Count a request for a reset mail. Raises RateLimited: nobody's mailbox is to be filled."""
-    _hit(_MAILS_PER_ADDRESS, "reset-address", _remote_address())
-    _hit(_MAILS, "reset", _hashed(email))
+    _take(
+        [_policy("reset-address", _address(), _MAILS_PER_ADDRESS), _policy("reset", _hashed(email), _MAILS)]
+    )
+
+
+def count_link_request(email: str) -> None:
+    """Count a request for a mailed sign-in link. Raises RateLimited: nobody's mailbox is to be filled."""
+    _take(
+        [
+            _policy("sign-in-link-address", _address(), _MAILS_PER_ADDRESS),
+            _policy("sign-in-link", _hashed(email), _MAILS),
+        ],
+        "The links that were mailed before work until they are used or too old. For a new one, try again {when}.",
+    )
 
 
 def count_password_check(user_id: str) -> None:
     """Count a try to confirm with the current password. Raises RateLimited: a stolen session must not guess it."""
-    _hit(_PER_ACCOUNT, "password-check", user_id)
+    _take([_policy("password-check", user_id, _PER_ACCOUNT)])
 
 
-def count_code(user_id: str) -> None:
-    """Count a try of the second step. Raises RateLimited, whatever address it comes from: the password is known."""
-    _refuse_if_full(_PER_ADDRESS, "sign-in-failures", _remote_address())
-    _hit(_PER_ACCOUNT, "code", user_id)
+def count_code(user_id: str, *, device_id: str | None) -> Policy:
+    """Count a try of the second step, whatever address it comes from, and return where. Raises RateLimited.
+
+    Who gets that far knows the password, or reads the mailbox. In a browser in which the user signed in before
+    (`device_id`) it is counted apart.
+    """
+    counted = _policy("code", f"{device_id}:{user_id}" if device_id else user_id, _PER_ACCOUNT)
+    _take([counted])
+    return counted
 
 
-def code_was_right(user_id: str) -> None:
+def code_was_wrong() -> None:
+    """Count a wrong code against the visitor's address, as a wrong password is."""
+    counters().take([_policy("sign-in-address", _address(), TRIES_PER_ADDRESS)])
+
+
+def code_was_right(counted: Policy) -> None:
     """Forget the tries before the right code."""
-    _call(lambda strategy: strategy.clear(_PER_ACCOUNT, "code", user_id))
+    counters().clear([counted])
 
 
 def count_openid() -> None:
     """Count a visit to the OpenID provider. Raises RateLimited: each can cost requests to it."""
-    _hit(_PER_ADDRESS, "openid", _remote_address())
+    _take([_policy("openid", _address(), _PER_ADDRESS)])
 
 
 def count_sign_up() -> None:
     """Count a try to sign up. Raises RateLimited: each costs a slow hash."""
-    _hit(_PER_ADDRESS, "sign-up", _remote_address())
+    _take([_policy("sign-up", _address(), _PER_ADDRESS)])
 
 
-def _hit(item: RateLimitItem, *identifiers: str) -> None:
-    if not _call(lambda strategy: strategy.hit(item, *identifiers)):
-        raise _limited(item, *identifiers)
+_OR_A_LINK = "Too many tries. Try again {when}, or have a sign-in link mailed to you."
 
 
-def _refuse_if_full(item: RateLimitItem, *identifiers: str) -> None:
-    if not _call(lambda strategy: strategy.test(item, *identifiers)):
-        raise _limited(item, *identifiers)
-
-
-def _limited(item: RateLimitItem, *identifiers: str) -> RateLimited:
-    resets_at = _call(lambda strategy: strategy.get_window_stats(item, *identifiers).reset_time)
-    wait_s = max(1, math.ceil(resets_at - time.time()))
+def _take(policies: Sequence[Policy], sentence: str = "Too many tries. Try again {when}.") -> None:
+    """Count against all of the policies or none. Raises RateLimited with the sentence."""
+    standings, _ = counters().take(policies)
+    refusing = [standing for standing in standings if standing.is_refusing]
+    if not refusing:
+        return
+    wait_s = max(1, math.ceil(max(standing.resets_in_s for standing in refusing)))
     minutes = math.ceil(wait_s / 60)
     when = f"in {minutes} minutes" if minutes > 1 else f"in {wait_s} seconds"
-    return RateLimited(f"Too many tries. Try again {when}.", retry_after_s=wait_s)
+    raise RateLimited(sentence.format(when=when), retry_after_s=wait_s)
 
 
-def _call(ask: Callable[[RateLimiter], T]) -> T:
-    try:
-        return ask(limiter.limiter)
-    except (RedisError, StorageError):
-        return ask(_own_count)
+def _is_under_attack(everybody: Policy) -> bool:
+    """Return whether more wrong passwords came in lately than people mistype. Said once, when it begins."""
+    tries_max = current_settings().sign_in_failures_max
+    used = counters().peek([everybody])[0].used
+    if used >= tries_max:
+        # A limit of nothing: all it does is to say which refusal is the first of its window.
+        _, is_first = counters().take([_policy("sign-ins-told", _FROM_ANYWHERE, 0)])
+        if is_first:
+            log.warning("sign_in_under_attack", wrong_tries=used, window_s=WINDOW_S)
+    return used >= tries_max
 
 
-def _remote_address() -> str:
-    return request.remote_addr or "unknown"
+def _policy(name: str, subject: str, quota: int) -> Policy:
+    return Policy(name, subject, quota, WINDOW_S)
+
+
+def _address() -> str:
+    return subject_of_address(request.remote_addr)
 
 
 def _hashed(email: str) -> str:

@@ -13,6 +13,7 @@ from app.lib.timed_signer import TimedSigner
 
 RESET_VALID_S = 3600
 EMAIL_CHANGE_VALID_S = 86_400
+SIGN_IN_VALID_S = 900
 _FIRST_OWNER = "first owner"
 
 
@@ -59,6 +60,40 @@ def read_email_token(token: str) -> tuple[str, str, str] | None:
     return str(user_id), str(email), str(state)
 
 
+def sign_in_token(user: User) -> str:
+    """Return a token that signs the user in, once, within a quarter of an hour. Using one ends the others."""
+    return str(_sign_ins().dumps([user.id, user.sign_in_link_version, _state_of(user)]))
+
+
+def read_sign_in_token(token: str) -> tuple[str, int, str] | None:
+    """Return user id, version of links and state in a token; None when it is forged or too old."""
+    try:
+        content: Any = _sign_ins().loads(token, max_age=SIGN_IN_VALID_S)
+        user_id, version, state = content
+        return str(user_id), int(version), str(state)
+    except (BadData, ValueError, TypeError):
+        return None
+
+
+def device_token(devices: list[list[str]]) -> str:
+    """Return the content of the cookie by which a browser is known: (user id, device id, state) of each account."""
+    return str(_devices().dumps(devices))
+
+
+def read_device_token(token: str, *, max_age_s: int) -> list[list[str]]:
+    """Return what stands in the cookie of a known browser; nothing when it is forged or too old."""
+    try:
+        content: Any = _devices().loads(token, max_age=max_age_s)
+        return [[str(part) for part in (user_id, device_id, state)] for user_id, device_id, state in content]
+    except (BadData, ValueError, TypeError):
+        return []
+
+
+def device_state_of(user: User) -> str:
+    """Return what a known browser is bound to: another password makes all of them strangers."""
+    return hashlib.sha256(f"device {user.id} {user.password_hash}".encode()).hexdigest()[:32]
+
+
 def is_unused_for(user: User, state: str) -> bool:
     """Return whether the user's password and sessions are still those for which the token was made."""
     return hmac.compare_digest(_state_of(user), state)
@@ -84,6 +119,14 @@ def _resets() -> URLSafeTimedSerializer:
 
 def _email_changes() -> URLSafeTimedSerializer:
     return URLSafeTimedSerializer(_secret(), salt="email change", signer=TimedSigner)
+
+
+def _sign_ins() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(_secret(), salt="sign-in link")
+
+
+def _devices() -> URLSafeTimedSerializer:
+    return URLSafeTimedSerializer(_secret(), salt="known device")
 
 
 def _state_of(user: User) -> str:

@@ -5,6 +5,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -116,6 +117,28 @@ def test_looking_counts_nothing(counters: Counters) -> None:
         assert counters.peek([limit])[0].used == 1
 
 
+def test_use_is_taken_back_and_the_window_goes_on(counters: Counters) -> None:
+    limit, unused = policy(quota=3), policy()
+    for _ in range(3):
+        counters.take([limit])
+
+    counters.take_back([limit, unused])
+
+    assert [standing.used for standing in counters.peek([limit, unused])] == [2, 0]
+    assert not counters.take([limit])[0][0].is_refusing
+    assert counters.take([limit])[0][0].is_refusing
+    assert counters.take([unused])[0][0].used == 1
+
+
+def test_cleared_counter_begins_anew(counters: Counters) -> None:
+    limit = policy(quota=1)
+    counters.take([limit])
+
+    counters.clear([limit])
+
+    assert not counters.take([limit])[0][0].is_refusing
+
+
 class TestWithoutRedis:
     """Nobody waits, and every process counts for itself."""
 
@@ -156,6 +179,27 @@ class TestWithoutRedis:
 
         assert sum(not answer[0].is_refusing for answer in answers) == 100
         assert counters.peek([other])[0].used == 100, "all or nothing holds there, too"
+
+    def test_uses_are_taken_back_and_cleared_within_the_process(self) -> None:
+        counters = Counters(client("redis://127.0.0.1:1/0"))
+        limit = policy(quota=2)
+        counters.take([limit])
+        counters.take([limit])
+
+        counters.take_back([limit])
+        assert counters.peek([limit])[0].used == 1
+        counters.clear([limit])
+        assert counters.peek([limit])[0].used == 0
+
+    def test_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        # The package names a function as it does this module.
+        monkeypatch.setattr(import_module("app.web.limits.counters"), "_OWN_COUNTERS_MAX", 10)
+        counters = Counters(client("redis://127.0.0.1:1/0"))
+
+        for _ in range(50):
+            counters.take([policy()])
+
+        assert len(counters._own) == 10
 
     def test_counting_goes_on_in_redis_when_it_is_back(
         self, tmp_path_factory: pytest.TempPathFactory

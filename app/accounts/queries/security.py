@@ -22,6 +22,7 @@ _SIGNED_IN = {
     "openid": "OpenID provider",
     "sign_up": "Sign-up",
     "reset": "Password reset",
+    "link": "Mailed link",
 }
 
 

@@ -28,6 +28,7 @@ _METHODS = {
     "openid": "at the OpenID provider",
     "sign_up": "by signing up",
     "reset": "by resetting the password",
+    "link": "with a mailed link",
 }
 
 

@@ -10,6 +10,7 @@ from app.accounts.views import (  # noqa: F401  (they add the routes)
     second_factor,
     second_step,
     sessions,
+    sign_in_links,
     team,
 )
 from app.accounts.views.blueprints import accounts, teams

@@ -6,7 +6,7 @@ from flask import Response, request, session, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.accounts import throttle, tokens
+from app.accounts import known_devices, throttle, tokens
 from app.accounts.forms import SignInForm, SignUpForm
 from app.accounts.members import teams_of_user
 from app.accounts.openid.contract import openid_name
@@ -50,17 +50,16 @@ def start_signed_in_session() -> BaseResponse:
         return _sign_in_page(form, status=422)
     email = str(form.email.data)
     try:
-        throttle.count_sign_in(email)
+        counted = throttle.count_sign_in(email, device_id=known_devices.find_device(email))
     except RateLimited as error:
         form.take_errors(error)
         return _retry_later(_sign_in_page(form, status=429), error)
     found = people.authenticate(email, str(form.password.data))
     if found is None:
-        throttle.sign_in_failed()
         _note_failure(email)
         form.form_errors = [_WRONG]
         return _sign_in_page(form, status=422)
-    throttle.sign_in_succeeded(email)
+    throttle.sign_in_succeeded(counted)
     return enter(found, method="password", next_path=local_path(request.args.get("next")))
 
 

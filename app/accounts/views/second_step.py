@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import throttle
 from app.accounts.forms import CodeForm, RecoveryCodeForm
+from app.accounts.known_devices import find_device_of
 from app.accounts.services import second_factor
 from app.accounts.services.people import Authenticated
 from app.accounts.sessions import SecondStep, begin_second_step, find_second_step, start_session
@@ -57,13 +58,13 @@ def _finish(form: Form) -> BaseResponse:
     if not form.validate():
         return _step_page(form, status=422)
     try:
-        throttle.count_code(step.user_id)
+        counted = throttle.count_code(step.user_id, device_id=find_device_of(step.user_id))
         method = second_factor.use_code(
             step.user_id, str(form.code.data), session_version=step.session_version
         )
     except SignalboxError as error:
         if error.status == 422:
-            throttle.sign_in_failed()
+            throttle.code_was_wrong()
         form.take_errors(error)
         form.code.data = ""  # Worthless now; the next one is typed into an empty field.
         response = _step_page(form, status=error.status)
@@ -72,7 +73,7 @@ def _finish(form: Form) -> BaseResponse:
         return response
     if method is None:
         return _too_late()
-    throttle.code_was_right(step.user_id)
+    throttle.code_was_right(counted)
     start_session(step.user_id, method=method)
     if method == "recovery_code":
         flash(

@@ -57,6 +57,12 @@ local function take(first, count, argument)
 end
 """
 _TAKE = TAKE_LUA + "return take(1, #KEYS, 1)"
+_TAKE_BACK = """
+for _, key in ipairs(KEYS) do
+  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
+end
+return {}
+"""
 
 
 class RedisAway(Exception):
@@ -69,6 +75,7 @@ class Counters:
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._take = redis.register_script(_TAKE)
+        self._take_back = redis.register_script(_TAKE_BACK)
         self._away_until_s = 0.0
         self._guard = threading.Lock()
         self._own: dict[str, tuple[int, float]] = {}
@@ -105,6 +112,29 @@ class Counters:
             return self.take_alone(policies), False
         return standings_of(policies, answer)
 
+    def take_back(self, policies: Sequence[Policy]) -> None:
+        """Take one use of each policy back; windows go on, and none falls below zero."""
+        try:
+            self.run(self._take_back, [policy.counter for policy in policies], [])
+        except RedisAway:
+            with self._guard:
+                for policy in policies:
+                    used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
+                    if used:
+                        self._own[policy.counter] = (used - 1, ends_at_s)
+
+    def clear(self, policies: Sequence[Policy]) -> None:
+        """Forget what was used of each policy."""
+        with self._guard:
+            for policy in policies:
+                self._own.pop(policy.counter, None)
+        if self.is_away:
+            return
+        try:
+            self._redis.delete(*(policy.counter for policy in policies))
+        except RedisError as error:
+            self.note_failure(error)
+
     def peek(self, policies: Sequence[Policy]) -> list[Standing]:
         """Return the standings in order, without counting."""
         if not self.is_away:
@@ -134,10 +164,11 @@ class Counters:
                     Standing(one.policy, one.used, one.resets_in_s, one.used >= one.policy.quota)
                     for one in standings
                 ]
-            if len(self._own) > _OWN_COUNTERS_MAX:
-                self._own = {key: value for key, value in self._own.items() if value[1] > now_s}
             for one in standings:
                 self._own[one.policy.counter] = (one.used + 1, now_s + one.resets_in_s)
+            while len(self._own) > _OWN_COUNTERS_MAX:
+                # The oldest: a flood of subjects must not grow the process, nor cost a walk over all of them.
+                del self._own[next(iter(self._own))]
             return [Standing(one.policy, one.used + 1, one.resets_in_s) for one in standings]
 
     def _own_standing(self, policy: Policy, now_s: float) -> Standing:
