@@ -2,7 +2,7 @@
 
 from flask_openapi import APIBlueprint, OpenAPI
 
-from app.accounts import members, sessions
+from app.accounts import inviting_keys, lost_rights, members, sessions
 from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
@@ -10,6 +10,7 @@ from app.api_keys import verification
 from app.api_keys.api import keys_api
 from app.api_keys.cli import keys_cli, limits_cli
 from app.api_keys.models import ApiKey
+from app.api_keys.services import reviews
 from app.api_keys.views import api_keys
 from app.api_keys.views.usage import usage
 from app.audit.api import audit_api
@@ -143,5 +144,7 @@ def connect(app: OpenAPI) -> None:
         app.cli.add_command(group)
     init_shell(app, nav=NAVIGATION, load_teams=members.teams_of_user)
     provide_links(app, OBJECT_PAGES)
+    lost_rights.subscribe(app, reviews.member_lost_rights)
+    inviting_keys.provide(app, reviews.may_invite)
     fanout.subscribe(app, add_deliveries)
     reception.provide(app, reception_of_event)

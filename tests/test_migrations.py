@@ -35,7 +35,10 @@ NEW_VALUES: dict[str, dict[str, Any]] = {
         "version": 1,
         "used_count": 0,
         "changed_at": MOMENT,
+        "responsible_id": "users_1",
+        "review_since": None,
     },
+    "invitations": {"invited_by_key_id": None},
     "teams": {"tier": "free", "per_hour": None},
     "users": {"totp_enabled_at": None, "per_minute": None, "sign_in_link_version": 1},
 }

@@ -111,7 +111,9 @@ def list_invitations(query: PageQuery) -> dict[str, Any]:
 def create_invitation(body: InvitationIn) -> tuple[dict[str, Any], int]:
     """Make a link that lets one person join within a week, and mail it if there is an address."""
     team_id = principal().team_id
-    created = invitations.invite(team_id, role=Role(body.role), email=body.email, actor_id=None)
+    created = invitations.invite(
+        team_id, role=Role(body.role), email=body.email, actor_id=None, key_id=principal().id
+    )
     url = current_settings().public_url + url_for("accounts.invitation", token=created.token)
     return {**_invited(created.id), "url": url, "is_mailed": created.is_mailed}, 201
 

@@ -89,6 +89,9 @@ class Invitation(Base):
     role: Mapped[str] = mapped_column(String(16))
     token_digest: Mapped[str] = mapped_column(String(64), unique=True)
     invited_by_id: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
+    #: The API key that made it instead: the invitation ends with the key. Keys belong to a feature above, so it is
+    #: no foreign key.
+    invited_by_key_id: Mapped[str | None] = mapped_column(Id)
     expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
     accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     accepted_by_id: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))

@@ -69,6 +69,7 @@ def create_key(body: KeyIn) -> tuple[dict[str, Any], int]:
         **settings,
         granted_by=principal().permissions,
         created_by_id=principal().id if principal().kind == "user" else None,
+        responsible_id=principal().id,
         is_test=body.is_test,
     )
     return _with_secret(created), 201
@@ -101,7 +102,7 @@ def get_key(path: KeyPath) -> dict[str, Any]:
 def change_key(path: KeyPath, body: KeyChange) -> dict[str, Any]:
     """Change settings; what is left out stays as it is. Counts from the next request with the key on.
 
-    409 for a revoked key.
+    403 when the key has a scope that the calling key lacks, 409 for a revoked key.
     """
     changed = services.change_key(
         principal().team_id, path.key_id, body.settings(), granted_by=principal().permissions
@@ -143,6 +144,27 @@ def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
         principal().team_id, path.key_id, grace_s=body.grace_s, granted_by=principal().permissions
     )
     return _with_secret(created)
+
+
+@keys_api.post(
+    "/keys/<key_id>/keep",
+    summary="Keep an API key after its review",
+    responses={200: KeyChanged, 409: Problem},
+)
+@require("keys:manage")
+def keep_key(path: KeyPath) -> dict[str, Any]:
+    """Let a key that waits for its review go on as before. Without a review to make, nothing changes.
+
+    403 when the key has a scope that the calling key lacks, 409 for a revoked key.
+    """
+    kept = services.keep_key(
+        principal().team_id,
+        path.key_id,
+        granted_by=principal().permissions,
+        responsible_id=principal().id,
+    )
+    key = queries.get_key(principal().team_id, path.key_id)
+    return _shown(key) | {"is_known_everywhere": kept.is_known_everywhere}
 
 
 @keys_api.post("/keys/<key_id>/end-grace", summary="End the grace of an old key", responses={200: KeyChanged})

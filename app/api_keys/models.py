@@ -18,7 +18,7 @@ class ApiKey(Base):
     """A key of a team. The key itself is not stored: only its public id and a bcrypt hash."""
 
     __tablename__ = "api_keys"
-    __table_args__ = (Index(None, "team_id", "id"),)
+    __table_args__ = (Index(None, "team_id", "id"), Index(None, "team_id", "responsible_id"))
 
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("key"))
     team_id: Mapped[str] = mapped_column(Id, ForeignKey("teams.id", ondelete="CASCADE"))
@@ -47,6 +47,11 @@ class ApiKey(Base):
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_address: Mapped[str | None] = mapped_column(String(64))
     created_by_id: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
+    #: Who answers for it: the user or the API key that made it, or that kept it in a review. None: the operator.
+    responsible_id: Mapped[str | None] = mapped_column(Id)
+    #: Since when it waits for somebody to keep or revoke it, and why.
+    review_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    review_reason: Mapped[str | None] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

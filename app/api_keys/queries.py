@@ -25,6 +25,7 @@ STATES: dict[str, str] = {
     "active": "Active",
     "expiring": "Expiring soon",
     "grace": "Old key in grace",
+    "review": "To review",
     "expired": "Expired",
     "revoked": "Revoked",
 }
@@ -84,6 +85,9 @@ class ShownKey:
     created_by: str | None
     changed_at: datetime
     revoked_at: datetime | None
+    #: Since when it waits for somebody to keep or revoke it, and why.
+    review_since: datetime | None
+    review_reason: str | None
     #: The key before, while it still works.
     previous_masked: str | None
     previous_ends_at: datetime | None
@@ -182,6 +186,7 @@ def _conditions(wanted: KeyFilter, now: datetime) -> list[ColumnElement[bool]]:
         "active": works,
         "expiring": and_(works, ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS)),
         "grace": and_(works, ApiKey.previous_ends_at > now),
+        "review": and_(works, ApiKey.review_since.is_not(None)),
         "expired": and_(ApiKey.revoked_at.is_(None), ApiKey.expires_at <= now),
         "revoked": ApiKey.revoked_at.is_not(None),
     }
@@ -225,6 +230,8 @@ def _key(key: ApiKey, creator: str | None, used_lately: int) -> ShownKey:
         created_by=creator,
         changed_at=key.changed_at,
         revoked_at=key.revoked_at,
+        review_since=key.review_since if key.revoked_at is None else None,
+        review_reason=key.review_reason if key.revoked_at is None else None,
         previous_masked=masked(key.previous_kid, is_test=key.is_test)
         if has_grace and key.previous_kid
         else None,

@@ -6,11 +6,15 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import lru_cache
 
+from app.web.permissions import FULL, expand
+
 EXPIRY_DAYS_MAX = 365
 #: From so many days before its expiry a key is shown, and told of, as expiring.
 EXPIRY_WARNING_DAYS = 7
 NETWORKS_MAX = 50
 PER_WINDOW_MAX = 100_000_000
+
+_SUSPENDED_IN_REVIEW = frozenset({"keys:manage", "members:manage", "team:manage", FULL})
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -30,6 +34,16 @@ def state_of(*, revoked_at: datetime | None, expires_at: datetime | None, now: d
     if expires_at is not None and now >= expires_at:
         return KeyState.EXPIRED
     return KeyState.ACTIVE
+
+
+def scopes_in_force(scopes: Sequence[str], review_since: datetime | None) -> tuple[str, ...]:
+    """Return what a key with these scopes may do now, sorted.
+
+    Until its review it may not make or change what would outlive it: keys, members, the team.
+    """
+    if review_since is None:
+        return tuple(scopes)
+    return tuple(sorted(expand(frozenset(scopes)) - _SUSPENDED_IN_REVIEW))
 
 
 def is_expiring(expires_at: datetime | None, now: datetime) -> bool:

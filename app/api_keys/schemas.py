@@ -104,7 +104,7 @@ class KeyChange(Body):
     name: str | None = None
     scopes: list[str] | None = Field(
         default=None,
-        description="All of them. Those that the key has may stay; new ones must be the caller's own.",
+        description="All of them. Only scopes that the caller has.",
     )
     expires_at: Expiry | None = Field(default=None, description=_EXPIRES_AT)
     expires_in_days: Days | None = Field(default=None, description=_IN_DAYS)
@@ -155,6 +155,12 @@ class KeyOut(BaseModel):
     created_by: str | None = Field(description="Who made it; null for a program.", examples=["Ada"])
     changed_at: datetime
     revoked_at: datetime | None = Field(examples=[None])
+    review_since: datetime | None = Field(
+        description="Since when it waits to be kept or revoked, because who made it lost the right to. Until then it"
+        " works, but manages neither keys nor members nor the team.",
+        examples=[None],
+    )
+    review_reason: str | None = Field(examples=[None])
 
 
 class KeyChanged(KeyOut):
@@ -200,9 +206,10 @@ class KeyPath(BaseModel):
 class KeyQuery(PageQuery):
     """Which keys to list."""
 
-    state: Literal["active", "expiring", "grace", "expired", "revoked"] | None = Field(
+    state: Literal["active", "expiring", "grace", "review", "expired", "revoked"] | None = Field(
         default=None,
-        description="`expiring`: active, and ends within a week. `grace`: active, and the key before it still works.",
+        description="`expiring`: active, and ends within a week. `grace`: active, and the key before it still works."
+        " `review`: active, and waits to be kept or revoked.",
     )
     is_test: bool | None = Field(default=None, description="Only keys for tests, or only live ones.")
     q: str | None = Field(

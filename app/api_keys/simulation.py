@@ -16,7 +16,7 @@ from werkzeug.exceptions import MethodNotAllowed, NotFound
 from werkzeug.routing import RequestRedirect
 
 from app.api_keys.queries import ShownKey
-from app.api_keys.rules import KeyState, allows_address, state_of
+from app.api_keys.rules import KeyState, allows_address, scopes_in_force, state_of
 from app.api_keys.team_usage import standings_of
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
@@ -194,10 +194,14 @@ def _judge_scope(key: ShownKey, access: Access | None) -> Judgement:
     if permission is None:
         return Judgement("scope", Outcome.PASSED, "Any key may call this, whatever its scopes.")
     what = f"{permission} ({PERMISSIONS[permission].lower()})"
-    if permission in key.scopes:
+    scopes = scopes_in_force(key.scopes, key.review_since)
+    if permission in key.scopes and permission in scopes:
         return Judgement("scope", Outcome.PASSED, f"It needs {what}, which the key has.")
-    if permission in expand(frozenset(key.scopes)):
+    if permission in expand(frozenset(scopes)):
         return Judgement("scope", Outcome.PASSED, f"It needs {what}; the key has {FULL}, which covers it.")
+    if permission in expand(frozenset(key.scopes)):
+        reason = f"It needs {what}, which the key may not do until its review."
+        return Judgement("scope", Outcome.FAILED, reason, 403)
     return Judgement("scope", Outcome.FAILED, f"It needs {what}, which the key lacks.", 403)
 
 

@@ -18,7 +18,7 @@ from app.api_keys import usage
 from app.api_keys.hot import Answer, Caller, Entry, HotKeys, caller_of
 from app.api_keys.known_keys import KnownKeys
 from app.api_keys.models import ApiKey
-from app.api_keys.rules import allows_address
+from app.api_keys.rules import allows_address, scopes_in_force
 from app.api_keys.tokens import kid_of
 from app.db.session import reading
 from app.extensions import current_settings, db, quick_redis
@@ -43,6 +43,7 @@ _ROW_OF_KID = (
         ApiKey.previous_key_hash,
         ApiKey.previous_ends_at,
         ApiKey.scopes,
+        ApiKey.review_since,
         ApiKey.networks,
         ApiKey.per_hour,
         ApiKey.per_day,
@@ -222,7 +223,7 @@ def _entry_of(kid: str, row: Row[*tuple[object, ...]]) -> Entry:
         key_id=row.id,
         name=row.name,
         team_id=row.team_id,
-        scopes=tuple(row.scopes),
+        scopes=scopes_in_force(row.scopes, row.review_since),
         networks=tuple(row.networks),
         per_hour=row.per_hour,
         per_day=row.per_day,

@@ -79,6 +79,16 @@ class EndingKey:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyToReview:
+    """An API key that somebody has to keep or revoke, and why."""
+
+    key_id: str
+    name: str
+    since: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FirstSteps:
     """Which of the first steps the team has taken."""
 
@@ -212,6 +222,26 @@ def ending_keys(team_id: str) -> list[EndingKey]:
         EndingKey(key_id, name, expires_at, (expires_at - now).days if expires_at > now else None, used_count)
         for key_id, name, expires_at, used_count in db.session.execute(query)
         if expires_at is not None
+    ]
+
+
+def keys_to_review(team_id: str) -> list[KeyToReview]:
+    """Return the keys that wait for a review and are not revoked or expired, who waits longest first."""
+    query = (
+        select(ApiKey.id, ApiKey.name, ApiKey.review_since, ApiKey.review_reason)
+        .where(
+            ApiKey.team_id == team_id,
+            ApiKey.revoked_at.is_(None),
+            ApiKey.review_since.is_not(None),
+            or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock.now()),
+        )
+        .order_by(ApiKey.review_since, ApiKey.id)
+        .limit(_WORRIES_MAX)
+    )
+    return [
+        KeyToReview(key_id, name, since, reason or "")
+        for key_id, name, since, reason in db.session.execute(query)
+        if since is not None
     ]
 
 

@@ -34,6 +34,7 @@ def home() -> Response:
         worries=queries.worries(team_id, failures),
         ending_keys=queries.ending_keys(team_id) if principal().may("keys:manage") else [],
         skewed_clocks=_skewed_clocks(),
+        keys_to_review=queries.keys_to_review(team_id) if principal().may("keys:manage") else [],
         backlog_count_max=queries.BACKLOG_COUNT_MAX,
         latest_failures=latest,
         webhook_names=queries.webhook_names([failure.webhook_id for failure in latest]),

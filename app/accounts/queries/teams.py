@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from sqlalchemy import Select, case, func, select
 
+from app.accounts.inviting_keys import may_invite
 from app.accounts.models import Invitation, Membership, Team, User
 from app.accounts.tokens import digest_of
 from app.extensions import db
@@ -154,7 +155,9 @@ def open_invitations(team_id: str) -> Sequence[ShownInvitation]:
         )
         .order_by(Invitation.id.desc())
     )
-    return [_invitation(*row) for row in rows]
+    shown = [_invitation(*row) for row in rows.all()]
+    # The key that made one may have expired since: nothing was written then.
+    return [invitation for invitation in shown if invitation.state is InvitationState.OPEN]
 
 
 def list_invitations(team_id: str, *, limit: int, cursor: str | None = None) -> Page[ShownInvitation]:
@@ -162,7 +165,7 @@ def list_invitations(team_id: str, *, limit: int, cursor: str | None = None) -> 
     query = _invitations().where(Invitation.team_id == team_id)
     if cursor is not None:
         query = query.where(Invitation.id < cursor)
-    rows = db.session.execute(query.order_by(Invitation.id.desc()).limit(limit + 1))
+    rows = db.session.execute(query.order_by(Invitation.id.desc()).limit(limit + 1)).all()
     return page_of([_invitation(*row) for row in rows], size=limit)
 
 
@@ -190,6 +193,8 @@ def state_of(invitation: Invitation) -> InvitationState:
         return InvitationState.REVOKED
     if invitation.expires_at <= clock.now():
         return InvitationState.EXPIRED
+    if invitation.invited_by_key_id and not may_invite(invitation.team_id, invitation.invited_by_key_id):
+        return InvitationState.REVOKED
     return InvitationState.OPEN
 
 

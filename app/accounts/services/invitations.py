@@ -44,10 +44,13 @@ def why_not_open(state: InvitationState) -> str | None:
     return _NOT_OPEN.get(state)
 
 
-def invite(team_id: str, *, role: Role, email: str | None, actor_id: str | None) -> CreatedInvitation:
+def invite(
+    team_id: str, *, role: Role, email: str | None, actor_id: str | None, key_id: str | None = None
+) -> CreatedInvitation:
     """Create an invitation that is valid for a week, mail it when it has an address, return its only token.
 
-    `actor_id` None: an API key invites, as an admin may. Raises Invalid, AuthorizationFailed.
+    `actor_id` None: the API key `key_id` invites, as an admin may; what it made ends with its right to. Raises Invalid,
+    AuthorizationFailed.
     """
     address = _checked_email(email) if email else None
     power = _power_of(team_id, actor_id)
@@ -64,6 +67,7 @@ def invite(team_id: str, *, role: Role, email: str | None, actor_id: str | None)
         role=role,
         token_digest=tokens.digest_of(token),
         invited_by_id=actor_id,
+        invited_by_key_id=key_id,
         expires_at=clock.now() + INVITATION_VALID,
     )
     db.session.add(invitation)

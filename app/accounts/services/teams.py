@@ -1,19 +1,20 @@
 """Teams and who is in them. A team always keeps an owner."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import rules
-from app.accounts.models import Invitation, Membership, Team, User
+from app.accounts.lost_rights import AfterCommit, tell_lost_rights
+from app.accounts.models import Membership, Team, User
+from app.accounts.services.ending import revoke_invitations_by_member
 from app.audit.trail import changed, record
 from app.extensions import current_settings, db
-from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import is_id, new_id
 from app.web.access import Principal
-from app.web.permissions import Role
+from app.web.permissions import ROLE_PERMISSIONS, Role
 
 _SLUG_TRIES = 5
 
@@ -85,12 +86,13 @@ def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str | None)
     _authorise(actor, member, role)
     if member.role == Role.OWNER and role is not Role.OWNER:
         _keep_an_owner(team_id)
+    after_commit: Sequence[AfterCommit] = ()
     if rules.is_lower(role, than=Role(member.role)):
-        _revoke_invitations_by(team_id, user_id)
+        after_commit = _end_what_they_granted(team_id, user_id, role)
     if member.role != role:
         _record(member, "member.role_changed", {"role": (member.role, role)})
     member.role = role
-    db.session.commit()
+    _commit(after_commit)
 
 
 def remove_member(team_id: str, user_id: str, *, actor_id: str | None) -> None:
@@ -102,10 +104,10 @@ def remove_member(team_id: str, user_id: str, *, actor_id: str | None) -> None:
     _authorise(actor, member, None)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
-    _revoke_invitations_by(team_id, user_id)
+    after_commit = _end_what_they_granted(team_id, user_id, None)
     _record(member, "member.removed", {"role": (member.role, None)})
     db.session.delete(member)
-    db.session.commit()
+    _commit(after_commit)
 
 
 def leave_team(team_id: str, user_id: str) -> None:
@@ -113,10 +115,10 @@ def leave_team(team_id: str, user_id: str) -> None:
     member, _ = _locked_members(team_id, user_id, user_id)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
-    _revoke_invitations_by(team_id, user_id)
+    after_commit = _end_what_they_granted(team_id, user_id, None)
     _record(member, "member.left", {"role": (member.role, None)})
     db.session.delete(member)
-    db.session.commit()
+    _commit(after_commit)
 
 
 def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
@@ -126,7 +128,7 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
         raise AuthorizationFailed("Only an owner can hand the team over.")
     if from_id == to_id:
         raise Invalid.field("to", "You own the team already. Choose somebody else.")
-    _revoke_invitations_by(team_id, from_id)
+    after_commit = _end_what_they_granted(team_id, from_id, Role.ADMIN)
     record(
         db.session(),
         "team.transferred",
@@ -139,32 +141,22 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
     )
     heir.role = Role.OWNER
     owner.role = Role.ADMIN
+    _commit(after_commit)
+
+
+def _end_what_they_granted(team_id: str, user_id: str, role: Role | None) -> Sequence[AfterCommit]:
+    """End the member's open invitations and have their API keys reviewed: `role` is what is left to them.
+
+    Returns what is to be called after the commit.
+    """
+    revoke_invitations_by_member(team_id, user_id)
+    return tell_lost_rights(team_id, user_id, ROLE_PERMISSIONS[role] if role else frozenset())
+
+
+def _commit(after_commit: Sequence[AfterCommit]) -> None:
     db.session.commit()
-
-
-def _revoke_invitations_by(team_id: str, user_id: str) -> None:
-    """Revoke the open invitations that somebody made: whoever loses power must not keep a link back to it."""
-    revoked = db.session.execute(
-        update(Invitation)
-        .where(
-            Invitation.team_id == team_id,
-            Invitation.invited_by_id == user_id,
-            Invitation.accepted_at.is_(None),
-            Invitation.revoked_at.is_(None),
-        )
-        .values(revoked_at=clock.now())
-        .returning(Invitation.id, Invitation.email)
-    ).all()
-    for invitation_id, email in revoked:
-        record(
-            db.session(),
-            "invitation.revoked",
-            team_id=team_id,
-            object_type="invitation",
-            object_id=invitation_id,
-            object_name=email,
-            detail="Who invited may no longer do so.",
-        )
+    for call in after_commit:
+        call()
 
 
 def _record(member: Membership, action: str, changes: Mapping[str, tuple[object, object]]) -> None:

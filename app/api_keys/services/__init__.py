@@ -3,6 +3,7 @@
 from app.api_keys.services.changes import ChangedKey
 from app.api_keys.services.judging import NAME_CHARS_MAX, lacking
 from app.api_keys.services.keys import SETTINGS, CreatedKey, change_key, create_key, revoke_key
+from app.api_keys.services.reviews import keep_key
 from app.api_keys.services.rotation import GRACE_S_MAX, end_grace, regenerate_key
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "change_key",
     "create_key",
     "end_grace",
+    "keep_key",
     "lacking",
     "regenerate_key",
     "revoke_key",

@@ -7,10 +7,11 @@ from sqlalchemy import select
 
 from app.api_keys import hot
 from app.api_keys.models import ApiKey
+from app.api_keys.services.judging import lacking
 from app.audit.trail import record
 from app.extensions import db
 from app.lib import clock
-from app.lib.errors import Conflict, NotFound
+from app.lib.errors import AuthorizationFailed, Conflict, NotFound
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,16 @@ def refuse_revoked(key: ApiKey) -> None:
     """Raise Conflict for a revoked key."""
     if key.revoked_at is not None:
         raise Conflict(f"The API key '{key.name}' is revoked, and stays as it was. Create a new one.")
+
+
+def refuse_beyond(key: ApiKey, granted_by: frozenset[str]) -> None:
+    """Raise AuthorizationFailed for who would change a key that can do more than they can."""
+    missing = lacking(key.scopes, granted_by)
+    if missing:
+        raise AuthorizationFailed(
+            f"The API key '{key.name}' has {', '.join(missing)}, which you lack, so you cannot change, regenerate or"
+            " keep it. Ask somebody who has it. You can revoke the key."
+        )
 
 
 def tell(

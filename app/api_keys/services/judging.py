@@ -12,13 +12,10 @@ from app.web.permissions import SCOPES, expand
 NAME_CHARS_MAX = 100
 
 
-def judged(
-    values: Mapping[str, Any], *, granted_by: frozenset[str], already: Collection[str] = ()
-) -> dict[str, Any]:
+def judged(values: Mapping[str, Any], *, granted_by: frozenset[str]) -> dict[str, Any]:
     """Return the given settings as they are stored. Raises Invalid with everything that is wrong with them.
 
-    `granted_by` are the permissions of who changes the key: nobody grants a scope they lack. `already` are scopes
-    that the key has: those may stay.
+    `granted_by` are the permissions of who changes the key: nobody grants a scope they lack.
     """
     errors: list[FieldError] = []
     stored = dict(values)
@@ -28,7 +25,7 @@ def judged(
             errors.append(FieldError("name", f"Give the key a name of 1 to {NAME_CHARS_MAX} characters."))
     if "scopes" in stored:
         stored["scopes"] = sorted(set(stored["scopes"]))
-        errors += _judge_scopes(stored["scopes"], granted_by, already)
+        errors += _judge_scopes(stored["scopes"], granted_by)
     if "networks" in stored:
         try:
             stored["networks"] = parse_networks(stored["networks"])
@@ -49,9 +46,7 @@ def lacking(scopes: Collection[str], permissions: frozenset[str]) -> list[str]:
     return [scope for scope in SCOPES if scope in scopes and scope not in expand(permissions)]
 
 
-def _judge_scopes(
-    scopes: Sequence[str], granted_by: frozenset[str], already: Collection[str]
-) -> list[FieldError]:
+def _judge_scopes(scopes: Sequence[str], granted_by: frozenset[str]) -> list[FieldError]:
     errors = []
     if not scopes:
         errors.append(FieldError("scopes", "Choose at least one scope."))
@@ -60,8 +55,7 @@ def _judge_scopes(
         errors.append(
             FieldError("scopes", f"There is no scope {unknown[0][:50]}. The scopes are: {', '.join(SCOPES)}.")
         )
-    # A scope that the key has stands for itself only: `admin:full` does not let others be added one by one.
-    refused = lacking(set(scopes) - set(already), granted_by)
+    refused = lacking(scopes, granted_by)
     if refused:
         errors.append(
             FieldError(

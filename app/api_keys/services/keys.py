@@ -6,13 +6,22 @@ from datetime import datetime
 from typing import Any
 
 from app.api_keys.models import PER_DAY, PER_HOUR, ApiKey
-from app.api_keys.services.changes import ChangedKey, commit_and_forget, locked, refuse_revoked, tell
+from app.api_keys.services.changes import (
+    ChangedKey,
+    commit_and_forget,
+    locked,
+    refuse_beyond,
+    refuse_revoked,
+    tell,
+)
 from app.api_keys.services.judging import judged
+from app.api_keys.services.reviews import key_lost_rights
 from app.api_keys.tokens import NewToken, new_token
 from app.audit.trail import changed, snapshot
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.lib import clock, passwords
+from app.web.permissions import expand
 
 #: What `change_key` takes.
 SETTINGS = ("name", "scopes", "networks", "per_hour", "per_day", "expires_at")
@@ -37,6 +46,7 @@ def create_key(
     scopes: Collection[str],
     granted_by: frozenset[str],
     created_by_id: str | None = None,
+    responsible_id: str | None = None,
     is_test: bool = False,
     expires_at: datetime | None = None,
     networks: Sequence[str] = (),
@@ -45,7 +55,8 @@ def create_key(
 ) -> CreatedKey:
     """Create a key for the team and return it with its token.
 
-    `granted_by` are the permissions of who creates it: nobody grants a scope they lack. Raises Invalid.
+    `granted_by` are the permissions of who creates it: nobody grants a scope they lack. `responsible_id`: the user or
+    the API key that answers for it, if not `created_by_id`. Raises Invalid.
     """
     values = judged(
         {
@@ -66,6 +77,7 @@ def create_key(
         kid=token.kid,
         key_hash=key_hash,
         created_by_id=created_by_id,
+        responsible_id=responsible_id or created_by_id,
         **values,
     )
     db.session.add(key)
@@ -81,12 +93,13 @@ def change_key(
 ) -> ChangedKey:
     """Change the given ones of a key's `SETTINGS`, by name; the others stay as they are at that moment.
 
-    Scopes that the key has may stay; new ones must be the changer's own. Raises Invalid, NotFound, and Conflict for a
+    Raises AuthorizationFailed when the key has a scope that the changer lacks, Invalid, NotFound, and Conflict for a
     revoked key.
     """
     key = locked(team_id, key_id)
     refuse_revoked(key)
-    values = judged(changes, granted_by=granted_by, already=key.scopes)
+    refuse_beyond(key, granted_by)
+    values = judged(changes, granted_by=granted_by)
     before = snapshot(key, SETTINGS)
     for field, value in values.items():
         setattr(key, field, value)
@@ -98,16 +111,23 @@ def change_key(
     if "expires_at" in difference:
         key.expiry_told_at = None
     tell("api_key.updated", key, changes=difference)
-    return commit_and_forget(key)
+    after_commit = key_lost_rights(key, expand(frozenset(key.scopes))) if "scopes" in difference else None
+    done = commit_and_forget(key)
+    if after_commit is not None:
+        after_commit()
+    return done
 
 
 def revoke_key(team_id: str, key_id: str) -> ChangedKey:
-    """Revoke a key of the team for good. Raises NotFound; revoking twice changes nothing."""
+    """Revoke a key of the team for good: its invitations end, the keys that it made are reviewed. Raises NotFound; revoking twice changes nothing."""
     key = locked(team_id, key_id)
     if key.revoked_at is None:
         key.revoked_at = clock.now()
         tell("api_key.revoked", key)
-    return commit_and_forget(key)
+    after_commit = key_lost_rights(key, frozenset())
+    done = commit_and_forget(key)
+    after_commit()
+    return done
 
 
 def hashed_token(*, is_test: bool) -> tuple[NewToken, str]:

@@ -5,13 +5,19 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select
 
 from app.api_keys.models import ApiKey, ApiKeyCaller
-from app.api_keys.services.changes import ChangedKey, commit_and_forget, locked, refuse_revoked, tell
-from app.api_keys.services.judging import lacking
+from app.api_keys.services.changes import (
+    ChangedKey,
+    commit_and_forget,
+    locked,
+    refuse_beyond,
+    refuse_revoked,
+    tell,
+)
 from app.api_keys.services.keys import CreatedKey, hashed_token
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.lib import clock
-from app.lib.errors import AuthorizationFailed, Invalid, NotFound
+from app.lib.errors import Invalid, NotFound
 
 #: How long the old key may work after a regeneration.
 GRACE_S_MAX = 30 * 86_400
@@ -29,12 +35,7 @@ def regenerate_key(team_id: str, key_id: str, *, grace_s: int, granted_by: froze
     token, key_hash = hashed_token(is_test=_is_test(team_id, key_id))
     key = locked(team_id, key_id)
     refuse_revoked(key)
-    refused = lacking(key.scopes, granted_by)
-    if refused:
-        raise AuthorizationFailed(
-            f"The new key would have {', '.join(refused)}, which you lack. Ask somebody who has it, or take it from"
-            " the key first."
-        )
+    refuse_beyond(key, granted_by)
     now, ended_kid = clock.now(), key.previous_kid
     if ended_kid is not None:
         db.session.execute(delete(ApiKeyCaller).where(ApiKeyCaller.kid == ended_kid))

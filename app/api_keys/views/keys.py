@@ -141,6 +141,7 @@ def _key_page(key_id: str, shown: ShownSecret) -> Response:
         target="key-usage",
         key=key,
         shown=shown,
+        missing_scopes=services.lacking(key.scopes, principal().permissions),
         scope_notes=PERMISSIONS,
         warning_days=EXPIRY_WARNING_DAYS,
         chart_rows=usage_rows(hours, per_day=per_day),

@@ -30,6 +30,17 @@ def revoke(key_id: str) -> BaseResponse:
     return redirect_after(url_for(".index"))
 
 
+@api_keys.post("/<key_id>/keep")
+@require("keys:manage")
+def keep(key_id: str) -> BaseResponse:
+    """Keep a key that waits for its review."""
+    kept = services.keep_key(
+        current_team().id, key_id, granted_by=principal().permissions, responsible_id=principal().id
+    )
+    flash(f"The API key {kept.name} is kept. {effect_of(kept)}", "success")
+    return redirect_after(url_for(".show", key_id=key_id))
+
+
 @api_keys.get("/<key_id>/regenerate")
 @require("keys:manage")
 def confirm_regenerate(key_id: str) -> Response:
