@@ -8,6 +8,10 @@ The rules live here because here the socket is made: every address, whatever it 
 at that moment (`CURLOPT_OPENSOCKETFUNCTION`), so a name that changes its mind between check and use gains
 nothing. A connection taken from the pool was judged when it was opened. Nothing is followed, proxied,
 remembered or decompressed.
+
+libcurl never looks a name up. When it would, because neither an open connection nor an address that it was given
+less than a minute ago will do, the exchange is stopped and says so (`wants_lookup`); whoever holds it has the name
+looked up elsewhere and begins again with the addresses.
 """
 
 from typing import Any
@@ -17,13 +21,13 @@ import pycurl
 from app.lib import clock
 from app.lib.outbound.addresses import AllowedNetworks, Refusal
 from app.lib.outbound.failures import Progress, classify
+from app.lib.outbound.hosts import Resolved, host_of
+from app.lib.outbound.options import set_constant_options
 from app.lib.outbound.sockets import CurlAddress, Descriptor, judge_socket
 from app.lib.outbound.transfer import HEADER_BYTES_MAX, Request, Result, header_lines, read_headers
 
-_DISALLOW_USERNAME_IN_URL = 278  # CURLOPT_…, which pycurl has no names for.
-_QUICK_EXIT = 322
-_IDLE_CONNECTION_AGE_S = 50
 _LARGE_BODY_BYTES = 16_384
+_SHORTEST_S = 0.001
 _METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # libcurl adds these three by itself; a line without value leaves its own out and does not touch one given by
 # the caller.
@@ -54,12 +58,14 @@ class Exchange:
         "_header_parts",
         "_header_room",
         "_refusal",
+        "_resolved",
         "_shape",
         "_socket_errno",
-        "_started_at",
         "_timeout_s",
         "handle",
         "request",
+        "started_at",
+        "wants_lookup",
     )
 
     def __init__(self, allowed: AllowedNetworks, ca_file: str | None) -> None:
@@ -67,12 +73,15 @@ class Exchange:
         self._ca_file = ca_file
         self._shape = ""
         self._timeout_s = self._connect_timeout_s = 0.0
+        self._resolved: Resolved | None = None
         self.request: Request | None = None
         self.handle: Any = pycurl.Curl()
         self._configure()
 
-    def begin(self, request: Request) -> None:
+    def begin(self, request: Request, resolved: Resolved | None = None) -> None:
         """Set the handle up for `request`; it is then run by whoever holds the handle.
+
+        With `resolved` it connects to those addresses, and what they took counts as spent.
 
         Raises ValueError, in words for people, when the request cannot be sent; then the exchange is to be
         closed.
@@ -96,9 +105,16 @@ class Exchange:
             raise ValueError("The URL contains characters outside ASCII.") from None
         except pycurl.error as error:
             raise ValueError(f"The request cannot be sent: {error.args[-1]}.") from None
-        if request.timeout_s != self._timeout_s or request.connect_timeout_s != self._connect_timeout_s:
-            self._set_deadlines(request)
+        timeout_s, connect_timeout_s = request.timeout_s, request.connect_timeout_s
+        if resolved is not None:
+            timeout_s = max(_SHORTEST_S, timeout_s - resolved.took_s)
+            connect_timeout_s = max(_SHORTEST_S, connect_timeout_s - resolved.took_s)
+            setopt(pycurl.RESOLVE, [resolved.as_curl_entry()])
+        self._resolved = resolved
+        if timeout_s != self._timeout_s or connect_timeout_s != self._connect_timeout_s:
+            self._set_deadlines(timeout_s, connect_timeout_s)
         self.request = request
+        self.wants_lookup = False
         self._refusal: Refusal | None = None
         self._has_opened = False
         self._socket_errno = 0
@@ -106,10 +122,13 @@ class Exchange:
         self._body_parts: list[bytes] = []
         self._header_room = HEADER_BYTES_MAX
         self._body_room = request.max_body_bytes
-        self._started_at = clock.now()
+        self.started_at = resolved.started_at if resolved else clock.now()
 
     def run(self) -> Result:
-        """Carry the request begun, on this thread and on a connection of its own, and return its result."""
+        """Carry the request begun, on this thread and on a connection of its own, and return its result.
+
+        Where `wants_lookup` is set then, it was not sent, and the result counts for nothing.
+        """
         try:
             self.handle.perform()
         except pycurl.error as error:
@@ -118,7 +137,7 @@ class Exchange:
 
     def finish(self, code: int, message: str) -> Result:
         """Return the result of the request begun, given libcurl's error code (0: none) and message."""
-        result = Result(self._started_at)
+        result = Result(self.started_at)
         getinfo = self.handle.getinfo
         status = getinfo(_RESPONSE_CODE)
         if status >= 200:
@@ -149,9 +168,17 @@ class Exchange:
             result.error_kind, result.error_detail = self._explain(code, message, progress)
         if self.request is not None and len(self.request.body) > _LARGE_BODY_BYTES:
             self._shape = ""  # The next request resets the handle, which lets go of the body.
+        if self._resolved is not None:
+            self._add_lookup(result, self._resolved.took_s)
         self.request = None
         self._header_parts = self._body_parts = []
         return result
+
+    @staticmethod
+    def _add_lookup(result: Result, took_s: float) -> None:
+        if not result.connection_reused:  # One may have become free meanwhile.
+            result.dns_ms = took_s * 1000
+        result.total_ms = took_s * 1000 + (result.total_ms or 0.0)
 
     def _read_connect_timings(self, result: Result) -> None:
         looked_up_us = self.handle.getinfo(pycurl.NAMELOOKUP_TIME_T)
@@ -175,6 +202,8 @@ class Exchange:
     def _explain(self, code: int, message: str, progress: Progress) -> tuple[str, str]:
         if self._refusal is not None and not self._has_opened:
             return "address_refused", f"Signalbox does not connect there: {self._refusal}."
+        if code == pycurl.E_ABORTED_BY_CALLBACK:
+            return "dns_failed", "The host name could not be resolved: it is read in different ways."
         if self._header_room < 0:
             return "headers_too_large", f"The answer's headers are larger than {HEADER_BYTES_MAX} bytes."
         return classify(code, message, progress)
@@ -182,25 +211,8 @@ class Exchange:
     def _configure(self) -> None:
         """Set what is the same for every request. Called for a new handle and after a reset."""
         setopt = self.handle.setopt
-        setopt(pycurl.NOSIGNAL, 1)
-        setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)
-        setopt(pycurl.REDIR_PROTOCOLS, 0)
-        setopt(pycurl.FOLLOWLOCATION, 0)
-        setopt(pycurl.PROXY, "")
-        setopt(pycurl.NOPROXY, "*")
-        setopt(pycurl.NETRC, pycurl.NETRC_IGNORED)
-        setopt(_DISALLOW_USERNAME_IN_URL, 1)
-        setopt(pycurl.HTTP_VERSION, pycurl.CURL_HTTP_VERSION_1_1)
-        setopt(pycurl.HTTP09_ALLOWED, 0)
-        setopt(pycurl.HTTP_CONTENT_DECODING, 0)
-        setopt(pycurl.USERAGENT, "")
-        setopt(pycurl.SSLVERSION, pycurl.SSLVERSION_TLSv1_2)
-        setopt(pycurl.SSL_VERIFYPEER, 1)
-        setopt(pycurl.SSL_VERIFYHOST, 2)
-        if self._ca_file:
-            setopt(pycurl.CAINFO, self._ca_file)
-        setopt(pycurl.MAXAGE_CONN, _IDLE_CONNECTION_AGE_S)
-        setopt(_QUICK_EXIT, 1)
+        set_constant_options(self.handle, ca_file=self._ca_file)
+        setopt(pycurl.RESOLVER_START_FUNCTION, self._begin_lookup)
         setopt(pycurl.OPENSOCKETFUNCTION, self._open_socket)
         setopt(pycurl.HEADERFUNCTION, self._take_header)
         setopt(pycurl.WRITEFUNCTION, self._take_body)
@@ -221,13 +233,22 @@ class Exchange:
             self.handle.setopt(pycurl.CUSTOMREQUEST, shape)
         self._shape = shape
 
-    def _set_deadlines(self, request: Request) -> None:
-        if not (request.timeout_s > 0 and request.connect_timeout_s > 0):
+    def _set_deadlines(self, timeout_s: float, connect_timeout_s: float) -> None:
+        if not (timeout_s > 0 and connect_timeout_s > 0):
             raise ValueError("A timeout must be greater than zero.")
         # libcurl reads 0 as "no limit": never round down to it.
-        self.handle.setopt(pycurl.TIMEOUT_MS, max(1, round(request.timeout_s * 1000)))
-        self.handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(request.connect_timeout_s * 1000)))
-        self._timeout_s, self._connect_timeout_s = request.timeout_s, request.connect_timeout_s
+        self.handle.setopt(pycurl.TIMEOUT_MS, max(1, round(timeout_s * 1000)))
+        self.handle.setopt(pycurl.CONNECTTIMEOUT_MS, max(1, round(connect_timeout_s * 1000)))
+        self._timeout_s, self._connect_timeout_s = timeout_s, connect_timeout_s
+
+    def _begin_lookup(self, *_: object) -> int:
+        """Answer libcurl's wish to find the address of the host: 0 to let it, for what needs no lookup, 1 to stop."""
+        request = self.request
+        if request is not None and host_of(request.url).is_known:
+            return 0
+        # Asked for again in spite of its addresses, the host is not what it seems: then the transfer ends.
+        self.wants_lookup = self._resolved is None
+        return 1
 
     def _open_socket(self, purpose: int, address: CurlAddress) -> Descriptor | int:
         """Answer libcurl's wish for a socket to this one address: judge it, then make the socket or refuse."""

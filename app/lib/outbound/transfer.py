@@ -12,6 +12,7 @@ ERROR_KINDS = frozenset(
     {
         "address_refused",
         "dns_failed",
+        "dns_timeout",
         "connect_refused",
         "connect_failed",
         "timeout_connect",
@@ -54,17 +55,22 @@ class Request:
     """One HTTP request, not to be changed once it is given away. `timeout_s` is the hard end of everything, name
     lookup and body included.
 
-    Headers are sent as given, in order; nothing is added but Host, Content-Length and the connection's own.
-    `tag` is the caller's and is never looked at.
+    Looking the name up ends after `dns_timeout_s`, and with the connect and total deadlines, which include it; on
+    a connection that is open already there is none. Headers are sent as given, in order; nothing is added but
+    Host, Content-Length and the connection's own. `owner` is on whose behalf it is sent: names of one owner that
+    do not resolve never hold up another's. `tag` is the caller's and is never looked at.
     """
 
     url: str
     method: str = "POST"
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = b""
+    #: A query that is lost is repeated by the system after five seconds.
+    dns_timeout_s: float = 6.0
     connect_timeout_s: float = 10.0
     timeout_s: float = 15.0
     max_body_bytes: int = 16_384
+    owner: str = ""
     tag: object = None
 
 

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import idna
 
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, judge
+from app.lib.outbound.hosts import is_host_name
 
 URL_LENGTH_MAX = 2048
 _DEFAULT_PORTS = {"http": 80, "https": 443}
@@ -21,7 +22,6 @@ _UNSAFE = re.compile(r"[\x00-\x20\x7f-\xa0\u1680\u2000-\u200f\u2028-\u202f\u205f
 _PARTS = re.compile(
     r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*)://(?P<authority>[^/?#]*+)(?P<rest>[^#]*+)(?:#.*)?", re.DOTALL
 )
-_LABEL = re.compile(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _NO_NUMBER = 1 << 32
 
@@ -97,7 +97,7 @@ def _check_host(text: str, port: int, allowed: AllowedNetworks) -> str:
         v4 = _parse_v4(host)
         _refuse_special(v4, port, allowed)
         return str(v4)
-    if any(_LABEL.fullmatch(label) is None for label in host.split(".")) or len(host) > 253:
+    if not is_host_name(host):
         raise UrlRefused(f"“{_shown(text)}” is not a valid host name.")
     if host == "localhost" or host.endswith(".localhost"):
         refusals = [judge(address, port, allowed) for address in ("127.0.0.1", "::1")]
