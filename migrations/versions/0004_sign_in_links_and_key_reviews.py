@@ -1,7 +1,7 @@
 """sign-in links and key reviews
 
-Revision: 0003
-Follows: 0002
+Revision: 0004
+Follows: 0003
 """
 
 import sqlalchemy as sa

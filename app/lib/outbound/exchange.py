@@ -14,7 +14,8 @@ less than a minute ago will do, the exchange is stopped and says so (`wants_look
 looked up elsewhere and begins again with the addresses.
 """
 
-from typing import Any
+from datetime import datetime
+from typing import Any, cast
 
 import pycurl
 
@@ -166,13 +167,22 @@ class Exchange:
         if code and not result.body_truncated:
             progress = Progress(is_sent, status >= 200, self._socket_errno or getinfo(pycurl.OS_ERRNO))
             result.error_kind, result.error_detail = self._explain(code, message, progress)
-        if self.request is not None and len(self.request.body) > _LARGE_BODY_BYTES:
-            self._shape = ""  # The next request resets the handle, which lets go of the body.
         if self._resolved is not None:
             self._add_lookup(result, self._resolved.took_s)
+        self._let_go()
+        return result
+
+    def stop(self) -> tuple[Request, datetime]:
+        """Return the request begun, and when that was, unfinished: it `wants_lookup`. Another may then begin."""
+        request, started_at = cast(Request, self.request), self.started_at
+        self._let_go()
+        return request, started_at
+
+    def _let_go(self) -> None:
+        if self.request is not None and len(self.request.body) > _LARGE_BODY_BYTES:
+            self._shape = ""  # The next request resets the handle, which lets go of the body.
         self.request = None
         self._header_parts = self._body_parts = []
-        return result
 
     @staticmethod
     def _add_lookup(result: Result, took_s: float) -> None:

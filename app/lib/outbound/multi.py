@@ -51,7 +51,8 @@ class Multi:
         self._timer_at: float | None = None
         self._readiness = open_readiness()
         self._lookups = PendingLookups(resolver or shared_resolver())
-        self._readiness.on_socket(pycurl.POLL_IN, self._lookups.fileno())
+        self._lookups_fd = self._lookups.fileno()
+        self._readiness.on_socket(pycurl.POLL_IN, self._lookups_fd)
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_PIPELINING, 0)
         self._multi.setopt(pycurl.M_MAXCONNECTS, idle_connections_max)
@@ -111,6 +112,12 @@ class Multi:
                 self.in_flight -= len(ended)
                 return ended
 
+    def cancel_lookups(self) -> list[Request]:
+        """Abandon what waits for the addresses of its host, and return it: nothing of it has been sent."""
+        cancelled = self._lookups.cancel_all()
+        self.in_flight -= len(cancelled)
+        return cancelled
+
     def cancel_all(self) -> list[Request]:
         """Abandon everything in flight and return those requests; `poll` will not return them."""
         cancelled = [request for request, _ in self._failed_early] + self._lookups.cancel_all()
@@ -156,7 +163,7 @@ class Multi:
     def _run_sockets(self, timeout_s: float) -> bool:
         is_woken = False
         socket_action = self._multi.socket_action
-        wakers, lookups_fd = self._wakers, self._lookups.fileno()
+        wakers, lookups_fd = self._wakers, self._lookups_fd
         for fd, bits in self._readiness.wait(timeout_s):
             if fd in wakers:
                 is_woken = True
@@ -185,7 +192,7 @@ class Multi:
 
     def _wait_for_addresses(self, exchange: Exchange) -> None:
         self._multi.remove_handle(exchange.handle)
-        self._lookups.add(cast(Request, exchange.request), exchange.started_at)
+        self._lookups.add(*exchange.stop())
         self._keep(exchange)
 
     def _take_lookups(self) -> list[tuple[Request, Result]]:

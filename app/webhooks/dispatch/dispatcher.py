@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.config import Settings
 from app.extensions import redis_client
-from app.lib.outbound import AllowedNetworks, Multi, Request, Result
+from app.lib.outbound import AllowedNetworks, Multi, Request, Resolver, Result
 from app.webhooks.dispatch.claims import Claim
 from app.webhooks.dispatch.holdings import Holdings
 from app.webhooks.dispatch.ledger import Ledger, Taken
@@ -44,11 +44,12 @@ DRAIN_S = 10.0
 class Dispatcher:
     """Sends what is due. Lives as long as its worker process: slices end, transfers and connections do not."""
 
-    def __init__(self, app: Flask, settings: Settings) -> None:
+    def __init__(self, app: Flask, settings: Settings, *, resolver: Resolver | None = None) -> None:
         self._settings = settings
         self._multi = Multi(
             AllowedNetworks.parse(settings.outbound_allowed_networks),
             ca_file=settings.outbound_ca_bundle or None,
+            resolver=resolver,
         )
         self._wakeups = Wakeups(redis_client())
         self._wakeups.start()
@@ -78,6 +79,9 @@ class Dispatcher:
     def close(self) -> None:
         """Stop for good: give back what was not sent, let transfers end, record, close the connections."""
         self._await_claim()
+        # What waits for a name server has not been sent either.
+        for request in self._multi.cancel_lookups():
+            self._holdings.put_back(cast(Claimed, request.tag))
         for lease, ids in self._holdings.take_back().items():
             self._try(self._ledger.give_back, ids, lease)
         ends_at_s = time.monotonic() + DRAIN_S
@@ -126,7 +130,7 @@ class Dispatcher:
             dict(holdings.held),
             holdings.allowances(),
             holdings.default_allowance,
-            max(0, 2 * self._settings.dispatch_in_flight_max - holdings.total),
+            max(0, 2 * self._settings.dispatch_in_flight_max - holdings.total + self._resolving),
             holdings.waiting_versions(),
         )
 
@@ -168,8 +172,13 @@ class Dispatcher:
                 )
             )
 
+    @property
+    def _resolving(self) -> int:
+        """How many deliveries wait for name servers and take nobody's room: as many again as there is room for."""
+        return min(self._multi.resolving, 2 * self._settings.dispatch_in_flight_max)
+
     def _start_transfers(self) -> None:
-        room = self._settings.dispatch_in_flight_max - self._multi.in_flight
+        room = self._settings.dispatch_in_flight_max - self._multi.in_flight + self._resolving
         if room <= 0 or not self._holdings.waiting:
             return
         for claimed in self._holdings.next_to_send(room, time.monotonic()):

@@ -80,16 +80,18 @@ class Holdings:
     def release(self, claimed: Claimed, total_ms: float | None) -> bool:
         """Note the end of a transfer; returns whether its webhook has room enough for another claim."""
         key = claimed.webhook_id
-        in_transfer = self._in_transfer[key] - 1
-        if in_transfer:
-            self._in_transfer[key] = in_transfer
-        else:
-            del self._in_transfer[key]
+        self._end_transfer(key)
         if total_ms is not None:
             before = self._typical_ms.get(key, total_ms)
             self._typical_ms[key] = before + _SMOOTHING * (total_ms - before)
         held = self._let_go(key)
         return key in self.wanting and 2 * held <= self._allowance(self._typical_ms.get(key))
+
+    def put_back(self, claimed: Claimed) -> None:
+        """Let a delivery wait again whose transfer did not begin."""
+        self._end_transfer(claimed.webhook_id)
+        self._buffers.setdefault(claimed.webhook_id, deque()).append(claimed)
+        self.waiting += 1
 
     def take_back(self, webhook_id: str | None = None) -> dict[str, list[str]]:
         """Empty the buffer of a webhook, or all; returns the ids of what was in there by lease."""
@@ -106,6 +108,13 @@ class Holdings:
             return self.default_allowance
         ahead = min(_AHEAD_MAX, max(_AHEAD_MIN, _AHEAD_FOR_MS / max(typical_ms, 1.0)))
         return int(self._per_webhook_max * ahead)
+
+    def _end_transfer(self, key: str) -> None:
+        in_transfer = self._in_transfer[key] - 1
+        if in_transfer:
+            self._in_transfer[key] = in_transfer
+        else:
+            del self._in_transfer[key]
 
     def _let_go(self, key: str) -> int:
         """Count one less of the webhook; returns how many are still held of it."""

@@ -55,5 +55,6 @@ def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
         connect_timeout_s=min(CONNECT_TIMEOUT_S, target.timeout_s),
         timeout_s=target.timeout_s,
         max_body_bytes=max_body_bytes,
+        owner=target.team_id,
         tag=claimed,
     )

@@ -1,0 +1,134 @@
+"""A team whose name servers are dead delays nobody else."""
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from app.accounts.models import Team
+from app.extensions import db
+from app.lib.outbound import Resolver
+from tests.dispatch.receivers import Receiver
+from tests.dispatch.scene import Hook, Scene, wait_until
+from tests.name_servers import Names, silent_name
+
+#: Generous, because other things may use the machine; behind dead names it would be their time-outs, 6 s and more.
+SOON_S = 5.0
+DEAD = 50
+DELIVERIES_EACH = 10
+
+
+@pytest.fixture
+def names(scene: Scene) -> Iterator[Names]:
+    """Yield the names that the scene's dispatchers look up."""
+    with Names() as answering:
+        scene.resolver = Resolver(answering)
+        yield answering
+
+
+@pytest.fixture
+def neighbour(app: Flask, scene: Scene) -> Scene:
+    """Return a second team, dispatched together with the first."""
+    with app.app_context():
+        team = Team(slug="other", name="Other")
+        db.session.add(team)
+        db.session.commit()
+        return Scene(app, team.id)
+
+
+def at(name: str, receiver: Receiver) -> str:
+    return receiver.url.replace("127.0.0.1", name)
+
+
+def add_dead(scene: Scene, count: int = DEAD, **values: Any) -> list[Hook]:
+    """Add webhooks whose names never resolve."""
+    wanted: dict[str, Any] = {
+        "event_types": ["post.failed"],
+        "timeout_s": 30,
+        "max_retries": 3,
+        "first_retry_s": 3600,
+    }
+    return [
+        scene.add_webhook(f"http://{silent_name(number)}/hook", **(wanted | values))
+        for number in range(count)
+    ]
+
+
+def test_dead_names_delay_neither_their_own_team_nor_another(
+    scene: Scene, neighbour: Scene, names: Names, receiver: Receiver
+) -> None:
+    add_dead(scene)
+    known = scene.add_webhook(at("known.test", receiver), event_types=["post.published"])
+    fresh = scene.add_webhook(at("fresh.test", receiver), event_types=["post.scheduled"])
+    others = neighbour.add_webhook(at("others.test", receiver), event_types=["post.published"])
+    with scene.dispatching():
+        scene.emit()
+        scene.wait_until_settled(known.id)
+        scene.emit(DELIVERIES_EACH, event_type="post.failed")
+        wait_until(lambda: len(names.asked) >= DEAD)
+        began_s = time.monotonic()
+        scene.emit(20)
+        scene.emit(20, event_type="post.scheduled")
+        neighbour.emit(20)
+        scene.wait_until_settled(known.id, fresh.id, others.id)
+        took_s = time.monotonic() - began_s
+    assert took_s < SOON_S
+    assert scene.states(known.id) == {"succeeded": 21}
+    assert scene.states(fresh.id) == {"succeeded": 20}
+    assert neighbour.states(others.id) == {"succeeded": 20}
+
+
+def test_deliveries_that_wait_for_name_servers_take_no_room_from_others(
+    scene: Scene, names: Names, receiver: Receiver
+) -> None:
+    """More of them than there is room in flight altogether."""
+    add_dead(scene, 12)
+    fast = scene.add_webhook(at("a.test", receiver), event_types=["post.published"])
+    scene.emit(4, event_type="post.failed")
+    with scene.dispatching(dispatch_in_flight_max=24, dispatch_in_flight_per_webhook_max=4):
+        wait_until(lambda: len(names.asked) >= 12)
+        scene.emit(100)
+        began_s = time.monotonic()
+        scene.wait_until_settled(fast.id)
+        took_s = time.monotonic() - began_s
+    assert took_s < SOON_S
+    assert scene.states(fast.id) == {"succeeded": 100}
+
+
+def test_more_dead_names_than_are_looked_up_at_once_fail_and_are_tried_again(
+    scene: Scene, names: Names, receiver: Receiver
+) -> None:
+    scene.resolver = Resolver(names, threads_max=8, waiting_per_owner_max=2)
+    dead = add_dead(scene, 12, timeout_s=1)
+    scene.emit(2, event_type="post.failed")
+    with scene.dispatching():
+        wait_until(lambda: all(len(scene.attempts(hook.id)) == 2 for hook in dead))
+    for hook in dead:
+        assert {attempt.error_kind for attempt in scene.attempts(hook.id)} == {"dns_timeout"}
+        assert scene.states(hook.id) == {"pending": 2}
+    assert len(names.asked) <= 5
+
+
+def test_a_dispatcher_that_stops_gives_back_what_waits_for_name_servers(scene: Scene, names: Names) -> None:
+    (hook,) = add_dead(scene, 1)
+    scene.emit(3, event_type="post.failed")
+    with scene.dispatching():
+        wait_until(lambda: names.asked)
+    assert scene.attempts(hook.id) == []
+    assert {(delivery.state, delivery.lease) for delivery in scene.deliveries(hook.id)} == {("pending", None)}
+    assert not scene.is_settled(hook.id)
+
+
+def test_a_name_that_hung_is_delivered_to_once_it_answers(
+    scene: Scene, names: Names, receiver: Receiver
+) -> None:
+    hook = scene.add_webhook(at(silent_name(1), receiver), timeout_s=1, max_retries=3)
+    scene.emit()
+    with scene.dispatching():
+        wait_until(lambda: scene.attempts(hook.id))
+        names.answer_all()
+        scene.wait_until_settled(hook.id)
+    assert scene.states(hook.id) == {"succeeded": 1}
+    assert scene.attempts(hook.id)[0].error_kind == "dns_timeout"
