@@ -93,6 +93,27 @@ def test_rows_survive_the_way_up_and_down_and_up_again(empty_app: Flask) -> None
         }
 
 
+def test_refused_addresses_of_before_look_like_names_that_do_not_resolve(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade_to(empty_app, "0002")
+        fill_every_table()
+        with db.engine.begin() as connection:
+            found = {table.name: table for table in tables(connection)}
+            attempts, deliveries = found["attempts"], found["deliveries"]
+            connection.execute(sa.update(attempts).values(error_kind="address_refused"))
+            connection.execute(sa.update(deliveries).values(last_error="address_refused"))
+
+        upgrade(empty_app, db)
+
+        rows = rows_of_every_table()
+        assert [row["last_error"] for row in rows["deliveries"]] == ["dns_failed"]
+        (attempt,) = rows["attempts"]
+        assert attempt["error_kind"] == "dns_failed"
+        assert {
+            attempt[name] for name in ("remote_address", "dns_ms", "connect_ms", "tls_ms", "total_ms")
+        } == {None}
+
+
 def test_an_empty_database_goes_up_and_all_the_way_down(empty_app: Flask) -> None:
     with empty_app.app_context():
         upgrade(empty_app, db)

@@ -9,6 +9,7 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 from app.web.filters import FilterText, Moment, Unset
 from app.web.schemas import Pair, StrictQuery
+from app.webhooks.explanations import ERROR_KINDS
 from app.webhooks.queries.deliveries import DeliveryFilter
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
@@ -106,7 +107,8 @@ class DeliveryOut(_Out):
     )
     last_status: int | None = Field(description="HTTP status of the last attempt.", examples=[503])
     last_error: str | None = Field(
-        description="What kept the last attempt from an answer.", examples=["timeout"]
+        description="What kept the last attempt from an answer; the kinds are those of `error_kind`.",
+        examples=["timeout_first_byte"],
     )
     created_at: datetime
     finished_at: datetime | None
@@ -125,7 +127,16 @@ class AttemptOut(_Out):
     response_headers: list[Pair] | None = Field(examples=[[["content-type", "text/plain"]]])
     response_body: str | None = Field(examples=["busy"])
     response_truncated: bool
-    error_kind: str | None = Field(examples=[None])
+    error_kind: str | None = Field(
+        description=(
+            "Why there is no success: "
+            + ", ".join(f"`{kind}`" for kind in ERROR_KINDS)
+            + ". `dns_failed` stands for"
+            " every host that did not resolve in time to an address that Signalbox connects to, and comes without"
+            " times and address."
+        ),
+        examples=[None],
+    )
     error_detail: str | None = Field(examples=[None])
     remote_address: str | None = Field(examples=["203.0.113.7"])
     dns_ms: float | None = Field(examples=[1.2])

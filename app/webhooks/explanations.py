@@ -13,15 +13,14 @@ class Explanation:
 
 
 _KINDS: dict[str, Explanation] = {
-    "address_refused": Explanation(
-        "Address not allowed",
-        "The host resolves to a private, loopback or otherwise special address, and Signalbox does not connect to those.",
-        "Use a public address, or ask the operator to add this network to OUTBOUND_ALLOWED_NETWORKS.",
-    ),
+    # The same for a name that does not exist, one that does not resolve in time and one of a refused address: nobody
+    # is to learn from deliveries which names the operator's network knows.
     "dns_failed": Explanation(
-        "Host not found",
-        "The host name of the webhook's URL could not be resolved.",
-        "Check the spelling of the host and that its DNS record exists.",
+        "Host not usable",
+        "The host did not resolve in time to an address that Signalbox connects to. Private, loopback and otherwise"
+        " special addresses are not.",
+        "Check the spelling of the host, that its public DNS record exists and that its name servers answer. A private"
+        " network has to be allowed by the operator: OUTBOUND_ALLOWED_NETWORKS.",
     ),
     "connect_refused": Explanation(
         "Connection refused",

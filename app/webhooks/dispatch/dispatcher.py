@@ -15,6 +15,7 @@ from app.extensions import redis_client
 from app.lib.outbound import AllowedNetworks, Multi, Request, Resolver, Result
 from app.webhooks.dispatch.claims import Claim
 from app.webhooks.dispatch.holdings import Holdings
+from app.webhooks.dispatch.host_errors import log_host_errors
 from app.webhooks.dispatch.ledger import Ledger, Taken
 from app.webhooks.dispatch.messages import Claimed, request_of
 from app.webhooks.dispatch.outcomes import Outcome, outcome_of
@@ -189,6 +190,7 @@ class Dispatcher:
             return
         if not self._unrecorded:
             self._oldest_unrecorded_s = time.monotonic()
+        log_host_errors((cast(Claimed, request.tag), result) for request, result in ended)
         for request, result in ended:
             claimed = cast(Claimed, request.tag)
             self._unrecorded.append(outcome_of(claimed, result))

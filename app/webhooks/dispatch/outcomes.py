@@ -7,6 +7,7 @@ from email.utils import parsedate_to_datetime
 
 from app.lib import clock
 from app.lib.outbound import Result
+from app.webhooks.dispatch.host_errors import shown_result
 from app.webhooks.dispatch.messages import Claimed
 from app.webhooks.rules import retry_wait_s
 
@@ -32,6 +33,7 @@ class Outcome:
 def outcome_of(claimed: Claimed, result: Result) -> Outcome:
     """Return what follows from `result`: succeeded, failed for good, or pending with the time of the next try."""
     now = clock.now()
+    result = shown_result(result)
     kind = result.error_kind or _kind_of_status(result.status_code)
     if kind is None:
         return Outcome(claimed, result, None, "succeeded", None, now, is_gone=False)
