@@ -1,18 +1,27 @@
-"""What one dead receiver costs the others."""
+"""What one dead receiver, and fifty names that never resolve, cost the others."""
 
 from collections.abc import Iterator
 
-from bench import seed
+from bench import seed, servers
 from bench.programs import ProgramFailed
-from bench.report import Figure, Target, over_rounds
+from bench.report import Figure, Target, over_rounds, percentile
 from bench.sizes import Sizes
 from bench.stage import Stage, fast_receiver
 
 _OTHERS = 9
 _PATIENCE_S = 120.0
+_DEAD_NAMES = 50
+_DELIVERIES_EACH = 10
+_FRESH_NAMES = 40
 
 
 def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+    """Yield what the two cost."""
+    yield from _dead_receiver(stage, sizes)
+    yield from _dead_names(stage, sizes)
+
+
+def _dead_receiver(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
     """Yield the rate of nine webhooks with and without a tenth that accepts connections and never answers."""
     alone: list[float] = []
     beside: list[float] = []
@@ -29,6 +38,49 @@ def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
     yield over_rounds(
         "isolation: beside ÷ alone", stage.database, ratios, "", target=Target(at_least=0.9), note="by round"
     )
+
+
+def _dead_names(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+    """Yield the latency of a known name and of fresh ones, with and without names of the team that never resolve."""
+    alone: dict[str, list[float]] = {"known": [], "fresh": []}
+    beside: dict[str, list[float]] = {"known": [], "fresh": []}
+    receiver, url = stage.receiver(0.0)
+    with receiver:
+        for _ in range(sizes.isolation_rounds):
+            for dead_count, medians in ((0, alone), (_DEAD_NAMES, beside)):
+                answer = _latencies(stage, url, dead_count)
+                for kind, values in medians.items():
+                    values.append(percentile(answer[f"{kind}_ms"], 0.5))
+    for kind in alone:
+        ratios = [with_dead / without for with_dead, without in zip(beside[kind], alone[kind], strict=True)]
+        name = f"isolation: p50 of {kind} names"
+        yield over_rounds(f"{name} alone", stage.database, alone[kind], "ms")
+        yield over_rounds(f"{name} beside {_DEAD_NAMES} dead ones", stage.database, beside[kind], "ms")
+        yield over_rounds(f"{name}: beside ÷ alone", stage.database, ratios, "", target=Target(below=1.2))
+
+
+def _latencies(stage: Stage, url: str, dead_count: int) -> dict[str, list[float]]:
+    names = [
+        "known.test",
+        *(f"fresh{number}.test" for number in range(_FRESH_NAMES)),
+        *(f"n{number}.dead.test" for number in range(dead_count)),
+    ]
+    seeded = seed.new_team([url.replace(servers.LOOPBACK, name) for name in names])
+    known_id, *others = seeded.webhook_ids
+    settings = {
+        "team_id": seeded.team_id,
+        "known_id": known_id,
+        "fresh_ids": others[:_FRESH_NAMES],
+        "dead_ids": others[_FRESH_NAMES:],
+        "deliveries_each": _DELIVERIES_EACH,
+    }
+    with stage.child("beside_dead_names", settings) as child:
+        answer = child.answer()
+    if any(len(answer[key]) < _FRESH_NAMES for key in ("known_ms", "fresh_ms")):
+        raise ProgramFailed(
+            f"Only {len(answer['known_ms'])} and {len(answer['fresh_ms'])} deliveries arrived"
+        )
+    return answer
 
 
 def _rate(
