@@ -81,6 +81,26 @@ def test_dead_names_delay_neither_their_own_team_nor_another(
     assert neighbour.states(others.id) == {"succeeded": 20}
 
 
+@pytest.mark.slow
+def test_a_thousand_dead_names_delay_no_other_team(
+    scene: Scene, neighbour: Scene, names: Names, receiver: Receiver
+) -> None:
+    dead = add_dead(scene, 1000)
+    others = neighbour.add_webhook(at("others.test", receiver))
+    scene.emit(2, event_type="post.failed")
+    with scene.dispatching():
+        wait_until(lambda: names.asked)
+        took_s = []
+        for count in range(1, 21):
+            began_s = time.monotonic()
+            neighbour.emit()
+            wait_until(lambda count=count: len(receiver.received) >= count)  # type: ignore[misc]
+            took_s.append(time.monotonic() - began_s)
+        wait_until(lambda: sum(len(scene.attempts(hook.id)) for hook in dead[-5:]) == 10)
+    assert max(took_s) < SOON_S, took_s
+    assert neighbour.states(others.id) == {"succeeded": 20}
+
+
 def test_deliveries_that_wait_for_name_servers_take_no_room_from_others(
     scene: Scene, names: Names, receiver: Receiver
 ) -> None:

@@ -22,7 +22,7 @@ from app.lib.outbound.lookup_queue import Lane, Lookup, LookupQueue
 
 log = logging.getLogger(__name__)
 
-#: Many times the names that one owner's receivers have; a thread costs some 60 KB while it is used.
+#: Many times the names that one owner's receivers have; a thread costs some 20 KB while it is used.
 THREADS_MAX = 256
 SLOW_THREADS_MAX = 16
 WAITING_PER_OWNER_MAX = 100
