@@ -25,6 +25,8 @@ from tests.servers import HOW_TO_GET_POSTGRES, find_postgres, redis_running
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _SLICES = "signalbox:slices"
+#: The web server as `make run` starts it.
+SIGNALBOX = (sys.executable, "-m", "app.server")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +70,12 @@ class Stage:
     def web(self, argv: Sequence[str] = (), **env: str) -> Iterator[Web]:
         """Run the web server, as `make run` does unless `argv` says otherwise (`{port}` is filled in)."""
         port = ports.any_free_port(servers.LOOPBACK)
-        command = [part.format(port=port) for part in argv or granian(threads=4)]
+        command = [part.format(port=port) for part in argv or SIGNALBOX]
         with programs.running(
-            command, log=self._log("web"), env=self.env(**env), is_ready=lambda: _is_healthy(port)
+            command,
+            log=self._log("web"),
+            env=self.env(PORT=str(port), **env),
+            is_ready=lambda: _is_healthy(port),
         ) as process:
             yield Web(servers.LOOPBACK, port, process.pid)
 
@@ -140,7 +145,7 @@ def fast_receiver(stage: Stage) -> Iterator[str]:
 
 
 def granian(*, threads: int, workers: int = 1) -> tuple[str, ...]:
-    """Return the command of the web server as `make run` starts it."""
+    """Return the command of granian, which the web server is compared with."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", servers.LOOPBACK),
         *("--port", "{port}", "--workers", str(workers), "--blocking-threads", str(threads)),

@@ -1,0 +1,304 @@
+"""One client's connection: uvicorn's protocol, with a deadline for everything that the client does."""
+
+import asyncio
+import functools
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import Any
+
+import httptools
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from app.server import refusals
+from app.server.limits import BODY_RATE_MIN_BYTES_PER_S, HEAD_MAX_BYTES, HEADERS_MAX, LINGER_S, Limits
+from app.server.refusals import Refusal
+
+#: The parser gets no more at once, so that few requests of one piece can follow each other.
+_PIECE_BYTES = 4096
+_DRAIN_POLL_S = 0.05
+_END_OF_HEAD = b"\r\n\r\n"
+#: Where the application finds the connection in its scope.
+EXTENSION = "signalbox.connection"
+
+
+class Phase(Enum):
+    """Who is waited for, and for what."""
+
+    IDLE = auto()
+    HEAD = auto()
+    BODY = auto()
+    #: Not for the client, but for the application.
+    APP = auto()
+    #: Refused in the middle of a request: what still comes is thrown away, so that the refusal can be read.
+    LINGER = auto()
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection.
+
+    `check` ends it when the client is too slow. Requests behind the first (pipelining) are not even parsed before
+    the answer to the first has left this process.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+        *,
+        limits: Limits,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._limits = limits
+        self._phase = Phase.IDLE
+        self.since_s = self.loop.time()
+        self._has_served = False
+        self._unread = b""
+        self._head_bytes = 0
+        self._body_bytes = 0
+        self._unsent_since_s: float | None = None
+        #: Called once when the client has gone while a request of it waits for a thread.
+        self.on_gone: Callable[[], None] | None = None
+
+    @property
+    def is_waiting_for_client(self) -> bool:
+        """Whether nothing will happen here before the client does something."""
+        return self._phase is not Phase.APP or self.transport.get_write_buffer_size() > 0
+
+    def check(self, now_s: float) -> None:
+        """End the connection when its client is overdue. `now_s` is the loop's time."""
+        if self._is_unread_too_long(now_s) or (
+            self._phase is Phase.LINGER and now_s > self.since_s + LINGER_S
+        ):
+            self.transport.abort()
+        elif self._phase is Phase.IDLE:
+            limits = self._limits
+            patience_s = limits.keep_alive_timeout_s if self._has_served else limits.head_timeout_s
+            if now_s > self.since_s + patience_s:
+                self.transport.close()
+        elif self._phase is Phase.HEAD:
+            if now_s > self.since_s + self._limits.head_timeout_s:
+                self.refuse(refusals.SLOW_HEAD)
+        elif self._phase is Phase.BODY:
+            earned_s = self._body_bytes / BODY_RATE_MIN_BYTES_PER_S
+            if now_s > self.since_s + self._limits.body_timeout_s + earned_s:
+                self.refuse(refusals.SLOW_BODY)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer instead of the application, and end the connection. A pending answer goes out, but no other."""
+        self._unread = b""
+        if self._phase is Phase.LINGER or self.transport.is_closing():
+            return
+        if self.pipeline or (self._phase is Phase.APP and not self.cycle.response_complete):
+            # The fault is in what follows a request that is being served.
+            self.cycle.keep_alive = False
+            return
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+            self.transport.write(refusals.as_bytes(refusal, self.server_state.default_headers))
+        self._linger()
+
+    def close_gently(self) -> None:
+        """Close after what was written has left. What the client still sends must not destroy it on the way."""
+        if self._phase is Phase.BODY:
+            self._linger()
+        else:
+            self.transport.close()
+
+    # ---- asyncio.Protocol ----
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > self._limits.connections_max:
+            make_room(self.connections, self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._unread = b""
+        if self.on_gone is not None:
+            self.on_gone()
+
+    def data_received(self, data: bytes) -> None:
+        if self._phase is Phase.LINGER:
+            return
+        self._unread = self._unread + data if self._unread else data
+        self._feed()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._unsent_since_s = None
+
+    def shutdown(self) -> None:
+        if self._phase in (Phase.HEAD, Phase.BODY):
+            self.transport.close()
+        else:
+            super().shutdown()
+
+    # ---- httptools ----
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._body_bytes = 0
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[typeddict-item]
+
+    def on_headers_complete(self) -> None:
+        refusal = self._find_fault()
+        if refusal is not None:
+            # The parser stops at an exception, and its callers come to `send_400_response`.
+            self._fault = refusal
+            raise httptools.HttpParserError(refusal.detail)
+        super().on_headers_complete()
+        # What follows the body is no header: the application must not see it as one.
+        self.headers = []
+        self.cycle.transport = _Outgoing(self)  # type: ignore[assignment]
+        if self.parser.should_upgrade():
+            # Answered as HTTP/1.1; what comes behind it may already be the other protocol.
+            self.cycle.keep_alive = False
+        self._enter(Phase.BODY)
+
+    def on_body(self, body: bytes) -> None:
+        self._body_bytes += len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self._phase is Phase.BODY:
+            self._enter(Phase.APP)
+
+    def send_400_response(self, msg: str) -> None:
+        self.refuse(self._fault)
+
+    # ---- uvicorn ----
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        self._has_served = True
+        if self.transport.is_closing() or self._phase in (Phase.LINGER, Phase.BODY):
+            return
+        if self.pipeline or not self.cycle.response_complete:
+            return
+        self._enter(Phase.IDLE)
+        if self._unread:
+            self.loop.call_soon(self._continue)
+
+    # ---- our own ----
+
+    def _feed(self) -> None:
+        """Parse what arrived, up to the end of the first request; the rest waits for its answer."""
+        while self._unread and self._phase is not Phase.APP and not self.transport.is_closing():
+            if self._phase is Phase.IDLE:
+                self._enter(Phase.HEAD)
+                self._head_bytes = 0
+                self._fault = refusals.BAD_REQUEST
+            piece = self._next_piece()
+            if self._phase is Phase.HEAD:
+                self._head_bytes += len(piece)
+            super().data_received(piece)
+            if self._phase is Phase.HEAD and self._head_bytes > HEAD_MAX_BYTES:
+                self.refuse(refusals.HEAD_TOO_LARGE)
+        if self._unread:
+            self.flow.pause_reading()
+
+    def _next_piece(self) -> bytes:
+        unread = self._unread
+        size = _PIECE_BYTES
+        if self._phase is Phase.HEAD:
+            end = unread.find(_END_OF_HEAD, 0, HEAD_MAX_BYTES)
+            if end >= 0:
+                size = end + len(_END_OF_HEAD)
+        if size >= len(unread):
+            self._unread = b""
+            return unread
+        self._unread = unread[size:]
+        return unread[:size]
+
+    def _continue(self) -> None:
+        """Turn to the next request of a pipeline, once the client has taken the answer before it."""
+        if self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > 0:
+            self.loop.call_later(_DRAIN_POLL_S, self._continue)
+            return
+        self._feed()
+
+    def _find_fault(self) -> Refusal | None:
+        """Return why the request whose head was just read is refused, if it is. Completes its headers."""
+        if len(self.headers) > HEADERS_MAX or self._head_bytes > HEAD_MAX_BYTES:
+            return refusals.HEAD_TOO_LARGE
+        version = self.parser.get_http_version()
+        if version not in ("1.0", "1.1"):
+            return refusals.WRONG_VERSION
+        names = [name for name, _ in self.headers]
+        if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
+            return refusals.BAD_REQUEST
+        has_body = b"transfer-encoding" in names or b"content-length" in names
+        if has_body and self.parser.should_upgrade():
+            # The parser takes the body for the other protocol, that is, for the next request.
+            return refusals.UPGRADE_WITH_BODY
+        if not self.url.startswith((b"/", b"*")):
+            self._take_authority()
+        return None
+
+    def _take_authority(self) -> None:
+        """Read a target in absolute form (RFC 9112, 3.2.2): its authority stands above the header Host."""
+        target = httptools.parse_url(self.url)
+        if target.host is None:
+            raise httptools.HttpParserInvalidURLError(self.url)
+        authority = target.host if target.port is None else b"%s:%d" % (target.host, target.port)
+        self.headers[:] = [header for header in self.headers if header[0] != b"host"]
+        self.headers.append((b"host", authority))
+        self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")
+
+    def _is_unread_too_long(self, now_s: float) -> bool:
+        """Return whether the client has taken nothing, or too little, of the answer for too long."""
+        if self.transport.get_write_buffer_size() == 0:
+            self._unsent_since_s = None
+            return False
+        if self._unsent_since_s is None:
+            self._unsent_since_s = now_s
+        return now_s > self._unsent_since_s + self._limits.response_timeout_s
+
+    def _linger(self) -> None:
+        self._enter(Phase.LINGER)
+        self._unread = b""
+        self.flow.resume_reading()
+        self.transport.write_eof()
+
+    def _enter(self, phase: Phase) -> None:
+        self._phase = phase
+        self.since_s = self.loop.time()
+
+
+class _Outgoing:
+    """The transport as uvicorn's cycle of request and response sees it, with our way to close it."""
+
+    __slots__ = ("close", "is_closing", "write")
+
+    def __init__(self, connection: Connection) -> None:
+        self.write = connection.transport.write
+        self.is_closing = connection.transport.is_closing
+        self.close = connection.close_gently
+
+
+def connection_factory(limits: Limits) -> Callable[..., asyncio.Protocol]:
+    """Return what makes a connection for uvicorn."""
+    return functools.partial(Connection, limits=limits)
+
+
+def make_room(connections: set[Any], newcomer: Connection) -> None:
+    """End those that have kept us waiting longest; where nobody has, turn the newcomer away.
+
+    One in twenty at a time, so that in a flood the search is paid for by many.
+    """
+    waiting = [item for item in connections if item is not newcomer and item.is_waiting_for_client]
+    if not waiting:
+        newcomer.refuse(refusals.OVERLOADED)
+        return
+    waiting.sort(key=lambda connection: connection.since_s)
+    for connection in waiting[: 1 + len(connections) // 20]:
+        connection.transport.abort()
