@@ -1,4 +1,4 @@
-"""The WSGI entry point: `granian --interface wsgi wsgi:app`."""
+"""The WSGI entry point, for `flask` and for other WSGI servers. `python -m app.server` is the web server."""
 
 from app.factory import create_app
 

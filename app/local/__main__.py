@@ -148,38 +148,15 @@ def _check_redis(url: str) -> None:
 def _programs(settings: Settings, receiver_port: int) -> tuple[ChildSpec, ...]:
     """Return the children in starting order; they stop in reverse, so nothing is asked of what has gone."""
     python = sys.executable
-    granian = (
-        *(
-            python,
-            "-m",
-            "granian",
-            "--interface",
-            "wsgi",
-            "--host",
-            settings.host,
-            "--port",
-            str(settings.port),
-        ),
-        *("--workers", str(settings.web_workers), "--blocking-threads", str(settings.web_threads)),
-        *(
-            "--http",
-            "1",
-            "--no-ws",
-            "--no-access-log",
-            "--log-level",
-            "warning",
-            "--workers-kill-timeout",
-            "10",
-        ),
-        "wsgi:app",
-    )
     # By its path: importing it as a part of `app` would load Flask for a program that needs nothing of it.
     receiver = (python, "-P", str(Path(__file__).with_name("receiver.py")), str(receiver_port))
     return (
         ChildSpec("migrate", (*_flask(), "db", "upgrade"), is_step=True),
         ChildSpec("receiver", receiver),
         ChildSpec("worker", (python, "worker.py")),
-        ChildSpec("web", granian, is_ready=lambda: _is_healthy(settings.host, settings.port)),
+        ChildSpec(
+            "web", (python, "-m", "app.server"), is_ready=lambda: _is_healthy(settings.host, settings.port)
+        ),
     )
 
 

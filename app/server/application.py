@@ -1,8 +1,9 @@
-"""What a web process serves: static files from the loop, everything else from the application's threads."""
+"""What a web process serves: static files from the event loop, everything else from the application's threads."""
 
 from app.config import Settings
 from app.factory import create_app
 from app.server.gateway import Gateway
+from app.server.static import StaticFiles
 
 
 def create() -> Gateway:
@@ -10,5 +11,8 @@ def create() -> Gateway:
     app = create_app()
     settings: Settings = app.config["SETTINGS"]
     return Gateway(
-        app, threads=settings.web_threads, body_max_bytes=app.config["MAX_CONTENT_LENGTH"]
+        app,
+        threads=settings.web_threads,
+        body_max_bytes=app.config["MAX_CONTENT_LENGTH"],
+        static_files=StaticFiles(str(app.static_folder), str(app.static_url_path), settings),
     )

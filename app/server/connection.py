@@ -8,7 +8,7 @@ from typing import Any
 
 import httptools
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from app.server import refusals
@@ -59,6 +59,7 @@ class Connection(HttpToolsProtocol):
         self._unread = b""
         self._head_bytes = 0
         self._body_bytes = 0
+        self._announced_bytes = 0
         self._unsent_since_s: float | None = None
         #: Called once when the client has gone while a request of it waits for a thread.
         self.on_gone: Callable[[], None] | None = None
@@ -96,10 +97,12 @@ class Connection(HttpToolsProtocol):
             # The fault is in what follows a request that is being served.
             self.cycle.keep_alive = False
             return
-        if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.disconnected = True
-            self.cycle.message_event.set()
-        if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
+        cycle: RequestResponseCycle | None = self.cycle
+        has_answer = cycle is not None and cycle.response_started and not cycle.response_complete
+        if cycle is not None and not cycle.response_complete:
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not has_answer:
             self.transport.write(refusals.as_bytes(refusal, self.server_state.default_headers))
         self._linger()
 
@@ -144,7 +147,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._body_bytes = 0
-        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[typeddict-item]
+        self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
         refusal = self._find_fault()
@@ -211,6 +214,9 @@ class Connection(HttpToolsProtocol):
             end = unread.find(_END_OF_HEAD, 0, HEAD_MAX_BYTES)
             if end >= 0:
                 size = end + len(_END_OF_HEAD)
+        elif self._phase is Phase.BODY and self._announced_bytes:
+            # No byte of the next request comes with the body of this one.
+            size = min(size, self._announced_bytes - self._body_bytes)
         if size >= len(unread):
             self._unread = b""
             return unread
@@ -236,7 +242,10 @@ class Connection(HttpToolsProtocol):
         names = [name for name, _ in self.headers]
         if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
             return refusals.BAD_REQUEST
-        has_body = b"transfer-encoding" in names or b"content-length" in names
+        self._announced_bytes = next(
+            (int(value) for name, value in self.headers if name == b"content-length"), 0
+        )
+        has_body = b"transfer-encoding" in names or self._announced_bytes > 0
         if has_body and self.parser.should_upgrade():
             # The parser takes the body for the other protocol, that is, for the next request.
             return refusals.UPGRADE_WITH_BODY
@@ -247,9 +256,8 @@ class Connection(HttpToolsProtocol):
     def _take_authority(self) -> None:
         """Read a target in absolute form (RFC 9112, 3.2.2): its authority stands above the header Host."""
         target = httptools.parse_url(self.url)
-        if target.host is None:
-            raise httptools.HttpParserInvalidURLError(self.url)
-        authority = target.host if target.port is None else b"%s:%d" % (target.host, target.port)
+        port: int | None = target.port
+        authority = target.host if port is None else b"%s:%d" % (target.host, port)
         self.headers[:] = [header for header in self.headers if header[0] != b"host"]
         self.headers.append((b"host", authority))
         self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")

@@ -1,22 +1,31 @@
 """The ASGI application: reads a request to its end, has a thread answer it, sends the answer."""
 
-import asyncio
+import contextlib
 import io
 import tempfile
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable
 from typing import IO, Any
 
 from app.server import refusals
-from app.server.admission import Admission
 from app.server.connection import EXTENSION
 from app.server.refusals import Refusal
-from app.server.wsgi import ANSWERS_ON_DISK_MAX_BYTES, Answer, Application, DiskFull, DiskRoom, call, environ_of
+from app.server.static import StaticFiles
+from app.server.threads import Threads
+from app.server.wsgi import (
+    ANSWERS_ON_DISK_MAX_BYTES,
+    Answer,
+    Application,
+    DiskFull,
+    DiskRoom,
+    HeaderList,
+    call,
+    environ_of,
+    header_list,
+)
 
 #: Of a body so much is kept in memory, more in a temporary file.
 _BODY_IN_MEMORY_MAX_BYTES = 65_536
-#: So many requests wait inside the pool, so that a thread that is done finds the next at once.
-_SLOTS_PER_THREAD = 2
+_CLOSE = (b"connection", b"close")
 
 
 class Gateway:
@@ -25,15 +34,19 @@ class Gateway:
     A body above `body_max_bytes` is not read: the application is told its length, and refuses it in its own words.
     """
 
-    def __init__(self, app: Application, *, threads: int, body_max_bytes: int) -> None:
+    def __init__(
+        self, app: Application, *, threads: int, body_max_bytes: int, static_files: StaticFiles
+    ) -> None:
         self._app = app
         self._body_max_bytes = body_max_bytes
-        self._threads = ThreadPoolExecutor(threads, "web")
-        self._admission = Admission(threads * _SLOTS_PER_THREAD)
+        self._static_files = static_files
+        self._threads = Threads(threads)
         self._disk_room = DiskRoom(ANSWERS_ON_DISK_MAX_BYTES)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - ASGI
         """Answer one request."""
+        if self._static_files.is_below(scope) and await self._send_file(scope, send):
+            return
         body = await self._read_body(scope, receive)
         if body is None:
             return
@@ -44,35 +57,47 @@ class Gateway:
             headers, text = refusals.headers_and_body(answer)
             await _send(send, answer.status, headers, (text,))
         elif answer is not None:
-            try:
-                headers = answer.headers if is_whole else [*answer.headers, (b"connection", b"close")]
+            with contextlib.closing(answer):
+                # What was not read of the body would be taken for the next request.
+                headers = answer.headers if is_whole else [*answer.headers, _CLOSE]
                 await _send(send, answer.status, headers, answer.pieces())
-            finally:
-                answer.close()
 
-    async def _read_body(self, scope: Any, receive: Any) -> tuple[IO[bytes], int, bool] | None:  # noqa: ANN401
-        """Return the body, its length and whether it is all of it; None when the client gave up."""
-        announced = _content_length(scope)
-        if announced > self._body_max_bytes:
-            return io.BytesIO(), announced, False
+    async def _send_file(self, scope: Any, send: Any) -> bool:  # noqa: ANN401 - ASGI
+        """Send the static file that is asked for. Returns whether there is one."""
+        environ = environ_of(scope, io.BytesIO(), 0)
+        response = self._static_files.answer(environ)
+        if response is None:
+            return False
+        with contextlib.closing(response):
+            pieces, _, headers = response.get_wsgi_response(environ)
+            await _send(send, response.status_code, header_list(headers), pieces)
+        return True
+
+    async def _read_body(
+        self,
+        scope: Any,  # noqa: ANN401 - ASGI
+        receive: Any,  # noqa: ANN401 - ASGI
+    ) -> tuple[IO[bytes], int, bool] | None:
+        """Return the body, its length and whether it is all of it; None when the client gave up or was too slow."""
+        announced_bytes = _content_length(scope)
+        if announced_bytes > self._body_max_bytes:
+            return io.BytesIO(), announced_bytes, False
         message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        if not message["more_body"]:
+        if message["type"] == "http.request" and not message["more_body"]:
             return io.BytesIO(message["body"]), len(message["body"]), True
-        stream = tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_MAX_BYTES)  # noqa: SIM115 - closed by the caller
         size_bytes = 0
-        while message["type"] != "http.disconnect":
-            size_bytes += len(message["body"])
-            if size_bytes > self._body_max_bytes:
-                stream.close()
-                return io.BytesIO(), size_bytes, False
-            stream.write(message["body"])
-            if not message["more_body"]:
-                stream.seek(0)
-                return stream, size_bytes, True
-            message = await receive()
-        stream.close()
+        with contextlib.ExitStack() as unless_whole:
+            stream = unless_whole.enter_context(tempfile.SpooledTemporaryFile(_BODY_IN_MEMORY_MAX_BYTES))
+            while message["type"] == "http.request":
+                size_bytes += len(message["body"])
+                if size_bytes > self._body_max_bytes:
+                    return io.BytesIO(), size_bytes, False
+                stream.write(message["body"])
+                if not message["more_body"]:
+                    unless_whole.pop_all()
+                    stream.seek(0)
+                    return stream, size_bytes, True
+                message = await receive()
         return None
 
     async def _answer(
@@ -82,24 +107,18 @@ class Gateway:
         content_length: int,
     ) -> Answer | Refusal | None:
         """Return the application's answer; None when the client has gone before it was asked."""
-        if not await self._admission.enter(scope["extensions"][EXTENSION]):
-            return None
+        environ = environ_of(scope, stream, content_length)
+        connection = scope["extensions"][EXTENSION]
         try:
-            environ = environ_of(scope, stream, content_length)
-            work: Callable[..., Answer] = call
-            return await asyncio.get_running_loop().run_in_executor(
-                self._threads, work, self._app, environ, self._disk_room
-            )
+            return await self._threads.run(connection, call, self._app, environ, self._disk_room)
         except DiskFull:
             return refusals.OVERLOADED
-        finally:
-            self._admission.leave()
 
 
 async def _send(
     send: Any,  # noqa: ANN401 - ASGI
     status: int,
-    headers: list[tuple[bytes, bytes]],
+    headers: HeaderList,
     pieces: Iterable[bytes],
 ) -> None:
     await send({"type": "http.response.start", "status": int(status), "headers": headers})

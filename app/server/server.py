@@ -1,29 +1,24 @@
-"""uvicorn's server with a look at every connection once a second, and its processes."""
+"""uvicorn's server, with a look at every connection once a second."""
 
 import asyncio
 import contextlib
-import multiprocessing
-import multiprocessing.connection
-import os
 import resource
 import signal
 import socket
 import sys
-import threading
-from functools import partial
 
 import uvicorn
-from uvicorn.supervisors import Multiprocess
 
 from app.config import Settings
-from app.server.connection import connection_factory
-from app.server.limits import Limits, limits_of
+from app.server.connection import Connection, connection_factory
+from app.server.limits import limits_of
+from app.server.workers import run_workers
 
 _CHECK_EVERY_S = 1.0
 #: What is under way when the server is told to stop may take so long. Supervisors kill after 15 s.
 _STOP_GRACE_S = 10
 _BACKLOG = 2048
-#: So much of an answer waits in the kernel, beyond what is on its way: a client that reads nothing shows at once.
+#: So much of an answer waits in the kernel beyond what is on its way: who reads nothing shows after that.
 _UNSENT_IN_KERNEL_MAX_BYTES = 65_536
 
 
@@ -40,13 +35,41 @@ class WebServer(uvicorn.Server):
             await asyncio.sleep(_CHECK_EVERY_S)
             now_s = loop.time()
             for connection in list(self.server_state.connections):
-                connection.check(now_s)  # type: ignore[union-attr]
+                if isinstance(connection, Connection):
+                    connection.check(now_s)
 
 
 def run(settings: Settings) -> None:
     """Serve on HOST and PORT with WEB_WORKERS processes until told to stop. Raises OSError when it cannot listen."""
-    limits = limits_of(settings)
     listener = listen(settings.host, settings.port)
+    if settings.web_workers == 1:
+        serve(settings, listener)
+    else:
+        run_workers(settings, listener, serve)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that is bound but does not listen yet. Raises OSError."""
+    (family, kind, number, _, address), *_ = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+    )
+    listener = socket.socket(family, kind, number)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # The sockets that it accepts inherit it.
+        if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL_MAX_BYTES)
+        listener.bind(address)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def serve(settings: Settings, listener: socket.socket) -> None:
+    """Serve in this process until told to stop."""
+    limits = limits_of(settings)
+    _allow_descriptors(3 * limits.connections_max + 512)
     config = uvicorn.Config(
         "app.server.application:create",
         factory=True,
@@ -55,70 +78,28 @@ def run(settings: Settings) -> None:
         loop="uvloop",
         http=connection_factory(limits),  # type: ignore[arg-type]
         ws="none",
-        workers=settings.web_workers,
         backlog=_BACKLOG,
         # The application knows how many proxies to believe: TRUSTED_PROXIES.
         proxy_headers=False,
         server_header=False,
         access_log=False,
         log_config=None,
-        # Below it, every malformed request of anybody is a line.
+        # Warnings are about requests that are no HTTP: whoever sends them would fill the log.
         log_level="error",
-        # `Connection.check` does it.
+        # `Connection.check` ends idle connections.
         timeout_keep_alive=86_400,
         timeout_graceful_shutdown=_STOP_GRACE_S,
-        timeout_worker_healthcheck=30,
     )
-    if settings.web_workers == 1:
-        _serve(config, limits, [listener])
-    else:
-        Multiprocess(config, target=partial(_serve_as_worker, config, limits), sockets=[listener]).run()
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that is bound but does not listen yet. Raises OSError."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # The sockets that it accepts inherit them.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _UNSENT_IN_KERNEL_MAX_BYTES)
-    try:
-        listener.bind((host, port))
-    except OSError:
-        listener.close()
-        raise
-    listener.set_inheritable(True)
-    return listener
-
-
-def _serve_as_worker(config: uvicorn.Config, limits: Limits, sockets: list[socket.socket]) -> None:
-    threading.Thread(target=_stop_with_parent, name="parent", daemon=True).start()
-    _serve(config, limits, sockets)
-
-
-def _serve(config: uvicorn.Config, limits: Limits, sockets: list[socket.socket]) -> None:
-    _allow_descriptors(limits)
-    # Once it has stopped, uvicorn raises the signal again. By default that would end the process before its
+    # When it has stopped, uvicorn raises the signal again. By default that would end the process before its
     # finalizers have run, and one of them writes what the request log still holds.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))
-    WebServer(config).run(sockets=sockets)
+    WebServer(config).run(sockets=[listener])
 
 
-def _stop_with_parent() -> None:
-    """Stop this process when the one that started it is gone, however it went."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os.kill(os.getpid(), signal.SIGTERM)
-
-
-def _allow_descriptors(limits: Limits) -> None:
-    """Raise this process's limit of open files as far as connections and temporary files can need it."""
+def _allow_descriptors(wanted: int) -> None:
+    """Raise this process's limit of open files, as far as it may, to what connections and temporary files need."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 3 * limits.connections_max + 512
     if hard != resource.RLIM_INFINITY:
         wanted = min(wanted, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:

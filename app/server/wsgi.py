@@ -11,6 +11,8 @@ from urllib.parse import unquote_to_bytes
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
+#: Headers as ASGI wants them: names in lower case.
+HeaderList = list[tuple[bytes, bytes]]
 
 #: Of an answer so much is kept in memory, the rest in a temporary file.
 ANSWER_IN_MEMORY_MAX_BYTES = 262_144
@@ -57,6 +59,11 @@ def environ_of(scope: Any, body: IO[bytes], content_length: int) -> Environ:  # 
     return environ
 
 
+def header_list(headers: Iterable[tuple[str, str]]) -> HeaderList:
+    """Return the headers of a WSGI application as ASGI's."""
+    return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+
+
 class DiskFull(Exception):
     """The answers that slow clients have not fetched yet fill the room there is for them."""
 
@@ -87,7 +94,7 @@ class Answer:
 
     room: DiskRoom
     status: int = 0
-    headers: list[tuple[bytes, bytes]] = field(default_factory=list)
+    headers: HeaderList = field(default_factory=list)
     size_bytes: int = 0
     _chunks: list[bytes] = field(default_factory=list)
     _file: IO[bytes] | None = None
@@ -128,12 +135,14 @@ def call(app: Application, environ: Environ, room: DiskRoom) -> Answer:
     answer = Answer(room)
 
     def start_response(
-        status: str, headers: list[tuple[str, str]], exc_info: Any = None  # noqa: ANN401 - as sys.exc_info()
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: Any = None,  # noqa: ANN401 - as sys.exc_info()
     ) -> Callable[[bytes], None]:
         if answer.status and exc_info is None:
             raise RuntimeError("start_response was called twice")
         answer.status = int(status.split(" ", 1)[0])
-        answer.headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers]
+        answer.headers = header_list(headers)
         return answer.add
 
     with contextlib.ExitStack() as on_error:

@@ -16,12 +16,36 @@ _CSP = (
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
+def security_headers(settings: Settings) -> dict[str, str]:
+    """Return what every answer says to browsers, whoever gives it."""
+    headers = {
+        "Content-Security-Policy": _CSP,
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
+    }
+    if settings.is_production and settings.public_url.startswith("https://"):
+        headers["Strict-Transport-Security"] = "max-age=31536000"
+    return headers
+
+
+def static_cache_control(version: str | None) -> str:
+    """Return how long a static file may be kept: for good where its address holds a version (`?v=`)."""
+    return "public, max-age=31536000, immutable" if version else "no-cache"
+
+
+def request_id_of(presented: str | None) -> str:
+    """Return the id that a caller gave its request, or a new one where that is none."""
+    return presented if presented and _REQUEST_ID.fullmatch(presented) else new_id("req")
+
+
 def init_headers(app: Flask, settings: Settings) -> None:
     """Give every request an id and every response its security headers."""
+    security = security_headers(settings)
 
     def begin() -> None:
-        given = request.headers.get("X-Request-Id", "")
-        g.request_id = given if _REQUEST_ID.fullmatch(given) else new_id("req")
+        g.request_id = request_id_of(request.headers.get("X-Request-Id"))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
         if request.method in ("GET", "HEAD"):
@@ -30,17 +54,10 @@ def init_headers(app: Flask, settings: Settings) -> None:
     def finish(response: Response) -> Response:
         headers = response.headers
         headers["X-Request-Id"] = g.get("request_id", "")
-        headers.setdefault("Content-Security-Policy", _CSP)
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
-        headers["Cross-Origin-Opener-Policy"] = "same-origin"
-        headers["Permissions-Policy"] = "camera=(), geolocation=(), microphone=()"
-        if settings.is_production and settings.public_url.startswith("https://"):
-            headers["Strict-Transport-Security"] = "max-age=31536000"
+        for name, value in security.items():
+            headers.setdefault(name, value)
         if request.endpoint == "static":
-            headers["Cache-Control"] = (
-                "public, max-age=31536000, immutable" if request.args.get("v") else "no-cache"
-            )
+            headers["Cache-Control"] = static_cache_control(request.args.get("v"))
         else:
             # Pages belong to one person and change with every delivery.
             headers.setdefault("Cache-Control", "private, no-store")

@@ -156,19 +156,8 @@ class Web(Program):
     def __init__(self, settings: Settings, directory: Path, *, workers: int = 1) -> None:
         self._port = settings.port
         super().__init__(
-            *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1"),
-            *(
-                "--port",
-                str(settings.port),
-                "--workers",
-                str(workers),
-                "--blocking-threads",
-                "4",
-                "--http",
-                "1",
-            ),
-            *("--no-ws", "--no-access-log", "--log-level", "warning", "wsgi:app"),
-            env=environment(settings),
+            *(sys.executable, "-m", "app.server"),
+            env=environment(settings) | {"PORT": str(settings.port), "WEB_WORKERS": str(workers)},
             log=directory / "web.log",
         )
 

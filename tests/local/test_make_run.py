@@ -73,7 +73,7 @@ def test_killed_web_server_comes_back_and_a_killed_supervisor_leaves_nothing(tmp
         address = wait_until_it_runs(program)
         program.wait_for("Ctrl-C")
         program.remember_family()
-        (web,) = [pid for pid in program.family if is_granian_leader(pid, program.family)]
+        (web,) = [pid for pid in program.family if is_web_server(pid)]
 
         os.kill(web, signal.SIGKILL)
         program.wait_for("web ended with SIGKILL; starting it again")
@@ -143,7 +143,5 @@ def wait_for_status(address: str) -> None:
             return
 
 
-def is_granian_leader(pid: int, family: set[int]) -> bool:
-    is_granian = b"granian" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    parent = parent_of(pid)
-    return is_granian and b"granian" not in Path(f"/proc/{parent}/cmdline").read_bytes()
+def is_web_server(pid: int) -> bool:
+    return b"app.server" in Path(f"/proc/{pid}/cmdline").read_bytes()

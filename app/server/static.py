@@ -1,0 +1,40 @@
+"""Static files: answered on the event loop, because none of the threads should wait for them.
+
+Werkzeug's `send_file` does what HTTP knows about files: HEAD, conditional requests and ranges.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from werkzeug.security import safe_join
+from werkzeug.utils import send_file
+from werkzeug.wrappers import Request, Response
+
+from app.config import Settings
+from app.server.wsgi import Environ
+from app.web.headers import request_id_of, security_headers, static_cache_control
+
+
+class StaticFiles:
+    """The files below a directory. What is none of them is left to the application, which says so in its words."""
+
+    def __init__(self, directory: str, prefix: str, settings: Settings) -> None:
+        self._directory = directory
+        self._prefix = f"{prefix}/"
+        self._headers = security_headers(settings)
+
+    def is_below(self, scope: Any) -> bool:  # noqa: ANN401 - ASGI
+        """Return whether a request may be for one of the files."""
+        return scope["method"] in ("GET", "HEAD") and scope["path"].startswith(self._prefix)
+
+    def answer(self, environ: Environ) -> Response | None:
+        """Return the file that is asked for, opened; None when there is none."""
+        request = Request(environ)
+        path = safe_join(self._directory, request.path.removeprefix(self._prefix))
+        if path is None or not Path(path).is_file():
+            return None
+        response = send_file(path, environ, conditional=True)
+        response.headers.update(self._headers)
+        response.headers["Cache-Control"] = static_cache_control(request.args.get("v"))
+        response.headers["X-Request-Id"] = request_id_of(request.headers.get("X-Request-Id"))
+        return response
