@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.local import ports, redis_server
-from tests.local.running import Running, parent_of, running
+from tests.local.running import Running, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see what is left")
 LOCAL = [sys.executable, "-m", "app.local"]
