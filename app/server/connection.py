@@ -61,6 +61,8 @@ class Connection(HttpToolsProtocol):
         self._body_bytes = 0
         self._announced_bytes = 0
         self._unsent_since_s: float | None = None
+        #: Whether the request was sent before the one before it was answered.
+        self.is_pipelining = False
         #: Called once when the client has gone while a request of it waits for a thread.
         self.on_gone: Callable[[], None] | None = None
 
@@ -129,7 +131,11 @@ class Connection(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         if self._phase is Phase.LINGER:
             return
-        self._unread = self._unread + data if self._unread else data
+        if self._unread:
+            self._unread += data
+        else:
+            self._unread = data
+            self.is_pipelining = False
         self._feed()
 
     def resume_writing(self) -> None:
@@ -230,6 +236,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.get_write_buffer_size() > 0:
             self.loop.call_later(_DRAIN_POLL_S, self._continue)
             return
+        self.is_pipelining = True
         self._feed()
 
     def _find_fault(self) -> Refusal | None:

@@ -18,7 +18,10 @@ _CALLS_PER_THREAD = 2
 
 
 class Threads:
-    """A fixed number of threads for one event loop. Calls are served in the order in which they came.
+    """A fixed number of threads for one event loop.
+
+    Calls are served in the order in which they came; those that clients sent ahead, without waiting for an answer
+    (pipelining), after all others: so few clients cannot make many wait.
 
     Leaner than `ThreadPoolExecutor`, whose futures are made for waiting threads: a request crosses here twice.
     """
@@ -26,6 +29,7 @@ class Threads:
     def __init__(self, count: int) -> None:
         self._free = count * _CALLS_PER_THREAD
         self._waiting: deque[_Call] = deque()
+        self._waiting_pipelined: deque[_Call] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._has_started = False
         self._count = count
@@ -42,7 +46,8 @@ class Threads:
             self._free -= 1
             self._calls.put((done, work, arguments))
             return await done
-        self._waiting.append((done, work, arguments))
+        queue = self._waiting_pipelined if connection.is_pipelining else self._waiting
+        queue.append((done, work, arguments))
         connection.on_gone = partial(_give_up, done)
         try:
             return await done
@@ -79,11 +84,12 @@ class Threads:
             done.set_result(result)
 
     def _hand_out_next(self) -> None:
-        while self._waiting:
-            call = self._waiting.popleft()
-            if not call[0].done():
-                self._calls.put(call)
-                return
+        for queue in (self._waiting, self._waiting_pipelined):
+            while queue:
+                call = queue.popleft()
+                if not call[0].done():
+                    self._calls.put(call)
+                    return
         self._free += 1
 
 

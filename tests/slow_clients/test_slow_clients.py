@@ -1,0 +1,139 @@
+"""Clients that send or read too slowly delay nobody, and are ended."""
+
+import re
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app.config import PROJECT_DIR, Settings
+from app.local.__main__ import _programs
+from tests.dispatch.scene import wait_until
+from tests.server.programs import WebServer
+from tests.slow_clients.conftest import StartWeb
+from tests.slow_clients.scene import KINDS, Crowd, Latencies, crowd_around, latencies_of_others
+
+#: What the server says to each kind before it ends them; 0 is the end without a word.
+STATUSES = {
+    "idle": {0},
+    "half_head": {408},
+    "half_body": {408},
+    "drip": {408},
+    # By its size; by its time where the machine is too busy to take it.
+    "endless_chunks": {413, 408},
+    "never_reading": {0},
+}
+SHORT = {
+    "REQUEST_HEAD_TIMEOUT_S": "2",
+    "REQUEST_BODY_TIMEOUT_S": "2",
+    "RESPONSE_TIMEOUT_S": "2",
+    "KEEP_ALIVE_TIMEOUT_S": "2",
+}
+#: Everybody must be answered; how fast, only the slow tests can say.
+GENEROUS_S = 60.0
+
+
+def count_of_ended(crowd: Crowd) -> int:
+    return sum(sum(statuses.values()) for statuses in crowd.ended().values())
+
+
+def resident_mib(web: WebServer) -> float:
+    total_kib = 0
+    for pid in {web.pid} | web.family():
+        status = Path(f"/proc/{pid}/status").read_text()
+        total_kib += int(re.search(r"VmRSS:\s+(\d+)", status)[1])  # type: ignore[index]
+    return total_kib / 1024
+
+
+def latencies_around(web: WebServer, token: str, *, until: Callable[[], bool]) -> dict[str, Latencies]:
+    """Return what others saw until a condition came true."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        try:
+            wait_until(until, within_s=90)
+        finally:
+            is_over.set()
+
+    watching = threading.Thread(target=watch)
+    watching.start()
+    try:
+        return latencies_of_others(web.host, web.port, token, until=is_over.is_set)
+    finally:
+        watching.join()
+
+
+def test_others_are_served_while_every_kind_of_slow_client_is_there_and_ended(
+    start_web: StartWeb, token: str
+) -> None:
+    web = start_web(**SHORT)
+    each = 40
+    with crowd_around(web.host, web.port, dict.fromkeys(KINDS, each)) as crowd:
+        others = latencies_around(web, token, until=lambda: count_of_ended(crowd) == each * len(KINDS))
+        ended = crowd.ended()
+
+    for name, latencies in others.items():
+        assert not latencies.failures, name
+        assert latencies.times_s, name
+        assert max(latencies.times_s) < GENEROUS_S, name
+    for kind, statuses in ended.items():
+        assert sum(statuses.values()) == each, kind
+        assert set(statuses) <= STATUSES[kind], (kind, statuses)
+
+
+def test_flood_of_idle_connections_ends_those_that_wait_longest(start_web: StartWeb, token: str) -> None:
+    web = start_web(**SHORT, WEB_CONNECTIONS_MAX="50")
+    with crowd_around(web.host, web.port, {"idle": 200}) as crowd:
+        wait_until(lambda: count_of_ended(crowd) >= 150)
+
+        assert web.is_healthy()
+
+
+def test_client_that_reads_slowly_but_steadily_gets_all_of_it(start_web: StartWeb) -> None:
+    web = start_web(**SHORT)
+    size = (PROJECT_DIR / "static/vendor/swagger-ui/swagger-ui-bundle.js").stat().st_size
+    with web.connect(receive_buffer_bytes=65_536) as client:
+        client.sendall(
+            b"GET /static/vendor/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        )
+        received, began_s = 0, time.monotonic()
+        while chunk := client.recv(65_536):
+            received += len(chunk)
+            time.sleep(0.1)
+
+    assert received > size
+    # Or it was no slow reader.
+    assert time.monotonic() - began_s > float(SHORT["RESPONSE_TIMEOUT_S"])
+
+
+def test_make_run_and_the_manual_start_the_server_that_is_tested() -> None:
+    settings = Settings(
+        secret_key="".join(map(chr, range(65, 105))), encryption_key="".join(map(chr, range(65, 105)))
+    )
+    (web,) = [spec for spec in _programs(settings, 8090) if spec.name == "web"]
+
+    assert web.argv[1:] == ("-m", "app.server")
+    assert "python -m app.server" in (PROJECT_DIR / "docs/operations.md").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.load
+@pytest.mark.parametrize("kinds", [(kind,) for kind in KINDS] + [KINDS], ids=lambda kinds: "+".join(kinds))
+def test_three_hundred_of_each_kind_leave_others_below_a_second(
+    start_web: StartWeb, token: str, kinds: tuple[str, ...]
+) -> None:
+    web = start_web()
+    before_mib = resident_mib(web)
+    with crowd_around(web.host, web.port, dict.fromkeys(kinds, 300), reconnects=True) as crowd:
+        ends_at_s = time.monotonic() + 20
+        others = latencies_around(web, token, until=lambda: time.monotonic() > ends_at_s)
+        grown_mib = resident_mib(web) - before_mib
+        ended = crowd.ended()
+
+    figures = {name: round(latencies.p99_s, 3) for name, latencies in others.items()}
+    print(f"\n{'+'.join(kinds)}: p99 {figures}, {grown_mib:.0f} MiB more, ended {ended}")
+    assert not [failure for latencies in others.values() for failure in latencies.failures]
+    assert max(figures.values()) < 1.0
+    assert grown_mib < 150
