@@ -144,11 +144,11 @@ def fast_receiver(stage: Stage) -> Iterator[str]:
         yield url
 
 
-def granian(*, threads: int, workers: int = 1) -> tuple[str, ...]:
+def granian(*, threads: int) -> tuple[str, ...]:
     """Return the command of granian, which the web server is compared with."""
     return (
         *(sys.executable, "-m", "granian", "--interface", "wsgi", "--host", servers.LOOPBACK),
-        *("--port", "{port}", "--workers", str(workers), "--blocking-threads", str(threads)),
+        *("--port", "{port}", "--workers", "1", "--blocking-threads", str(threads)),
         *("--http", "1", "--no-ws", "--no-access-log", "--log-level", "warning"),
         *("--workers-kill-timeout", "10", "wsgi:app"),
     )

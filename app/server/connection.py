@@ -61,8 +61,7 @@ class Connection(HttpToolsProtocol):
         self._body_bytes = 0
         self._announced_bytes = 0
         self._unsent_since_s: float | None = None
-        #: Whether the request was sent before the one before it was answered.
-        self.is_pipelining = False
+        self._was_sent_ahead = False
         #: Called once when the client has gone while a request of it waits for a thread.
         self.on_gone: Callable[[], None] | None = None
 
@@ -70,6 +69,11 @@ class Connection(HttpToolsProtocol):
     def is_waiting_for_client(self) -> bool:
         """Whether nothing will happen here before the client does something."""
         return self._phase is not Phase.APP or self.transport.get_write_buffer_size() > 0
+
+    @property
+    def is_pipelining(self) -> bool:
+        """Whether the client sends requests without waiting for the answers to those before them."""
+        return self._was_sent_ahead or bool(self._unread)
 
     def check(self, now_s: float) -> None:
         """End the connection when its client is overdue. `now_s` is the loop's time."""
@@ -135,7 +139,7 @@ class Connection(HttpToolsProtocol):
             self._unread += data
         else:
             self._unread = data
-            self.is_pipelining = False
+            self._was_sent_ahead = False
         self._feed()
 
     def resume_writing(self) -> None:
@@ -199,35 +203,36 @@ class Connection(HttpToolsProtocol):
 
     def _feed(self) -> None:
         """Parse what arrived, up to the end of the first request; the rest waits for its answer."""
-        while self._unread and self._phase is not Phase.APP and not self.transport.is_closing():
+        # A view: a large body in small pieces would otherwise be copied once for every piece.
+        unread = memoryview(self._unread)
+        while unread and self._phase is not Phase.APP and not self.transport.is_closing():
             if self._phase is Phase.IDLE:
                 self._enter(Phase.HEAD)
                 self._head_bytes = 0
                 self._fault = refusals.BAD_REQUEST
-            piece = self._next_piece()
+            piece = unread[: self._piece_bytes(len(self._unread) - len(unread))]
+            unread = unread[len(piece) :]
             if self._phase is Phase.HEAD:
                 self._head_bytes += len(piece)
-            super().data_received(piece)
+            super().data_received(piece)  # type: ignore[arg-type]
             if self._phase is Phase.HEAD and self._head_bytes > HEAD_MAX_BYTES:
                 self.refuse(refusals.HEAD_TOO_LARGE)
+            if self._phase is Phase.LINGER:
+                return
+        self._unread = bytes(unread)
         if self._unread:
             self.flow.pause_reading()
 
-    def _next_piece(self) -> bytes:
-        unread = self._unread
-        size = _PIECE_BYTES
+    def _piece_bytes(self, offset: int) -> int:
+        """Return how much the parser gets next of what is unread from `offset` on."""
         if self._phase is Phase.HEAD:
-            end = unread.find(_END_OF_HEAD, 0, HEAD_MAX_BYTES)
+            end = self._unread.find(_END_OF_HEAD, offset, offset + HEAD_MAX_BYTES)
             if end >= 0:
-                size = end + len(_END_OF_HEAD)
-        elif self._phase is Phase.BODY and self._announced_bytes:
+                return end + len(_END_OF_HEAD) - offset
+        elif self._announced_bytes:
             # No byte of the next request comes with the body of this one.
-            size = min(size, self._announced_bytes - self._body_bytes)
-        if size >= len(unread):
-            self._unread = b""
-            return unread
-        self._unread = unread[size:]
-        return unread[:size]
+            return min(_PIECE_BYTES, self._announced_bytes - self._body_bytes)
+        return _PIECE_BYTES
 
     def _continue(self) -> None:
         """Turn to the next request of a pipeline, once the client has taken the answer before it."""
@@ -236,7 +241,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.get_write_buffer_size() > 0:
             self.loop.call_later(_DRAIN_POLL_S, self._continue)
             return
-        self.is_pipelining = True
+        self._was_sent_ahead = True
         self._feed()
 
     def _find_fault(self) -> Refusal | None:

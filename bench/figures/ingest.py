@@ -17,7 +17,7 @@ from bench.figures.latency import load_settings
 from bench.programs import ProgramFailed
 from bench.report import Figure, Target, over_rounds, percentile
 from bench.sizes import Sizes
-from bench.stage import POSTGRESQL, Stage, Web, granian
+from bench.stage import POSTGRESQL, Stage, Web
 
 _WEBHOOKS = 3
 _ROUNDS = 3
@@ -35,7 +35,7 @@ def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
     # Nothing answers there, and no worker runs: only the acceptance is measured.
     token = seed.new_team(["http://127.0.0.1:9/"] * _WEBHOOKS).token
     for workers, target in ((1, _TARGET), (2, None)):
-        with stage.web(granian(threads=4, workers=workers)) as web:
+        with stage.web(WEB_WORKERS=str(workers)) as web:
             rounds = [events_per_s(stage, web, token, sizes.ingest_s / _ROUNDS) for _ in range(_ROUNDS + 1)]
         title = f"ingest, {workers} web process{'es' if workers > 1 else ''}"
         rates, p99s = zip(*rounds[1:], strict=True)

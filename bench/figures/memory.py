@@ -40,7 +40,7 @@ def _processes(stage: Stage) -> Iterator[Figure]:
                 with stage.child("load", load_settings(web, token, rate=20, for_s=2.0)) as child:
                     child.answer()
                 time.sleep(_IDLE_S)
-                yield from _memory(stage, "web", web.pid, "granian's main process and one web process")
+                yield from _memory(stage, "web", web.pid, "one web process")
                 yield from _memory(
                     stage, "worker", worker_pid, "the ticker, one dispatching and one job process"
                 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from app.config import Settings
 from tests.dispatch.programs import Program, environment
 from tests.dispatch.scene import wait_until
+from tests.servers import START_TIMEOUT_S
 
 PATIENCE_S = 60.0
 
@@ -93,7 +94,7 @@ def web_server_running(settings: Settings, directory: Path, *, port: int, **env:
     server = WebServer(settings, directory, port=port, **env)
     server.start()
     try:
-        wait_until(lambda: server.is_healthy() or not server.is_running)
+        wait_until(lambda: server.is_healthy() or not server.is_running, within_s=START_TIMEOUT_S)
         assert server.is_running, server.output
         yield server
     finally:

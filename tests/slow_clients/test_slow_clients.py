@@ -39,6 +39,11 @@ def count_of_ended(crowd: Crowd) -> int:
     return sum(sum(statuses.values()) for statuses in crowd.ended().values())
 
 
+def elapsed(for_s: float) -> Callable[[], bool]:
+    ends_at_s = time.monotonic() + for_s
+    return lambda: time.monotonic() > ends_at_s
+
+
 def resident_mib(web: WebServer) -> float:
     total_kib = 0
     for pid in {web.pid} | web.family():
@@ -125,15 +130,20 @@ def test_three_hundred_of_each_kind_leave_others_below_a_second(
     start_web: StartWeb, token: str, kinds: tuple[str, ...]
 ) -> None:
     web = start_web()
+    without = latencies_around(web, token, until=elapsed(10))
     before_mib = resident_mib(web)
     with crowd_around(web.host, web.port, dict.fromkeys(kinds, 300), reconnects=True) as crowd:
-        ends_at_s = time.monotonic() + 20
-        others = latencies_around(web, token, until=lambda: time.monotonic() > ends_at_s)
+        others = latencies_around(web, token, until=elapsed(20))
         grown_mib = resident_mib(web) - before_mib
         ended = crowd.ended()
 
     figures = {name: round(latencies.p99_s, 3) for name, latencies in others.items()}
-    print(f"\n{'+'.join(kinds)}: p99 {figures}, {grown_mib:.0f} MiB more, ended {ended}")
+    before = {name: round(latencies.p99_s, 3) for name, latencies in without.items()}
+    print(
+        f"\n{'+'.join(kinds)}: p99 {figures}, without them {before}, {grown_mib:.0f} MiB more, ended {ended}"
+    )
     assert not [failure for latencies in others.values() for failure in latencies.failures]
-    assert max(figures.values()) < 1.0
+    for name, p99_s in figures.items():
+        # A machine that is busy with other things takes a second without any slow client.
+        assert p99_s < max(1.0, 2 * without[name].p99_s), name
     assert grown_mib < 150
