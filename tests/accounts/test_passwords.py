@@ -5,13 +5,13 @@ import time
 
 import pytest
 from flask import Flask
-from itsdangerous import TimestampSigner
 from redis import Redis
 
 from app.accounts import jobs
 from app.accounts.models import User
 from app.accounts.tokens import reset_token
 from app.extensions import db
+from app.lib.timed_signer import TimedSigner
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
 
@@ -84,7 +84,7 @@ def test_reset_link_ends_after_an_hour(
 ) -> None:
     long_ago = int(time.time()) - 3700
     with monkeypatch.context() as past, app.app_context():
-        past.setattr(TimestampSigner, "get_timestamp", lambda _self: long_ago)
+        past.setattr(TimedSigner, "get_timestamp", lambda _self: long_ago)
         token = reset_token(db.session.get_one(User, people.alice.id))
 
     assert visitor.get(f"/reset-password/{token}").status_code == 404
