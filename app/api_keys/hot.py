@@ -159,20 +159,23 @@ class HotKeys:
         """Remove states older than `version`, if there are any; returns how many. Raises RedisError."""
         return sum(int(self._forget_older(keys=[_entry_key(kid)], args=[version])) for kid in kids)
 
-    def begin_flight(self, kid: str) -> bool:
-        """Return whether it is ours to check this key the slow way; else somebody else is at it. Raises RedisAway."""
+    def begin_flight(self, digest: str) -> bool:
+        """Return whether it is ours to check this secret the slow way; else somebody else is at it. Raises RedisAway.
+
+        By the digest of the whole key: its holder does not wait for those who guess at it.
+        """
         if counters().is_away:
             raise RedisAway
         try:
-            return bool(self._redis.set(f"signalbox:key-flight:{kid}", 1, nx=True, px=_FLIGHT_MS))
+            return bool(self._redis.set(_flight_key(digest), 1, nx=True, px=_FLIGHT_MS))
         except RedisError as error:
             counters().note_failure(error)
             raise RedisAway from error
 
-    def end_flight(self, kid: str) -> None:
-        """Let others check the key the slow way."""
+    def end_flight(self, digest: str) -> None:
+        """Let others check the secret the slow way."""
         try:
-            self._redis.delete(f"signalbox:key-flight:{kid}")
+            self._redis.delete(_flight_key(digest))
         except RedisError as error:
             counters().note_failure(error)
 
@@ -203,6 +206,10 @@ def caller_of(address: str | None, user_agent: str | None) -> Caller:
 
 def _entry_key(kid: str) -> str:
     return f"signalbox:key:{kid}"
+
+
+def _flight_key(digest: str) -> str:
+    return f"signalbox:key-flight:{digest}"
 
 
 def _unpacked(kid: str, version: int, body: bytes) -> Entry:

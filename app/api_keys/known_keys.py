@@ -2,6 +2,10 @@
 
 What is remembered is an HMAC of the key under a pepper, never the key. Whether a key may be used is not
 remembered: its row is read on every request, so a revocation counts from the next request on, everywhere.
+
+The public part of a key is no secret, so wrong guesses of others must not cost its holder anything: they are counted
+per key and address, presentations of different secrets do not wait for each other, and who guessed wrong lately waits
+behind who did not. All of this is counted per process.
 """
 
 import hmac
@@ -12,14 +16,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from app.api_keys.check_slots import CheckSlots
 from app.lib.errors import RateLimited, Unavailable
 
 _KEYS_MAX = 10_000
 _FORGERIES_MAX = 10_000
 _FORGERY_REMEMBERED_S = 30.0
-#: How many different wrong secrets of one unverified key are worth a bcrypt, and within which time.
-_FAILURES_MAX = 5
-_FAILURE_WINDOW_S = 10.0
+#: How many different wrong secrets of one unverified key from one address are worth a bcrypt, and within which time.
+_GUESSES_MAX = 5
+_GUESSES_WINDOW_S = 10.0
+#: For how long an address that presented a wrong secret waits behind those that did not.
+_FAILED_LATELY_S = 60.0
 #: bcrypt leaves the GIL; two at a time leave cores for requests.
 _CHECKS_AT_ONCE = 2
 _PATIENCE_S = 10.0
@@ -36,9 +43,10 @@ class KnownKeys:
         self._guard = threading.Lock()
         self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
         self._forged: OrderedDict[str, float] = OrderedDict()
-        self._failures: OrderedDict[str, deque[float]] = OrderedDict()
+        self._guesses: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+        self._last_failures: OrderedDict[str, float] = OrderedDict()
         self._flights: dict[str, tuple[threading.Lock, int]] = {}
-        self._slots = threading.BoundedSemaphore(_CHECKS_AT_ONCE)
+        self._slots = CheckSlots(_CHECKS_AT_ONCE)
 
     def remembers(self, kid: str, digest: str) -> bool:
         """Return whether the key with this digest was the right one before, under whatever hash."""
@@ -46,22 +54,26 @@ class KnownKeys:
             known = self._known.get(kid)
         return known is not None and hmac.compare_digest(known[1], digest)
 
-    def fits(self, kid: str, key_hash: str, token: str, digest: str) -> bool:
+    def fits(self, kid: str, key_hash: str, token: str, digest: str, *, address: str = "unknown") -> bool:
         """Return whether `token`, whose HMAC under a pepper is `digest`, is the key behind `key_hash`.
 
-        Raises RateLimited when a key that was not verified yet is presented with many different wrong secrets,
-        and Unavailable when too many first checks wait.
+        `address` is who presents it, as limits count addresses. Raises RateLimited when many different wrong secrets
+        of a key that was not verified yet came from there, and Unavailable when too many first checks wait.
         """
         answer = self._remembered(kid, key_hash, digest)
         if answer is not None:
             return answer
-        with self._single_flight(kid):
+        with self._single_flight(digest):
             # Whoever held the flight before may have answered our question.
             answer = self._remembered(kid, key_hash, digest)
             if answer is None:
-                self._refuse_guessing(kid)
-                answer = self._check(token, key_hash)
-                self._remember(kid, key_hash, digest, answer)
+                self._count_guess(kid, address)
+                with self._slots.taken(self._rank_of(address), timeout_s=_PATIENCE_S):
+                    # The key may have become known while this one waited: then a wrong secret is known as such.
+                    answer = self._remembered(kid, key_hash, digest)
+                    if answer is None:
+                        answer = self._check_slowly(token, key_hash)
+                self._remember(kid, key_hash, digest, answer, address)
         return answer
 
     def _remembered(self, kid: str, key_hash: str, digest: str) -> bool | None:
@@ -75,44 +87,49 @@ class KnownKeys:
             return False
         return None
 
-    def _remember(self, kid: str, key_hash: str, digest: str, is_right: bool) -> None:
-        now = time.monotonic()
+    def _remember(self, kid: str, key_hash: str, digest: str, is_right: bool, address: str) -> None:
+        now_s = time.monotonic()
         with self._guard:
             if is_right:
                 self._known[kid] = (key_hash, digest)
-                self._failures.pop(kid, None)
+                self._guesses.pop((kid, address), None)
                 _trim(self._known, _KEYS_MAX)
                 return
-            self._forged[digest] = now + _FORGERY_REMEMBERED_S
-            self._failures.setdefault(kid, deque(maxlen=_FAILURES_MAX)).append(now)
+            self._forged[digest] = now_s + _FORGERY_REMEMBERED_S
+            self._last_failures[address] = now_s
+            self._last_failures.move_to_end(address)
             _trim(self._forged, _FORGERIES_MAX)
-            _trim(self._failures, _FORGERIES_MAX)
+            _trim(self._last_failures, _FORGERIES_MAX)
 
-    def _refuse_guessing(self, kid: str) -> None:
+    def _count_guess(self, kid: str, address: str) -> None:
+        """Count before the slow check, or guesses sent at the same moment would all slip through.
+
+        Raises RateLimited.
+        """
+        now_s = time.monotonic()
         with self._guard:
-            failures = self._failures.get(kid)
-            if failures is None or len(failures) < _FAILURES_MAX:
+            guesses = self._guesses.setdefault((kid, address), deque(maxlen=_GUESSES_MAX))
+            wait_s = guesses[0] + _GUESSES_WINDOW_S - now_s if len(guesses) == _GUESSES_MAX else 0.0
+            if wait_s <= 0:
+                guesses.append(now_s)
+                _trim(self._guesses, _FORGERIES_MAX)
                 return
-            wait_s = failures[0] + _FAILURE_WINDOW_S - time.monotonic()
-        if wait_s > 0:
-            raise RateLimited(
-                f"This API key was presented with too many wrong secrets. Try again in {int(wait_s) + 1} s.",
-                retry_after_s=int(wait_s) + 1,
-            )
+        raise RateLimited(
+            "This API key was presented with too many wrong secrets from your network address. Try again in"
+            f" {int(wait_s) + 1} s.",
+            retry_after_s=int(wait_s) + 1,
+        )
 
-    def _check(self, token: str, key_hash: str) -> bool:
-        if not self._slots.acquire(timeout=_PATIENCE_S):
-            raise Unavailable("Too many API keys are being checked. Try again in a second.", retry_after_s=1)
-        try:
-            return self._check_slowly(token, key_hash)
-        finally:
-            self._slots.release()
+    def _rank_of(self, address: str) -> int:
+        with self._guard:
+            failed_at_s = self._last_failures.get(address)
+        return int(failed_at_s is not None and time.monotonic() - failed_at_s < _FAILED_LATELY_S)
 
     @contextmanager
-    def _single_flight(self, kid: str) -> Iterator[None]:
+    def _single_flight(self, digest: str) -> Iterator[None]:
         with self._guard:
-            flight, waiting = self._flights.get(kid) or (threading.Lock(), 0)
-            self._flights[kid] = (flight, waiting + 1)
+            flight, waiting = self._flights.get(digest) or (threading.Lock(), 0)
+            self._flights[digest] = (flight, waiting + 1)
         try:
             if not flight.acquire(timeout=_PATIENCE_S):
                 raise Unavailable("This API key is being checked. Try again in a second.", retry_after_s=1)
@@ -122,11 +139,11 @@ class KnownKeys:
                 flight.release()
         finally:
             with self._guard:
-                waiting = self._flights[kid][1] - 1
+                waiting = self._flights[digest][1] - 1
                 if waiting:
-                    self._flights[kid] = (flight, waiting)
+                    self._flights[digest] = (flight, waiting)
                 else:
-                    del self._flights[kid]
+                    del self._flights[digest]
 
 
 def _trim(table: OrderedDict[Any, Any], size_max: int) -> None:

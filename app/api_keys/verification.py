@@ -1,7 +1,7 @@
 """Finds the principal of an API key, and takes its limits. On the path of every API request.
 
-Hot: one round trip to Redis. Cold: a row, and bcrypt once for any number of callers at a time, behind a limit of
-refusals per address. While Redis is away: a row each time, bcrypt once per process.
+Hot: one round trip to Redis. Cold: a row, and bcrypt once for any number of callers at a time, behind limits of
+refusals per address, and per address and key. While Redis is away: a row each time, bcrypt once per process.
 """
 
 import hmac
@@ -25,7 +25,7 @@ from app.extensions import current_settings, db, quick_redis
 from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, SignalboxError
 from app.web.access import Principal
-from app.web.limits import RedisAway, counters, enforce, note_standings, refuse
+from app.web.limits import RedisAway, counters, enforce, note_standings, refuse, subject_of_address
 from app.web.limits.gate import public_policy
 from app.web.permissions import expand
 
@@ -131,7 +131,7 @@ class Verifier:
     def _await_other(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
         """Let one process do the slow check of this key; return what it found, or None: now it is ours."""
         ends_at_s = time.monotonic() + _FLIGHT_S
-        while not self._hot.begin_flight(kid) and time.monotonic() < ends_at_s:
+        while not self._hot.begin_flight(digest) and time.monotonic() < ends_at_s:
             time.sleep(_FLIGHT_STEP_S)
             entry = self._verify_hot(kid, digest, caller)
             if entry is not None:
@@ -144,7 +144,8 @@ class Verifier:
                 _refuse_guessing(caller)
             row = _find_row(kid)
             key_hash = row and (row.key_hash if row.kid == kid else row.previous_key_hash)
-            if not row or not key_hash or not self._known.fits(kid, key_hash, token, digest):
+            is_right = key_hash and self._known.fits(kid, key_hash, token, digest, address=_subject())
+            if not row or not is_right:
                 raise _failed(caller, _NOT_VALID)
             if row.revoked_at is not None:
                 _note_refused(row.id, row.name, row.team_id)
@@ -157,7 +158,7 @@ class Verifier:
             return entry
         finally:
             if not counters().is_away:
-                self._hot.end_flight(kid)
+                self._hot.end_flight(digest)
 
     def _count(self, entry: Entry, digest: str, caller: Caller | None) -> Answer:
         """Remember the key in Redis and count the call; in this process alone if Redis is away or forgot it."""
@@ -237,6 +238,11 @@ def _entry_of(kid: str, row: Row[*tuple[object, ...]]) -> Entry:
 def _find_row(kid: str) -> Row[*tuple[object, ...]] | None:
     with reading(), db.engine.connect() as connection:
         return connection.execute(_ROW_OF_KID, {"kid": kid}).one_or_none()
+
+
+def _subject() -> str:
+    """Return whose wrong guesses these are: the address that the request comes from."""
+    return subject_of_address(request.remote_addr if has_request_context() else None)
 
 
 def _refuse_guessing(caller: Caller) -> None:

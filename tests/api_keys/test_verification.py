@@ -15,8 +15,10 @@ from app.api_keys.services import CreatedKey
 from app.api_keys.tokens import _checksum, kid_of, new_token
 from app.api_keys.verification import principal_of_key
 from app.extensions import db
+from app.lib import passwords
 from app.lib.errors import AuthenticationFailed, RateLimited
 from app.web.permissions import ROLE_PERMISSIONS, Role
+from tests.dispatch.scene import wait_until
 from tests.people import People
 
 
@@ -217,20 +219,128 @@ def test_same_forged_secret_of_a_cold_key_costs_one_check() -> None:
     assert check.calls == 1
 
 
-def test_many_forged_secrets_of_a_cold_key_are_refused_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
+def guess(known: KnownKeys, secret: str, address: str) -> bool:
+    return known.fits("kid", "hash", secret, secret, address=address)
+
+
+def test_many_forged_secrets_from_one_address_are_refused_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     check = SlowCheck("right")
     known = KnownKeys(check)
     for number in range(5):
-        known.fits("kid", "hash", f"forged {number}", f"forged {number}")
+        guess(known, f"forged {number}", "192.0.2.1")
 
     with pytest.raises(RateLimited) as refused:
-        known.fits("kid", "hash", "forged again", "forged again")
+        guess(known, "forged again", "192.0.2.1")
 
     assert check.calls == 5
     assert 0 < (refused.value.retry_after_s or 0) <= 11
-    assert known.fits("another kid", "hash", "right", "right"), "other keys are not held up"
-    monkeypatch.setattr(known_keys, "_FAILURE_WINDOW_S", 0.0)
-    assert known.fits("kid", "hash", "right", "right"), "the right one is let in once the window has passed"
+    assert known.fits("another kid", "hash", "right", "right", address="192.0.2.1"), (
+        "other keys are not held up"
+    )
+    monkeypatch.setattr(known_keys, "_GUESSES_WINDOW_S", 0.0)
+    assert guess(known, "right", "192.0.2.1"), "the right one is let in once the window has passed"
+
+
+def test_guesses_of_others_do_not_refuse_the_holder() -> None:
+    known = KnownKeys(SlowCheck("right"))
+    for number in range(5):
+        guess(known, f"forged {number}", "192.0.2.1")
+
+    assert guess(known, "right", "192.0.2.2")
+
+
+def test_guesses_sent_at_once_do_not_slip_through() -> None:
+    check = SlowCheck("right")
+    known = KnownKeys(check)
+    refused: list[int] = []
+
+    def try_one(number: int) -> None:
+        try:
+            guess(known, f"forged {number}", "192.0.2.1")
+        except RateLimited:
+            refused.append(number)
+
+    in_threads(20, try_one)
+
+    assert (check.calls, len(refused)) == (5, 15)
+
+
+def test_who_guessed_wrong_waits_behind_who_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known_keys, "_CHECKS_AT_ONCE", 1)
+    order: list[str] = []
+    let_go = threading.Event()
+
+    def check(token: str, _key_hash: str) -> bool:
+        order.append(token)
+        if token == "held":
+            let_go.wait(30)
+        return token == "right"
+
+    known = KnownKeys(check)
+    guess(known, "wrong before", "192.0.2.1")
+    guesses = [
+        ("held", "192.0.2.3"),
+        *((f"forged {n}", "192.0.2.1") for n in range(4)),
+        ("right", "192.0.2.2"),
+    ]
+    threads = []
+    for number, (secret, address) in enumerate(guesses):
+        threads.append(threading.Thread(target=guess, args=(known, secret, address)))
+        threads[-1].start()
+        wait_until(lambda: len(order) == 2 and len(known._slots._waiting) == number)  # noqa: B023
+    let_go.set()
+    for thread in threads:
+        thread.join()
+
+    assert order[:3] == ["wrong before", "held", "right"]
+
+
+def test_holder_is_answered_while_fifty_addresses_guess(
+    app: Flask, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call of a key that Redis forgot, in the middle of wrong secrets for it from everywhere."""
+    monkeypatch.setattr(passwords, "API_KEY_ROUNDS", 4)  # How long a check takes is the machine's affair.
+    with app.app_context():
+        key = services.create_key(
+            people.acme.id, "x", scopes=["events:read"], granted_by=ROLE_PERMISSIONS[Role.ADMIN]
+        )
+    statuses: dict[int, list[int]] = {}
+
+    def call(number: int) -> None:
+        # Ten /64 of the fifty are IPv6; each address tries more often than is allowed.
+        address = f"2001:db8:0:{number:x}::1" if number % 5 == 0 else f"198.51.100.{number}"
+        tokens = [key.token] if number == 25 else [with_other_secret(key.token) for _ in range(7)]
+        for token in tokens:
+            answer = app.test_client().get(
+                "/api/v1/events",
+                headers={"Authorization": f"Bearer {token}"},
+                environ_base={"REMOTE_ADDR": address},
+            )
+            statuses.setdefault(number, []).append(answer.status_code)
+
+    in_threads(51, call)
+
+    assert statuses.pop(25) == [200]
+    # 401, or 503 for who waited too long; 429 where the key was not known yet.
+    assert {status for several in statuses.values() for status in several} <= {401, 429, 503}
+
+
+def test_ipv6_addresses_of_one_network_guess_as_one(app: Flask, key: CreatedKey) -> None:
+    def call(token: str, address: str) -> int:
+        return (
+            app.test_client()
+            .get(
+                "/api/v1/events",
+                headers={"Authorization": f"Bearer {token}"},
+                environ_base={"REMOTE_ADDR": address},
+            )
+            .status_code
+        )
+
+    guesses = [call(with_other_secret(key.token), f"2001:db8::{number:x}") for number in range(1, 8)]
+
+    assert guesses == [401] * 5 + [429] * 2
+    assert call(key.token, "2001:db8:0:1::1") == 200, "another /64"
 
 
 def test_new_hash_is_checked_anew() -> None:

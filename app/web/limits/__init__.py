@@ -17,7 +17,7 @@ from app.web.limits.gate import (
     take_user,
 )
 from app.web.limits.headers import init_limits
-from app.web.limits.policies import Policy, Standing, key_day, key_hour, team_hour
+from app.web.limits.policies import Policy, Standing, key_day, key_hour, subject_of_address, team_hour
 from app.web.limits.strict import strict
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "peek",
     "refuse",
     "strict",
+    "subject_of_address",
     "take_public",
     "take_user",
     "team_hour",

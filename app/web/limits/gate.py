@@ -1,6 +1,5 @@
 """Asks the counters for the current request, and refuses."""
 
-import ipaddress
 import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -13,7 +12,7 @@ from app.extensions import current_settings
 from app.lib import clock
 from app.lib.errors import RateLimited
 from app.web.limits.counters import counters
-from app.web.limits.policies import MINUTE_S, TITLES, Policy, Standing
+from app.web.limits.policies import MINUTE_S, TITLES, Policy, Standing, subject_of_address
 
 log = structlog.get_logger()
 
@@ -87,17 +86,7 @@ def take_public() -> None:
 
 def public_policy(name: str, address: str | None) -> Policy:
     """Return a limit per minute of this address; of an IPv6 address its /64 counts, which one host owns."""
-    return Policy(name, _subject(address), current_settings().public_requests_per_minute, MINUTE_S)
-
-
-def _subject(address: str | None) -> str:
-    try:
-        found = ipaddress.ip_address(address or "")
-    except ValueError:
-        return "unknown"
-    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
-        return str(ipaddress.ip_network((found, 64), strict=False))
-    return str(getattr(found, "ipv4_mapped", None) or found)
+    return Policy(name, subject_of_address(address), current_settings().public_requests_per_minute, MINUTE_S)
 
 
 def _sentence(standing: Standing, wait_s: int) -> str:

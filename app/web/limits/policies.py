@@ -1,5 +1,6 @@
 """Which limits there are. A limit is named, counted for somebody, and clears when its window ends."""
 
+import ipaddress
 from dataclasses import dataclass
 
 MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
@@ -63,3 +64,14 @@ def key_day(kid: str, quota: int) -> Policy:
 def team_hour(team_id: str, quota: int) -> Policy:
     """Return the hourly limit of all API keys of a team together."""
     return Policy("team-hour", team_id, quota, HOUR_S)
+
+
+def subject_of_address(address: str | None) -> str:
+    """Return as whom limits count a network address: itself, of an IPv6 address its /64, which one host owns."""
+    try:
+        found = ipaddress.ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(found, ipaddress.IPv6Address) and found.ipv4_mapped is None:
+        return str(ipaddress.ip_network((found, 64), strict=False))
+    return str(getattr(found, "ipv4_mapped", None) or found)
