@@ -5,6 +5,7 @@ interpreter lock held, and it runs for every request, signed in or not. RFC 9110
 meaning beyond that of one.
 """
 
+import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ HEADERS_MAX_BYTES = 32_768
 #: Path and query.
 TARGET_MAX_BYTES = 16_384
 _FIELD_OVERHEAD_BYTES = 4
+_BLANKS = re.compile(r"[ \t]{2,}+")
 
 
 class BoundedRequestHeads:
@@ -40,7 +42,7 @@ class BoundedRequestHeads:
                 continue
             size_bytes += len(name) + len(value) + _FIELD_OVERHEAD_BYTES
             if "  " in value or "\t" in value:
-                environ[name] = " ".join(value.split())
+                environ[name] = _BLANKS.sub(" ", value)
         if size_bytes > HEADERS_MAX_BYTES:
             detail = (
                 f"All headers may have {HEADERS_MAX_BYTES} bytes together. Delete the cookies of this site."
