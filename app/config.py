@@ -86,7 +86,7 @@ class Settings(BaseSettings):
     dispatch_workers: int = Field(default=1, ge=1, le=64)
     web_workers: int = Field(default=1, ge=1, le=64)
     web_threads: int = Field(default=4, ge=1, le=256)
-    web_connections_max: int = Field(default=1000, ge=16, le=100_000)
+    web_connections_max: int = Field(default=2000, ge=16, le=100_000)
     request_head_timeout_s: float = Field(default=10, gt=0, le=600)
     request_body_timeout_s: float = Field(default=10, gt=0, le=600)
     response_timeout_s: float = Field(default=30, gt=0, le=600)

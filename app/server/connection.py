@@ -322,3 +322,5 @@ def make_room(connections: set[Any], newcomer: Connection) -> None:
     waiting.sort(key=lambda connection: connection.since_s)
     for connection in waiting[: 1 + len(connections) // 20]:
         connection.transport.abort()
+        # Not only when the loop has come to it: the next newcomer must not find it here again.
+        connections.discard(connection)

@@ -52,7 +52,7 @@ class Gateway:
             return
         stream, content_length, is_whole = body
         with stream:
-            answer = await self._answer(scope, stream, content_length)
+            answer = await self._answer(scope, stream, content_length, is_whole=is_whole)
         if isinstance(answer, Refusal):
             headers, text = refusals.headers_and_body(answer)
             await _send(send, answer.status, headers, (text,))
@@ -105,12 +105,21 @@ class Gateway:
         scope: Any,  # noqa: ANN401 - ASGI
         stream: IO[bytes],
         content_length: int,
+        *,
+        is_whole: bool,
     ) -> Answer | Refusal | None:
         """Return the application's answer; None when the client has gone before it was asked."""
         environ = environ_of(scope, stream, content_length)
         connection = scope["extensions"][EXTENSION]
         try:
-            return await self._threads.run(connection, call, self._app, environ, self._disk_room)
+            return await self._threads.run(
+                connection,
+                call,
+                self._app,
+                environ,
+                self._disk_room,
+                yields=connection.is_pipelining or not is_whole,
+            )
         except DiskFull:
             return refusals.OVERLOADED
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import math
 import resource
 import signal
 import socket
@@ -13,6 +14,7 @@ from app.config import Settings
 from app.server.connection import Connection, connection_factory
 from app.server.limits import limits_of
 from app.server.workers import run_workers
+from app.web.logs import init_logs
 
 _CHECK_EVERY_S = 1.0
 #: What is under way when the server is told to stop may take so long. Supervisors kill after 15 s.
@@ -41,6 +43,7 @@ class WebServer(uvicorn.Server):
 
 def run(settings: Settings) -> None:
     """Serve on HOST and PORT with WEB_WORKERS processes until told to stop. Raises OSError when it cannot listen."""
+    init_logs(settings)
     listener = listen(settings.host, settings.port)
     if settings.web_workers == 1:
         serve(settings, listener)
@@ -86,8 +89,8 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         log_config=None,
         # Warnings are about requests that are no HTTP: whoever sends them would fill the log.
         log_level="error",
-        # `Connection.check` ends idle connections.
-        timeout_keep_alive=86_400,
+        # After `Connection.check` has done it.
+        timeout_keep_alive=math.ceil(limits.keep_alive_timeout_s) + 2,
         timeout_graceful_shutdown=_STOP_GRACE_S,
     )
     # When it has stopped, uvicorn raises the signal again. By default that would end the process before its

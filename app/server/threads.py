@@ -1,4 +1,4 @@
-"""The threads that answer requests, and the queue in front of them, which clients leave when they hang up."""
+"""The threads that answer requests, and the queues in front of them, which clients leave when they hang up."""
 
 import asyncio
 import threading
@@ -6,48 +6,53 @@ from collections import deque
 from collections.abc import Callable
 from functools import partial
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from app.server.connection import Connection
 
 Result = TypeVar("Result")
-_Call = tuple["asyncio.Future[Any]", Callable[..., Any], tuple[Any, ...]]
 
 #: So many calls are handed out for each thread: one that is done finds its next without waiting for the loop.
 _CALLS_PER_THREAD = 2
 
 
+class _Call(NamedTuple):
+    done: "asyncio.Future[Any]"
+    work: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    yields: bool
+
+
 class Threads:
     """A fixed number of threads for one event loop.
 
-    Calls are served in the order in which they came; those that clients sent ahead, without waiting for an answer
-    (pipelining), after all others: so few clients cannot make many wait.
-
-    Leaner than `ThreadPoolExecutor`, whose futures are made for waiting threads: a request crosses here twice.
+    Calls are served in the order in which they came. Those that yield come after all others, and never take more than
+    half of the threads: so few clients cannot make many wait. Leaner than `ThreadPoolExecutor`, whose futures are made
+    for threads that wait: each request crosses here twice.
     """
 
     def __init__(self, count: int) -> None:
+        self._count = count
         self._free = count * _CALLS_PER_THREAD
+        self._free_for_yielding = max(1, count // 2)
         self._waiting: deque[_Call] = deque()
-        self._waiting_pipelined: deque[_Call] = deque()
+        self._waiting_yielding: deque[_Call] = deque()
         self._calls: SimpleQueue[_Call] = SimpleQueue()
         self._has_started = False
-        self._count = count
 
     async def run(
-        self, connection: Connection, work: Callable[..., Result], *arguments: object
+        self, connection: Connection, work: Callable[..., Result], *arguments: object, yields: bool
     ) -> Result | None:
         """Return what `work` returns or raise what it raises; None when the client has gone before it began."""
         loop = asyncio.get_running_loop()
         if not self._has_started:
             self._start(loop)
         done: asyncio.Future[Result | None] = loop.create_future()
-        if self._free:
-            self._free -= 1
-            self._calls.put((done, work, arguments))
+        call = _Call(done, work, arguments, yields)
+        if self._take(yields):
+            self._calls.put(call)
             return await done
-        queue = self._waiting_pipelined if connection.is_pipelining else self._waiting
-        queue.append((done, work, arguments))
+        (self._waiting_yielding if yields else self._waiting).append(call)
         connection.on_gone = partial(_give_up, done)
         try:
             return await done
@@ -63,34 +68,45 @@ class Threads:
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
         deliver = loop.call_soon_threadsafe
         while True:
-            done, work, arguments = self._calls.get()
+            call = self._calls.get()
             result: Any = None
             error: BaseException | None = None
             try:
-                result = work(*arguments)
+                result = call.work(*call.arguments)
             except BaseException as raised:
                 error = raised
-            deliver(self._finish, done, result, error)
+            deliver(self._finish, call, result, error)
             # Not kept until the next call comes.
-            del done, work, arguments, result, error
+            del call, result, error
 
-    def _finish(self, done: "asyncio.Future[Any]", result: object, error: BaseException | None) -> None:
-        self._hand_out_next()
-        if done.done():
+    def _finish(self, call: _Call, result: object, error: BaseException | None) -> None:
+        self._free += 1
+        self._free_for_yielding += call.yields
+        self._hand_out()
+        if call.done.done():
             return
         if error is not None:
-            done.set_exception(error)
+            call.done.set_exception(error)
         else:
-            done.set_result(result)
+            call.done.set_result(result)
 
-    def _hand_out_next(self) -> None:
-        for queue in (self._waiting, self._waiting_pipelined):
+    def _hand_out(self) -> None:
+        for queue in (self._waiting, self._waiting_yielding):
             while queue:
-                call = queue.popleft()
-                if not call[0].done():
-                    self._calls.put(call)
-                    return
-        self._free += 1
+                if queue[0].done.done():
+                    queue.popleft()
+                elif self._take(queue[0].yields):
+                    self._calls.put(queue.popleft())
+                else:
+                    break
+
+    def _take(self, yields: bool) -> bool:
+        """Take a place for a call, if there is one."""
+        if not self._free or (yields and not self._free_for_yielding):
+            return False
+        self._free -= 1
+        self._free_for_yielding -= yields
+        return True
 
 
 def _give_up(done: "asyncio.Future[Any]") -> None:

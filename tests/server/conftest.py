@@ -7,7 +7,10 @@ import pytest
 
 from tests.conftest import SQLITE, Stage
 from tests.dispatch.programs import free_port
+from tests.server.fixtures import start_web, token
 from tests.server.programs import WebServer, web_server_running
+
+__all__ = ["connection", "start_web", "token", "web"]
 
 #: Of the server under test. Tests wait for what happens, and never longer than they must.
 DEADLINES = {

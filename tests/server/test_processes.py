@@ -1,38 +1,26 @@
 """How web processes stop, and how several share one port."""
 
 import contextlib
+import http.client
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
+import orjson
 import pytest
+from sqlalchemy import func, select
 
+from app.audit.models import LoggedRequest
+from app.extensions import db
 from tests.conftest import SQLITE, Stage
-from tests.dispatch.programs import free_port, wait_until_dead
+from tests.dispatch.programs import wait_until_dead
 from tests.dispatch.scene import wait_until
-from tests.server.programs import WebServer, read_replies, web_server_running
+from tests.server.fixtures import StartWeb
+from tests.server.programs import WebServer, read_replies
 
 # Several processes start here, one after the other.
 pytestmark = pytest.mark.timeout(300)
-StartWeb = Callable[..., WebServer]
-
-
-@pytest.fixture
-def start_web(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
-    """Yield what starts a web server on SQLite; its arguments are settings."""
-    with ExitStack() as running:
-
-        def start(**env: str) -> WebServer:
-            return running.enter_context(
-                web_server_running(
-                    stage.settings(SQLITE), tmp_path_factory.mktemp("web"), port=free_port(), **env
-                )
-            )
-
-        yield start
 
 
 def test_stopping_server_finishes_what_is_under_way(start_web: StartWeb) -> None:
@@ -56,6 +44,27 @@ def test_stopping_server_finishes_what_is_under_way(start_web: StartWeb) -> None
     assert web.stop() == 0
     asking.join()
     assert answers
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_stopping_server_writes_what_the_request_log_holds(
+    start_web: StartWeb, stage: Stage, token: str, workers: str
+) -> None:
+    # Under test settings nothing is written in the background.
+    web = start_web(WEB_WORKERS=workers, APP_ENV="development")
+    connection = http.client.HTTPConnection(web.host, web.port, timeout=60)
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    connection.request(
+        "POST", "/api/v1/events", orjson.dumps({"type": "post.published", "data": {}}), headers
+    )
+    assert connection.getresponse().status == 202
+    connection.close()
+
+    assert web.stop() == 0
+
+    with stage.app(SQLITE).app_context():
+        assert db.session.scalar(select(func.count()).select_from(LoggedRequest)) == 1
+        db.session.remove()
 
 
 def test_processes_share_the_port_and_are_replaced_and_stop_together(start_web: StartWeb) -> None:

@@ -19,7 +19,7 @@ _POST = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-f
 _GET = b"GET /sign-in HTTP/1.1\r\nHost: x\r\n\r\n"
 #: So many requests of one client follow each other: their answers are more than any buffer holds.
 _PIPELINED = 200
-_CHUNK = b"1000\r\n" + b"a" * 0x1000 + b"\r\n"
+_CHUNK = b"400\r\n" + b"a" * 0x400 + b"\r\n"
 _CHUNK_EVERY_S = 0.1
 _CONNECTING_MAX = 64
 

@@ -1,5 +1,6 @@
 """Clients that send or read too slowly delay nobody, and are ended."""
 
+import contextlib
 import re
 import threading
 import time
@@ -11,8 +12,8 @@ import pytest
 from app.config import PROJECT_DIR, Settings
 from app.local.__main__ import _programs
 from tests.dispatch.scene import wait_until
+from tests.server.fixtures import StartWeb
 from tests.server.programs import WebServer
-from tests.slow_clients.conftest import StartWeb
 from tests.slow_clients.scene import KINDS, Crowd, Latencies, crowd_around, latencies_of_others
 
 #: What the server says to each kind before it ends them; 0 is the end without a word.
@@ -30,6 +31,8 @@ SHORT = {
     "REQUEST_BODY_TIMEOUT_S": "2",
     "RESPONSE_TIMEOUT_S": "2",
     "KEEP_ALIVE_TIMEOUT_S": "2",
+    # Chunks without end have then sent too much within a few seconds.
+    "EVENT_BODY_MAX_BYTES": "16384",
 }
 #: Everybody must be answered; how fast, only the slow tests can say.
 GENEROUS_S = 60.0
@@ -111,6 +114,17 @@ def test_client_that_reads_slowly_but_steadily_gets_all_of_it(start_web: StartWe
     assert received > size
     # Or it was no slow reader.
     assert time.monotonic() - began_s > float(SHORT["RESPONSE_TIMEOUT_S"])
+
+
+def test_client_that_reads_a_few_bytes_at_a_time_is_ended(start_web: StartWeb) -> None:
+    web = start_web(**SHORT)
+    with web.connect(receive_buffer_bytes=4096) as client, contextlib.suppress(ConnectionResetError):
+        client.sendall(b"GET /static/vendor/swagger-ui/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n")
+        received = 0
+        while chunk := client.recv(64):
+            received += len(chunk)
+            assert received < 1_000_000
+            time.sleep(0.02)
 
 
 def test_make_run_and_the_manual_start_the_server_that_is_tested() -> None:

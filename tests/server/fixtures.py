@@ -1,0 +1,45 @@
+"""Fixtures for everything that needs the web server itself."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from app.accounts.models import Team
+from app.api_keys.services import create_key
+from app.extensions import db
+from app.lib.ids import new_id
+from app.web.permissions import FULL
+from tests.conftest import SQLITE, Stage
+from tests.dispatch.programs import free_port
+from tests.server.programs import WebServer, web_server_running
+
+StartWeb = Callable[..., WebServer]
+
+
+@pytest.fixture
+def start_web(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
+    """Yield what starts a web server on SQLite; its arguments are settings."""
+    with ExitStack() as running:
+
+        def start(**env: str) -> WebServer:
+            directory = tmp_path_factory.mktemp("web")
+            settings = stage.settings(SQLITE)
+            return running.enter_context(web_server_running(settings, directory, port=free_port(), **env))
+
+        yield start
+
+
+@pytest.fixture
+def token(stage: Stage) -> str:
+    """Return an API key that may emit events."""
+    stage.empty(SQLITE)
+    with stage.app(SQLITE).app_context():
+        team = Team(slug=new_id("t").replace("_", "-"), name="Others", per_hour=1_000_000)
+        db.session.add(team)
+        db.session.commit()
+        key = create_key(
+            team.id, "tests", scopes=["events:write"], granted_by=frozenset({FULL}), created_by_id=None
+        )
+        db.session.remove()
+        return key.token
