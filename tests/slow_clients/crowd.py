@@ -47,7 +47,7 @@ class Client:
 
     async def drip(self) -> int:
         """Send a byte of the body each second."""
-        await self._send(_POST + b"Content-Length: 100000\r\n\r\n")
+        await self._send(_POST + b"Content-Length: 20000\r\n\r\n")
         return await self._status_while_sending(b"a", 1.0)
 
     async def endless_chunks(self) -> int:
