@@ -30,7 +30,7 @@ from app.webhooks.services.settings import (
     settings_of,
     stored_headers,
 )
-from app.webhooks.subscriptions import INSERT_DUE, new_delivery
+from app.webhooks.subscriptions import insert_due, new_delivery
 
 log = structlog.get_logger()
 
@@ -182,7 +182,7 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
         )
     event = add_event_for_nobody(session, team_id, known.name, known.example, is_test=True)
     delivery = new_delivery(event, webhook_id)
-    session.execute(INSERT_DUE, [delivery])
+    insert_due(session.connection(), [delivery])
     sent = f"An example of {known.name} is sent as {delivery['id']}."
     _record(session, "webhook.tested", webhook, detail=sent)
     record_outcome(session, str(delivery["id"]))
