@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -90,6 +91,7 @@ class Stage:
         self._directory = directory
         self._redis_url = redis_url
         self._apps: dict[str, Flask] = {}
+        self._extensions: dict[str, dict[str, Any]] = {}
         self._servers = ExitStack()
         self._postgres: servers.Postgres | None = None
 
@@ -110,6 +112,7 @@ class Stage:
                     forget_power_cuts(db.engine)
             upgrade(app, db)
             self._apps[kind] = app
+            self._extensions[kind] = dict(app.extensions)
         return self._apps[kind]
 
     def new_postgres_database(self, name: str) -> str:
@@ -122,7 +125,10 @@ class Stage:
         return self._postgres.create(name)
 
     def empty(self, kind: str) -> None:
-        """Delete every row and every key."""
+        """Delete every row and every key, and what the app remembers: a Redis that was away, uses it counted alone."""
+        extensions = self.app(kind).extensions
+        extensions.clear()
+        extensions.update(self._extensions[kind])
         with self.app(kind).app_context(), db.engine.begin() as connection:
             names = [table.name for table in reversed(db.metadata.sorted_tables)]
             # To look into a table is cheap; to truncate it is a new file for it and for each of its indexes.

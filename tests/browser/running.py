@@ -4,7 +4,6 @@ import contextlib
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -12,6 +11,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.dispatch.programs import free_port
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 300.0
@@ -61,9 +62,10 @@ class Signalbox:
 @contextlib.contextmanager
 def signalbox_running(data_dir: Path) -> Iterator[Signalbox]:
     """Start everything on free loopback ports with its data in `data_dir`; stop it as Ctrl-C does."""
-    port = _free_port()
+    port = free_port()
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR", "HOME")}
     env |= {"PORT": str(port), "DATA_DIR": str(data_dir), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
+    env["DEMO_RECEIVER_PORT"] = str(free_port())
     # A browser that a program drives clicks faster than a person.
     env |= {"USER_REQUESTS_PER_MINUTE": "100000", "PUBLIC_REQUESTS_PER_MINUTE": "100000"}
     process = subprocess.Popen(
@@ -106,9 +108,3 @@ def _wait_for(process: "subprocess.Popen[str]", running: Signalbox) -> None:
         if process.poll() is not None or time.monotonic() > deadline:
             raise AssertionError(f"Signalbox did not start:\n{running.output}")
         time.sleep(0.05)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

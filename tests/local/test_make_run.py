@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app.local import ports, redis_server
+from app.local import redis_server
+from tests.dispatch.programs import free_port
 from tests.local.running import Running, running
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see what is left")
@@ -18,7 +19,7 @@ LOCAL = [sys.executable, "-m", "app.local"]
 
 
 def env_of(data_dir: Path, port: int) -> dict[str, str]:
-    return {"DATA_DIR": str(data_dir), "PORT": str(port)}
+    return {"DATA_DIR": str(data_dir), "PORT": str(port), "DEMO_RECEIVER_PORT": str(free_port())}
 
 
 def status_of(url: str) -> int:
@@ -42,7 +43,7 @@ def secrets_in(data_dir: Path) -> list[str]:
 def test_starts_stops_and_starts_again_with_the_same_secrets(tmp_path: Path) -> None:
     # So deep that the socket does not fit into it.
     data_dir = tmp_path / ("deep" * 20) / "data"
-    env = env_of(data_dir, ports.any_free_port())
+    env = env_of(data_dir, free_port())
     with running(LOCAL, env=env) as program:
         address = wait_until_it_runs(program)
         link = program.wait_for(r"Sign up\s+(http://\S+/setup/\S+)")[1]
@@ -51,7 +52,7 @@ def test_starts_stops_and_starts_again_with_the_same_secrets(tmp_path: Path) -> 
 
         assert status_of(address) == 200
         assert link.startswith(address)
-        with running(LOCAL, env={**env, "PORT": str(ports.any_free_port())}) as second:
+        with running(LOCAL, env={**env, "PORT": str(free_port())}) as second:
             assert second.wait() == 1
             assert f"Signalbox already runs on {data_dir}" in second.lines[0]
 
@@ -68,7 +69,7 @@ def test_starts_stops_and_starts_again_with_the_same_secrets(tmp_path: Path) -> 
 @pytest.mark.slow
 @pytest.mark.chaos
 def test_killed_web_server_comes_back_and_a_killed_supervisor_leaves_nothing(tmp_path: Path) -> None:
-    env = env_of(tmp_path / "data", ports.any_free_port())
+    env = env_of(tmp_path / "data", free_port())
     with running(LOCAL, env=env) as program:
         address = wait_until_it_runs(program)
         program.wait_for("Ctrl-C")
@@ -99,7 +100,7 @@ def test_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
 def test_chosen_receiver_port_that_is_taken_is_refused(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = str(other.getsockname()[1])
-        env = {**env_of(tmp_path, ports.any_free_port()), "DEMO_RECEIVER_PORT": port}
+        env = {**env_of(tmp_path, free_port()), "DEMO_RECEIVER_PORT": port}
         with running(LOCAL, env=env) as program:
             assert program.wait() == 1
 
@@ -107,8 +108,8 @@ def test_chosen_receiver_port_that_is_taken_is_refused(tmp_path: Path) -> None:
 
 
 def test_redis_that_does_not_answer_is_named_without_its_password(tmp_path: Path) -> None:
-    url = f"redis://:hunter2@127.0.0.1:{ports.any_free_port()}/0"
-    with running(LOCAL, env={**env_of(tmp_path, ports.any_free_port()), "REDIS_URL": url}) as program:
+    url = f"redis://:hunter2@127.0.0.1:{free_port()}/0"
+    with running(LOCAL, env={**env_of(tmp_path, free_port()), "REDIS_URL": url}) as program:
         assert program.wait() == 1
 
     said = "\n".join(program.lines)
@@ -117,7 +118,7 @@ def test_redis_that_does_not_answer_is_named_without_its_password(tmp_path: Path
 
 
 def test_weak_secret_is_named(tmp_path: Path) -> None:
-    env = {**env_of(tmp_path, ports.any_free_port()), "SECRET_KEY": "short"}
+    env = {**env_of(tmp_path, free_port()), "SECRET_KEY": "short"}
     with running(LOCAL, env=env) as program:
         assert program.wait() == 1
 
