@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -193,12 +192,12 @@ def costly_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
     """Return what lets so many seconds pass for `app.lib.clock`. The clocks of databases and Redis stay."""
-    now, passed_s = clock.now, 0.0
+    epoch_s, passed_s = clock.epoch_s, 0.0
 
     def advance(seconds: float) -> None:
         nonlocal passed_s
         passed_s += seconds
-        monkeypatch.setattr(clock, "now", lambda: now() + timedelta(seconds=passed_s))
+        monkeypatch.setattr(clock, "epoch_s", lambda: epoch_s() + passed_s)
 
     return advance
 

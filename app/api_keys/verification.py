@@ -136,7 +136,15 @@ class Verifier:
             entry = self._verify_hot(kid, digest, caller)
             if entry is not None:
                 return entry
-        return None
+        # Who did it before may have ended between our last look and our turn.
+        try:
+            entry = self._verify_hot(kid, digest, caller)
+        except SignalboxError:
+            self._hot.end_flight(digest)
+            raise
+        if entry is not None:
+            self._hot.end_flight(digest)
+        return entry
 
     def _verify_cold(self, kid: str, digest: str, token: str, caller: Caller | None) -> Entry:
         try:
