@@ -35,7 +35,7 @@ from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
 from app.lib import clock
 from app.lib.errors import Unavailable
-from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, sign_of_life
+from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, heartbeat
 from app.webhooks.dispatch.tuning import tune_process
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 
@@ -132,7 +132,7 @@ class Child:
     start_after_s: float = 0.0
 
 
-class Crew:
+class WorkerPool:
     """The worker processes and the ticker around them."""
 
     def __init__(self, app: Flask) -> None:
@@ -176,7 +176,7 @@ class Crew:
         ]
         with self._app.app_context():
             try:
-                sign_of_life(redis_client(), dispatcher_ids=ids)
+                heartbeat(redis_client(), dispatcher_ids=ids)
             except RedisError as error:
                 if not self._is_redis_lost:
                     log.warning("redis_unreachable", reason=str(error))
@@ -310,13 +310,13 @@ def _let_rq_follow() -> None:
 
 
 def main() -> None:
-    """Start the crew. Exits with 2 when the configuration does not allow it."""
+    """Start the pool. Exits with 2 when the configuration does not allow it."""
     try:
         app = create_app()
     except ConfigError as error:
         sys.exit(f"{error}")
     _let_rq_follow()
-    Crew(app).run()
+    WorkerPool(app).run()
 
 
 if __name__ == "__main__":

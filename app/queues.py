@@ -54,8 +54,8 @@ JOBS: dict[str, JobSpec] = {
     "webhooks.send_disabled_notice": JobSpec("app.webhooks.jobs.send_disabled_notice", DEFAULT_QUEUE, 60),
     "idempotency.trim": JobSpec("app.idempotency.jobs.trim", DEFAULT_QUEUE, 60),
     "api_keys.flush_usage": JobSpec("app.api_keys.jobs.flush_usage", DEFAULT_QUEUE, 60),
-    "api_keys.tell_expiring": JobSpec("app.api_keys.jobs.tell_expiring", DEFAULT_QUEUE, 60),
-    "api_keys.repeat_forgetting": JobSpec("app.api_keys.jobs.repeat_forgetting", DEFAULT_QUEUE, 60),
+    "api_keys.notify_expiring": JobSpec("app.api_keys.jobs.notify_expiring", DEFAULT_QUEUE, 60),
+    "api_keys.reconcile_cache": JobSpec("app.api_keys.jobs.reconcile_cache", DEFAULT_QUEUE, 60),
     "accounts.note_failed_sign_in": JobSpec("app.accounts.jobs.note_failed_sign_in", DEFAULT_QUEUE, 60),
     "accounts.send_password_reset": JobSpec(
         "app.accounts.jobs.send_password_reset", DEFAULT_QUEUE, 60, max_retries=3
@@ -81,8 +81,8 @@ JOBS: dict[str, JobSpec] = {
 PERIODIC: dict[str, int] = {
     "webhooks.cancel_leftovers": 60,
     "api_keys.flush_usage": 15,
-    "api_keys.repeat_forgetting": 10,
-    "api_keys.tell_expiring": 600,
+    "api_keys.reconcile_cache": 10,
+    "api_keys.notify_expiring": 600,
     "idempotency.trim": 3600,
     "accounts.trim_sessions": 3600,
     "audit.trim": 600,
@@ -164,7 +164,7 @@ def ensure_dispatch(*, besides: str | None = None) -> bool:
     return True
 
 
-def sign_of_life(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
+def heartbeat(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
     """Say that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
     now_s = _redis_time_s(redis)
     if slice_id:

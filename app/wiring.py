@@ -6,22 +6,22 @@ from app.accounts import inviting_keys, lost_rights, members, sessions
 from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
-from app.api_keys import verification
 from app.api_keys.api import keys_api
 from app.api_keys.cli import keys_cli, limits_cli
 from app.api_keys.models import ApiKey
 from app.api_keys.services import reviews
+from app.api_keys.usage.views import usage
+from app.api_keys.verification import verifier
 from app.api_keys.views import api_keys
-from app.api_keys.views.usage import usage
 from app.audit.api import audit_api
 from app.audit.links import ObjectPage, provide_links
 from app.audit.requests import init_request_log
 from app.audit.views import audit, requests
-from app.audit.violations import tell_violation
+from app.audit.violations import record_violation
 from app.dashboard.api import dashboard_api
 from app.dashboard.views import dashboard
 from app.demo.cli import demo_cli
-from app.events import fanout, reception
+from app.events import event_deliveries, fanout
 from app.events.api import events_api
 from app.events.cli import events_cli
 from app.events.models import EventType
@@ -37,7 +37,7 @@ from app.web.openapi.views import api_docs, description_api
 from app.web.shell import NavItem, NavSection, init_shell
 from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.models import Delivery, Webhook
-from app.webhooks.queries.reception import reception_of_event
+from app.webhooks.queries.event_deliveries import deliveries_of_event
 from app.webhooks.subscriptions import add_deliveries
 from app.webhooks.views import deliveries, webhooks
 
@@ -131,8 +131,8 @@ def connect(app: OpenAPI) -> None:
     # First, so that the time of a call is all of it.
     init_request_log(app)
     sessions.init_sessions(app)
-    init_access(app, load_member=members.find_member, load_key=verification.principal_of_key)
-    init_limits(app, tell=tell_violation)
+    init_access(app, load_member=members.find_member, load_key=verifier.principal_of_key)
+    init_limits(app, tell=record_violation)
     read_json_strictly(app)
     init_idempotency(app)
     for blueprint in PAGES:
@@ -147,4 +147,4 @@ def connect(app: OpenAPI) -> None:
     lost_rights.subscribe(app, reviews.member_lost_rights)
     inviting_keys.provide(app, reviews.may_invite)
     fanout.subscribe(app, add_deliveries)
-    reception.provide(app, reception_of_event)
+    event_deliveries.register_loader(app, deliveries_of_event)

@@ -10,7 +10,7 @@ from app.accounts.models import Team
 from app.api_keys.rules import PER_WINDOW_MAX
 from app.api_keys.services import create_key
 from app.events.models import Event
-from app.events.rules import seal_envelope
+from app.events.rules import encode_event
 from app.extensions import db
 from app.lib import clock
 from app.lib.ids import new_id
@@ -67,7 +67,7 @@ def new_team(urls: Sequence[str], *, timeout_s: int = 15, max_retries: int = 3) 
 
 def event_data() -> dict[str, Any]:
     """Return data that makes the body of an event 1 KB long."""
-    envelope = seal_envelope(new_id("evt"), EVENT_TYPE, {"text": ""}, moment=clock.now())
+    envelope = encode_event(new_id("evt"), EVENT_TYPE, {"text": ""}, moment=clock.now())
     return {"text": "x" * (_BODY_BYTES - len(envelope.body))}
 
 
@@ -78,7 +78,7 @@ def fill(team_id: str, webhook_ids: Sequence[str], event_count: int) -> int:
     for _ in range(event_count):
         now = clock.now()
         event_id = new_id("evt")
-        envelope = seal_envelope(event_id, EVENT_TYPE, data, moment=now)
+        envelope = encode_event(event_id, EVENT_TYPE, data, moment=now)
         common = {"team_id": team_id, "created_at": now}
         events.append(
             common

@@ -8,7 +8,7 @@ from flask import Flask
 from redis import Redis
 from werkzeug.test import TestResponse
 
-from app.web.once import KEPT_S
+from app.web.one_time_secrets import KEPT_S
 from tests.page import Page
 from tests.people import People, Visitor
 

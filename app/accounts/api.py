@@ -88,7 +88,7 @@ def change_member(path: MemberPath, body: MemberChange) -> dict[str, Any]:
 @accounts_api.delete("/members/<user_id>", tags=[_MEMBERS], summary="Remove a member", responses={204: None})
 @require("members:manage")
 def remove_member(path: MemberPath) -> tuple[str, int]:
-    """Take a member out of the team. Their open invitations become worthless; owners cannot be removed by a key."""
+    """Take a member out of the team. Their open invitations become invalid; owners cannot be removed by a key."""
     services.remove_member(principal().team_id, path.user_id, actor_id=None)
     return "", 204
 
@@ -138,7 +138,7 @@ def get_invitation(path: InvitationPath) -> dict[str, Any]:
 )
 @require("members:manage")
 def revoke_invitation(path: InvitationPath) -> tuple[str, int]:
-    """Make its link worthless; 409 when it was accepted already."""
+    """Make its link invalid; 409 when it was accepted already."""
     invitations.revoke_invitation(principal().team_id, path.invitation_id)
     return "", 204
 

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from app.accounts import tokens
 from app.accounts.queries import all_teams, any_user_exists
 from app.accounts.services import second_factor
-from app.accounts.services.people import NewPerson, sign_up
+from app.accounts.services.users import NewPerson, sign_up
 from app.extensions import current_settings
 from app.lib.errors import SignalboxError
 

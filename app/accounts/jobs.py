@@ -3,7 +3,7 @@
 from app.accounts import tokens
 from app.accounts.models import Invitation, User
 from app.accounts.queries import InvitationState, state_of
-from app.accounts.services import people, sessions
+from app.accounts.services import sessions, users
 from app.db.session import reading
 from app.extensions import db
 from app.web.mails import absolute_url, send_mail
@@ -72,7 +72,7 @@ def send_email_notice(user_id: str) -> None:
 def note_failed_sign_in(user_id: str, address: str | None) -> None:
     """Record a wrong password. Does nothing for nobody: the job is the same for an address without an account."""
     if user_id:
-        people.note_failed_sign_in(user_id, address)
+        users.note_failed_sign_in(user_id, address)
 
 
 def trim_sessions() -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement
 
 from app.accounts import tokens
 from app.accounts.models import User
-from app.accounts.services.people import find_user
+from app.accounts.services.users import find_user
 from app.extensions import current_settings
 from app.lib.ids import new_id
 

@@ -21,6 +21,6 @@ def subscribe(app: Flask, subscriber: Subscriber) -> None:
 
 
 def tell_lost_rights(team_id: str, user_id: str, permissions: frozenset[str]) -> Sequence[AfterCommit]:
-    """Tell every subscriber which permissions are left; returns what is to be called after the commit."""
+    """Notify every subscriber which permissions are left; returns what is to be called after the commit."""
     subscribers = cast(list[Subscriber], current_app.extensions.get(_KEY, []))
     return [subscriber(team_id, user_id, permissions) for subscriber in subscribers]

@@ -53,7 +53,7 @@ class SessionUser(UserMixin):  # type: ignore[misc]
     last_seen_at: datetime
 
     def get_id(self) -> str:
-        """Return what the session cookie stores. Raising the version makes every older cookie worthless."""
+        """Return what the session cookie stores. Raising the version makes every older cookie invalid."""
         return f"{self.session_id}:{self.session_version}"
 
 
@@ -85,7 +85,7 @@ def start_session(user_id: str, *, method: str) -> None:
 
 
 def renew_session() -> None:
-    """Give this browser a cookie for the user's new version of sessions; copies of the old one are worthless."""
+    """Give this browser a cookie for the user's new version of sessions; copies of the old one are invalid."""
     session_id, user_id = current_user.session_id, current_user.id
     session.clear()
     _log_in(session_id)

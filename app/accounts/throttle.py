@@ -133,8 +133,8 @@ _OR_A_LINK = "Too many tries. Try again {when}, or have a sign-in link mailed to
 
 def _take(policies: Sequence[Policy], sentence: str = "Too many tries. Try again {when}.") -> None:
     """Count against all of the policies or none. Raises RateLimited with the sentence."""
-    standings, _ = counters().take(policies)
-    refusing = [standing for standing in standings if standing.is_refusing]
+    statuses, _ = counters().take(policies)
+    refusing = [standing for standing in statuses if standing.is_refusing]
     if not refusing:
         return
     wait_s = max(1, math.ceil(max(standing.resets_in_s for standing in refusing)))

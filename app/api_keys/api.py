@@ -8,7 +8,6 @@ from flask import request
 from flask_openapi import APIBlueprint, Tag
 
 from app.api_keys import queries, services
-from app.api_keys.hot import ENTRY_S
 from app.api_keys.queries import ShownKey
 from app.api_keys.schemas import (
     CallerList,
@@ -29,8 +28,10 @@ from app.api_keys.schemas import (
     Verified,
     VerifyIn,
 )
-from app.api_keys.services import CreatedKey, verifying
-from app.api_keys.simulation import judge_call, simulate
+from app.api_keys.services import CreatedKey
+from app.api_keys.simulation import build_call, simulate
+from app.api_keys.verification import introspection
+from app.api_keys.verification.key_cache import ENTRY_S
 from app.idempotency.api import idempotent
 from app.web import limits
 from app.web.access import principal, require, signed_in
@@ -84,7 +85,7 @@ def verify_key(body: VerifyIn) -> dict[str, Any]:
     to make them: who has a whole key may know what it can do. Nothing counts against the limits of the key in
     question.
     """
-    verified = verifying.verify_key(
+    verified = introspection.verify_key(
         principal().team_id, body.key.strip(), scope=body.scope, address=body.address
     )
     return asdict(verified) | {"valid": verified.valid}
@@ -205,16 +206,15 @@ def simulate_call(path: KeyPath, body: SimulationIn) -> dict[str, Any]:
     key = queries.get_key(principal().team_id, path.key_id)
     at = body.at.replace(tzinfo=UTC) if body.at is not None and body.at.tzinfo is None else body.at
     address = body.address if body.address is not None else request.remote_addr or ""
-    call = judge_call(method=body.method, path=body.path, address=address, at=at)
+    call = build_call(method=body.method, path=body.path, address=address, at=at)
     verdict = simulate(principal().team_id, key, call)
     decided = verdict.decided_by
     return {
         "is_allowed": verdict.is_allowed,
         "decided_by": decided.rule if decided else None,
         "status": decided.status if decided else None,
-        "judgements": [
-            {"rule": one.rule, "outcome": one.outcome.value, "reason": one.reason}
-            for one in verdict.judgements
+        "checks": [
+            {"rule": one.rule, "outcome": one.outcome.value, "reason": one.reason} for one in verdict.checks
         ],
     }
 

@@ -124,7 +124,7 @@ class RegenerateForm(Form):
 
 
 class SimulationForm(Form):
-    """A call to judge."""
+    """A call to check."""
 
     method = StringField("Method", default="GET")
     path = StringField("Path", default="/api/v1/events")

@@ -1,6 +1,7 @@
 """Jobs of workers: usage into the database, warnings of expiry, and changes that Redis did not hear of."""
 
-from app.api_keys.services import upkeep, usage
+from app.api_keys.services import maintenance
+from app.api_keys.usage import services as usage
 
 
 def flush_usage() -> None:
@@ -8,11 +9,11 @@ def flush_usage() -> None:
     usage.flush_usage()
 
 
-def tell_expiring() -> None:
+def notify_expiring() -> None:
     """Tell each team, once, of its keys that expire within days."""
-    upkeep.tell_expiring()
+    maintenance.notify_expiring()
 
 
-def repeat_forgetting() -> None:
+def reconcile_cache() -> None:
     """Make sure that no old state of a key that changed lately is remembered anywhere."""
-    upkeep.repeat_forgetting()
+    maintenance.reconcile_cache()

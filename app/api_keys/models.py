@@ -41,7 +41,7 @@ class ApiKey(Base):
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: When its team was told that it expires soon; emptied when the expiry changes.
     expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Counts every change that matters to verification: what Redis remembers under an older version is worthless.
+    #: Counts every change that matters to verification: what Redis remembers under an older version is invalid.
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     used_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from app.api_keys.queries import HourOfUse
 from app.lib import clock
-from app.web.limits import Standing
+from app.web.limits import LimitStatus
 
 _NEARLY = 0.8
 
@@ -41,7 +41,7 @@ def usage_rows(hours: Sequence[HourOfUse], *, per_day: bool) -> list[dict[str, o
     ]
 
 
-def limits_now(standings: Sequence[Standing]) -> list[LimitNow]:
+def limits_now(statuses: Sequence[LimitStatus]) -> list[LimitNow]:
     """Return how these limits stand at this moment."""
     now = clock.now()
     return [
@@ -52,5 +52,5 @@ def limits_now(standings: Sequence[Standing]) -> list[LimitNow]:
             one.remaining,
             now + timedelta(seconds=one.resets_in_s) if one.used else None,
         )
-        for one in standings
+        for one in statuses
     ]

@@ -287,7 +287,7 @@ class VerifyIn(Body):
     )
     address: Annotated[str, AfterValidator(_check_address)] | None = Field(
         default=None,
-        description="The IP address that it came from, to be judged by the key's networks.",
+        description="The IP address that it came from, to be checked by the key's networks.",
         examples=["203.0.113.7"],
     )
 
@@ -308,7 +308,7 @@ class Verified(BaseModel):
 
 
 class SimulationIn(Body):
-    """A call to judge."""
+    """A call to check."""
 
     model_config = ConfigDict(
         json_schema_extra={"example": {"method": "POST", "path": "/api/v1/events", "address": "203.0.113.7"}}
@@ -324,7 +324,7 @@ class SimulationIn(Body):
     at: datetime | None = Field(default=None, description="When. Left out: now.")
 
 
-class JudgementOut(BaseModel):
+class CheckOut(BaseModel):
     """One rule."""
 
     rule: Literal["route", "key", "network", "limits", "scope"]
@@ -342,4 +342,4 @@ class SimulationOut(BaseModel):
         description="The first rule that refuses; null when none does.", examples=[None]
     )
     status: int | None = Field(description="The status that the refusal would have.", examples=[None])
-    judgements: list[JudgementOut] = Field(description="Every rule, in the order of a real call.")
+    checks: list[CheckOut] = Field(description="Every rule, in the order of a real call.")

@@ -1,7 +1,7 @@
-"""Would this key be allowed to call this, from there, then? Every rule is judged, in the order of a real call.
+"""Would this key be allowed to call this, from there, then? Every rule is checked, in the order of a real call.
 
 Nothing is called and nothing is counted. What a call itself would find (whether the object exists, whether the body
-is right) is not judged.
+is right) is not checked.
 """
 
 import ipaddress
@@ -17,11 +17,11 @@ from werkzeug.routing import RequestRedirect
 
 from app.api_keys.queries import ShownKey
 from app.api_keys.rules import KeyState, allows_address, scopes_in_force, state_of
-from app.api_keys.team_usage import standings_of
+from app.api_keys.usage.queries import statuses_of
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
 from app.web.access import API_PREFIX, DOCS_PATH, Access, access_of
-from app.web.limits import Standing
+from app.web.limits import LimitStatus
 from app.web.permissions import FULL, PERMISSIONS, expand
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -35,7 +35,7 @@ _LIMIT_WORDS = {
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A call to judge. `at` None: now."""
+    """A call to check. `at` None: now."""
 
     method: str
     path: str
@@ -53,7 +53,7 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
+class Check:
     """One rule: its name, what became of it, why, and the status that a call would be answered with if it failed."""
 
     rule: str
@@ -67,11 +67,11 @@ class Verdict:
     """Whether the call would be allowed. `decided_by` is the first rule that fails; None when it would be."""
 
     is_allowed: bool
-    decided_by: Judgement | None
-    judgements: Sequence[Judgement]
+    decided_by: Check | None
+    checks: Sequence[Check]
 
 
-def judge_call(*, method: str, path: str, address: str, at: datetime | None) -> Call:
+def build_call(*, method: str, path: str, address: str, at: datetime | None) -> Call:
     """Return a call as it is typed: a whole address stands for its path. Raises Invalid naming every wrong field."""
     errors = []
     method, path, address = method.strip().upper(), path.strip(), address.strip()
@@ -99,23 +99,23 @@ def judge_call(*, method: str, path: str, address: str, at: datetime | None) -> 
 
 
 def simulate(team_id: str, key: ShownKey, call: Call) -> Verdict:
-    """Judge a call with this key."""
+    """Check a call with this key."""
     now = clock.now()
     moment = call.at or now
-    route, access = _judge_route(call.method, call.path)
+    route, access = _check_route(call.method, call.path)
     if access is not None and access.is_public:
         reason = "Anybody may call this, without a key."
-        rest = [Judgement(rule, Outcome.NOT_NEEDED, reason) for rule in ("key", "network", "limits", "scope")]
+        rest = [Check(rule, Outcome.NOT_NEEDED, reason) for rule in ("key", "network", "limits", "scope")]
     else:
         rest = [
-            _judge_state(key, moment),
-            _judge_network(key, call.address),
-            _judge_limits(team_id, key, moment, now),
-            _judge_scope(key, access),
+            _check_state(key, moment),
+            _check_network(key, call.address),
+            _check_limits(team_id, key, moment, now),
+            _check_scope(key, access),
         ]
-    judgements = [route, *rest]
-    decided_by = next((one for one in judgements if one.outcome is Outcome.FAILED), None)
-    return Verdict(decided_by is None, decided_by, judgements)
+    checks = [route, *rest]
+    decided_by = next((one for one in checks if one.outcome is Outcome.FAILED), None)
+    return Verdict(decided_by is None, decided_by, checks)
 
 
 def api_paths() -> list[str]:
@@ -124,91 +124,91 @@ def api_paths() -> list[str]:
     return sorted(rule for rule in rules if rule.startswith(f"{API_PREFIX}v1/"))
 
 
-def _judge_route(method: str, path: str) -> tuple[Judgement, Access | None]:
-    """Return the judgement of the route, and its mark of access where there is a route."""
+def _check_route(method: str, path: str) -> tuple[Check, Access | None]:
+    """Return the check of the route, and its mark of access where there is a route."""
     try:
         endpoint, _ = current_app.url_map.bind("localhost").match(path, method)
     except MethodNotAllowed as error:
         allowed = ", ".join(sorted(set(error.valid_methods or ()) - {"HEAD", "OPTIONS"}))
         reason = f"{path} does not take {method}, only {allowed}."
-        return Judgement("route", Outcome.FAILED, reason, 405), None
+        return Check("route", Outcome.FAILED, reason, 405), None
     except RequestRedirect as error:
         reason = f"There is nothing at {path}; did you mean {urlsplit(error.new_url).path}?"
-        return Judgement("route", Outcome.FAILED, reason, 308), None
+        return Check("route", Outcome.FAILED, reason, 308), None
     except NotFound:
         reason = f"There is nothing at {path}. The description of the API lists every address."
-        return Judgement("route", Outcome.FAILED, reason, 404), None
+        return Check("route", Outcome.FAILED, reason, 404), None
     access = access_of(current_app.view_functions[endpoint])
-    return Judgement("route", Outcome.PASSED, f"{method} {path} is an address of the API."), access
+    return Check("route", Outcome.PASSED, f"{method} {path} is an address of the API."), access
 
 
-def _judge_state(key: ShownKey, moment: datetime) -> Judgement:
+def _check_state(key: ShownKey, moment: datetime) -> Check:
     if moment < key.created_at:
-        return Judgement("key", Outcome.FAILED, "The key did not exist then.", 401)
+        return Check("key", Outcome.FAILED, "The key did not exist then.", 401)
     revoked_at = key.revoked_at if key.revoked_at and key.revoked_at <= moment else None
     state = state_of(revoked_at=revoked_at, expires_at=key.expires_at, now=moment)
     if state is KeyState.REVOKED and revoked_at is not None:
-        return Judgement("key", Outcome.FAILED, f"The key was revoked on {_words(revoked_at)}.", 401)
+        return Check("key", Outcome.FAILED, f"The key was revoked on {_words(revoked_at)}.", 401)
     if state is KeyState.EXPIRED and key.expires_at is not None:
         verb = "expired" if key.expires_at <= clock.now() else "expires"
-        return Judgement("key", Outcome.FAILED, f"The key {verb} on {_words(key.expires_at)}.", 401)
+        return Check("key", Outcome.FAILED, f"The key {verb} on {_words(key.expires_at)}.", 401)
     until = f"until {_words(key.expires_at)}" if key.expires_at else "and never expires"
     reason = f"The key is active {until}."
     if key.previous_ends_at is not None and key.previous_ends_at > moment:
         reason += f" The one before it works until {_words(key.previous_ends_at)}."
-    return Judgement("key", Outcome.PASSED, reason)
+    return Check("key", Outcome.PASSED, reason)
 
 
-def _judge_network(key: ShownKey, address: str | None) -> Judgement:
+def _check_network(key: ShownKey, address: str | None) -> Check:
     if not key.networks:
-        return Judgement("network", Outcome.PASSED, "The key may be used from everywhere.")
+        return Check("network", Outcome.PASSED, "The key may be used from everywhere.")
     networks = ", ".join(key.networks)
     if allows_address(key.networks, address):
-        return Judgement("network", Outcome.PASSED, f"{address} is in the key's networks: {networks}.")
+        return Check("network", Outcome.PASSED, f"{address} is in the key's networks: {networks}.")
     reason = f"{address or 'An unknown address'} is in none of the key's networks: {networks}."
-    return Judgement("network", Outcome.FAILED, reason, 403)
+    return Check("network", Outcome.FAILED, reason, 403)
 
 
-def _judge_limits(team_id: str, key: ShownKey, moment: datetime, now: datetime) -> Judgement:
-    """Judge by what is used now: later moments are beyond it once the windows have ended."""
-    standings = standings_of(team_id, key)
+def _check_limits(team_id: str, key: ShownKey, moment: datetime, now: datetime) -> Check:
+    """Check by what is used now: later moments are beyond it once the windows have ended."""
+    statuses = statuses_of(team_id, key)
     if moment < now.replace(microsecond=0):
-        return Judgement("limits", Outcome.UNKNOWN, "What was used at that moment is not kept.")
+        return Check("limits", Outcome.UNKNOWN, "What was used at that moment is not kept.")
     wait_s = (moment - now).total_seconds()
-    open_windows = [standing for standing in standings if standing.resets_in_s > wait_s]
-    full = [standing for standing in open_windows if standing.remaining == 0]
+    open_windows = [status for status in statuses if status.resets_in_s > wait_s]
+    full = [status for status in open_windows if status.remaining == 0]
     if full:
-        return Judgement("limits", Outcome.FAILED, f"Nothing is left for {_left(full)}.", 429)
+        return Check("limits", Outcome.FAILED, f"Nothing is left for {_left(full)}.", 429)
     if wait_s > 0:
         reason = "What is used now leaves room; what is used until then nobody knows."
         if not open_windows:
             reason = "All windows of today's uses have ended by then."
-        return Judgement("limits", Outcome.UNKNOWN, reason)
-    return Judgement("limits", Outcome.PASSED, f"Left: {_left(standings)}.")
+        return Check("limits", Outcome.UNKNOWN, reason)
+    return Check("limits", Outcome.PASSED, f"Left: {_left(statuses)}.")
 
 
-def _judge_scope(key: ShownKey, access: Access | None) -> Judgement:
+def _check_scope(key: ShownKey, access: Access | None) -> Check:
     if access is None:
-        return Judgement("scope", Outcome.UNKNOWN, "Without an address there is no scope to ask for.")
+        return Check("scope", Outcome.UNKNOWN, "Without an address there is no scope to ask for.")
     permission = access.permission
     if permission is None:
-        return Judgement("scope", Outcome.PASSED, "Any key may call this, whatever its scopes.")
+        return Check("scope", Outcome.PASSED, "Any key may call this, whatever its scopes.")
     what = f"{permission} ({PERMISSIONS[permission].lower()})"
     scopes = scopes_in_force(key.scopes, key.review_since)
     if permission in key.scopes and permission in scopes:
-        return Judgement("scope", Outcome.PASSED, f"It needs {what}, which the key has.")
+        return Check("scope", Outcome.PASSED, f"It needs {what}, which the key has.")
     if permission in expand(frozenset(scopes)):
-        return Judgement("scope", Outcome.PASSED, f"It needs {what}; the key has {FULL}, which covers it.")
+        return Check("scope", Outcome.PASSED, f"It needs {what}; the key has {FULL}, which covers it.")
     if permission in expand(frozenset(key.scopes)):
         reason = f"It needs {what}, which the key may not do until its review."
-        return Judgement("scope", Outcome.FAILED, reason, 403)
-    return Judgement("scope", Outcome.FAILED, f"It needs {what}, which the key lacks.", 403)
+        return Check("scope", Outcome.FAILED, reason, 403)
+    return Check("scope", Outcome.FAILED, f"It needs {what}, which the key lacks.", 403)
 
 
-def _left(standings: Sequence[Standing]) -> str:
+def _left(statuses: Sequence[LimitStatus]) -> str:
     return ", ".join(
-        f"{standing.remaining:,} of {standing.policy.quota:,} for {_LIMIT_WORDS[standing.policy.name]}"
-        for standing in standings
+        f"{status.remaining:,} of {status.policy.quota:,} for {_LIMIT_WORDS[status.policy.name]}"
+        for status in statuses
     )
 
 

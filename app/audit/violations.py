@@ -9,15 +9,15 @@ from app.extensions import db
 from app.lib.errors import Unavailable
 from app.queues import enqueue
 from app.web.access import Principal
-from app.web.limits import Standing
+from app.web.limits import LimitStatus
 from app.web.limits.policies import DAY_S, HOUR_S, MINUTE_S
 
 _WORDS = {MINUTE_S: "a minute", HOUR_S: "an hour", DAY_S: "a day"}
 
 
-def tell_violation(standing: Standing, team_id: str) -> None:
+def record_violation(status: LimitStatus, team_id: str) -> None:
     """Have a worker record that a limit was reached. Called once per window; a refusal waits for no database."""
-    policy = standing.policy
+    policy = status.policy
     key_id, key_name, _ = g.get("refused_key", ("", "", ""))
     address = request.remote_addr if has_request_context() else None
     with contextlib.suppress(Unavailable):

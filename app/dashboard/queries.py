@@ -1,4 +1,4 @@
-"""The numbers and the worries of the home page: a handful of indexed queries, none per row."""
+"""The numbers and the attention_items of the home page: a handful of indexed queries, none per row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -53,7 +53,7 @@ class FailedDelivery:
 
 
 @dataclass(frozen=True, slots=True)
-class Worry:
+class AttentionItem:
     """A webhook that needs somebody. `backlog` counts no further than one above `BACKLOG_COUNT_MAX`."""
 
     webhook_id: str
@@ -160,7 +160,7 @@ def recent_failures(team_id: str) -> list[FailedDelivery]:
     return [FailedDelivery(*row) for row in db.session.execute(query)]
 
 
-def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
+def attention_items(team_id: str, failures: Sequence[FailedDelivery]) -> list[AttentionItem]:
     """Return the webhooks that need somebody, the worst first: disabled, failing, paused with a backlog.
 
     `failures` are the team's recent ones, newest first: the last of each webhook is taken from them.
@@ -196,12 +196,12 @@ def worries(team_id: str, failures: Sequence[FailedDelivery]) -> list[Worry]:
     for failure in failures:
         last.setdefault(failure.webhook_id, failure)
     found = [
-        Worry(webhook_id, name, url, status, reason, changed_at, in_a_row, count, last.get(webhook_id))
+        AttentionItem(
+            webhook_id, name, url, status, reason, changed_at, in_a_row, count, last.get(webhook_id)
+        )
         for webhook_id, name, url, status, reason, changed_at, in_a_row, count in db.session.execute(query)
     ]
-    return [
-        worry for worry in found if worry.status != "paused" or worry.backlog or worry.consecutive_failures
-    ]
+    return [item for item in found if item.status != "paused" or item.backlog or item.consecutive_failures]
 
 
 def ending_keys(team_id: str) -> list[EndingKey]:

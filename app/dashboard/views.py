@@ -31,7 +31,7 @@ def home() -> Response:
         has_traffic=any(hour.attempts for hour in hours),
         waiting_text=f"{PENDING_COUNT_MAX}+" if pending_count > PENDING_COUNT_MAX else f"{pending_count:,}",
         pending_count=pending_count,
-        worries=queries.worries(team_id, failures),
+        attention_items=queries.attention_items(team_id, failures),
         ending_keys=queries.ending_keys(team_id) if principal().may("keys:manage") else [],
         skewed_clocks=_skewed_clocks(),
         keys_to_review=queries.keys_to_review(team_id) if principal().may("keys:manage") else [],

@@ -12,7 +12,7 @@ from app.demo import answers
 from app.demo.answers import Answer
 from app.demo.records import History, Place, Recorder, waits_s
 from app.demo.scenery import FREQUENCIES, event_data
-from app.events.rules import seal_envelope
+from app.events.rules import encode_event
 from app.webhooks.rules import wants
 
 HOURS = 26
@@ -98,7 +98,7 @@ class _Inventor:
 
     def _event(self, moment: datetime, event_type: str) -> dict[str, Any]:
         event_id = self.recorder.new_id("evt", moment)
-        envelope = seal_envelope(event_id, event_type, event_data(event_type, self.rng), moment=moment)
+        envelope = encode_event(event_id, event_type, event_data(event_type, self.rng), moment=moment)
         event = {
             "id": event_id,
             "team_id": self.team_id,

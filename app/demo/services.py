@@ -8,8 +8,8 @@ from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
 from app.accounts.models import Membership, Team, User
-from app.accounts.services.people import NewPerson, add_user, prepared_user
 from app.accounts.services.teams import create_team
+from app.accounts.services.users import NewPerson, add_user, prepared_user
 from app.api_keys.services import create_key
 from app.demo.history import invent
 from app.demo.records import Place

@@ -33,8 +33,8 @@ def subscribe(app: Flask, subscriber: Subscriber) -> None:
     app.extensions.setdefault(_KEY, []).append(subscriber)
 
 
-def tell_subscribers(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
-    """Tell every subscriber of new events of one team; returns how many deliveries they added, by event id."""
+def notify_subscribers(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
+    """Notify every subscriber of new events of one team; returns how many deliveries they added, by event id."""
     counts: dict[str, int] = {}
     for subscriber in cast(list[Subscriber], current_app.extensions.get(_KEY, [])):
         for event_id, count in subscriber(connection, team_id, events).items():

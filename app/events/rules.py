@@ -32,7 +32,7 @@ class Envelope:
     digest: str
 
 
-def seal_envelope(event_id: str, event_type: str, data: dict[str, Any], *, moment: datetime) -> Envelope:
+def encode_event(event_id: str, event_type: str, data: dict[str, Any], *, moment: datetime) -> Envelope:
     """Return the body of an event, its data's keys in their order. Raises Invalid when it is no JSON."""
     encoded = encode_object(data, field="data")
     stamp = moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

@@ -10,8 +10,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.events import queries, services
 from app.events.catalogue import KnownType
+from app.events.event_deliveries import deliveries_of
 from app.events.forms import EventTypeForm
-from app.events.reception import reception_of
 from app.extensions import current_settings
 from app.lib.errors import Invalid, NotFound, SignalboxError
 from app.lib.ids import is_id
@@ -78,7 +78,7 @@ def show(event_id: str) -> Response:
         event=event,
         body=_pretty(orjson.loads(event.body)),
         size_bytes=len(event.body.encode()),
-        reception=reception_of(team_id, event),
+        deliveries=deliveries_of(team_id, event),
     )
 
 

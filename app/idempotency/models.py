@@ -12,7 +12,7 @@ from app.lib import clock
 from app.lib.ids import new_id
 
 
-class KeptAnswer(Base):
+class IdempotencyRecord(Base):
     """The answer to the first request under a key, for a day.
 
     With neither `committed_at` nor an answer that request is still running, or died before it changed anything.

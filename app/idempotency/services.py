@@ -18,14 +18,14 @@ from sqlalchemy.orm import Session
 
 from app.db.types import UtcDateTime
 from app.extensions import db, sealer
-from app.idempotency.models import KeptAnswer
+from app.idempotency.models import IdempotencyRecord
 from app.idempotency.rules import KEPT_FOR, RUNS_AT_MOST
 from app.lib import clock
 from app.lib.errors import Conflict, FieldError, Invalid, Unavailable
 from app.lib.ids import new_id
 from app.lib.sealed import CannotOpen
 
-_TABLE = cast(Table, KeptAnswer.__table__)
+_TABLE = cast(Table, IdempotencyRecord.__table__)
 _INSERT: dict[str, Any] = {"postgresql": postgresql.insert(_TABLE), "sqlite": sqlite.insert(_TABLE)}
 _TRIES = 3
 _TRIM_ROWS = 1_000

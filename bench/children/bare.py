@@ -1,7 +1,7 @@
 """The bare transport: libcurl through pycurl as fast as we know to drive it, and nothing else.
 
 The same body, headers and number of requests in flight, one handle for each, every handle at work all the time.
-Nothing is looked up, timed, judged, kept or recorded; answers are thrown away. `perform()` and `select()` like
+Nothing is looked up, timed, checked, kept or recorded; answers are thrown away. `perform()` and `select()` like
 pycurl's own examples, or sockets over epoll like ours: the benchmark runs both and divides by the faster.
 
 With `is_signed` each request is a message of its own, with its id, time and signature: what any webhook sender

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import insert
 
 from app.events.models import Event
-from app.events.rules import seal_envelope
+from app.events.rules import encode_event
 from app.extensions import current_settings, db
 from app.factory import create_app
 from app.lib import clock
@@ -104,7 +104,7 @@ def emit(team_id: str, webhook_id: str, count: int) -> list[str]:
         for _ in range(count):
             event_id = new_id("evt")
             ids.append(event_id)
-            envelope = seal_envelope(event_id, seed.EVENT_TYPE, {"text": "x"}, moment=now)
+            envelope = encode_event(event_id, seed.EVENT_TYPE, {"text": "x"}, moment=now)
             common = {"team_id": team_id, "created_at": now}
             connection.execute(
                 insert(Event),

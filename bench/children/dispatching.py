@@ -25,7 +25,7 @@ def main(wanted: dict[str, Any]) -> None:
     with app.app_context():
         dispatcher = Dispatcher(app, current_settings())
         recorded, last_at_s = 0, 0.0
-        write = dispatcher._ledger.write
+        write = dispatcher._store.write
 
         def counting_write(outcomes: Sequence[Outcome]) -> list[str]:
             nonlocal recorded, last_at_s
@@ -34,7 +34,7 @@ def main(wanted: dict[str, Any]) -> None:
             last_at_s = time.monotonic()
             return disabled
 
-        dispatcher._ledger.write = counting_write  # type: ignore[method-assign]
+        dispatcher._store.write = counting_write  # type: ignore[method-assign]
         start_s, start_cpu_s = time.monotonic(), time.process_time()
         dispatcher.run(
             for_s=wanted["for_s"],

@@ -17,7 +17,7 @@ from app.factory import create_app
 from app.lib import clock
 from app.lib.ids import new_id
 from app.lib.outbound import AllowedNetworks, send
-from app.webhooks.dispatch.messages import Claimed, request_of
+from app.webhooks.dispatch.messages import ClaimedDelivery, request_of
 from app.webhooks.dispatch.targets import Target, Targets
 from app.webhooks.models import Attempt, Delivery, Webhook
 from bench.children import answer, read_settings
@@ -32,7 +32,7 @@ def deliver(delivery_id: str) -> None:
         settings = current_settings()
         with reading():
             delivery = db.session.get_one(Delivery, delivery_id)
-            claimed = Claimed(
+            claimed = ClaimedDelivery(
                 id=delivery_id,
                 webhook_id=delivery.webhook_id,
                 event_id=delivery.event_id,

@@ -17,7 +17,7 @@ _WEBHOOKS = 10
 _KINDS = ("select", "epoll")
 _IN_FLIGHT = 32 * _WEBHOOKS
 _PATIENCE_S = 120.0
-_BARE = "pycurl CurlMulti with the same body, headers and requests in flight: each signed; nothing judged or recorded"
+_BARE = "pycurl CurlMulti with the same body, headers and requests in flight: each signed; nothing checked or recorded"
 _PREPARED = "the same with one prepared request sent over and over: what this machine and libcurl can do"
 _OURS = f"{_WEBHOOKS} webhooks, fsync on; signed, every attempt and state committed; one process, cold connections"
 

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from app.api_keys.hot import Caller, HotKeys
-from app.api_keys.known_keys import KnownKeys
 from app.api_keys.tokens import kid_of
-from app.api_keys.verification import Verifier, principal_of_key
+from app.api_keys.verification.bcrypt_cache import BcryptCache
+from app.api_keys.verification.key_cache import Caller, KeyCache
+from app.api_keys.verification.verifier import Verifier, principal_of_key
 from app.extensions import db, quick_redis
 from app.lib import passwords
 from app.web.limits import Policy, counters
@@ -104,7 +104,7 @@ def _first_checks(stage: Stage, token: str) -> Iterator[Figure]:
     times_ms = []
     for _ in range(_ROUNDS):
         quick_redis().delete(f"signalbox:key:{kid_of(token)}")
-        verifier = Verifier(HotKeys(quick_redis()), KnownKeys(check), b"pepper")
+        verifier = Verifier(KeyCache(quick_redis()), BcryptCache(check), b"pepper")
         start_s = time.perf_counter()
         with ThreadPoolExecutor(_FIRST_CALLS) as pool:
             list(pool.map(first_call, range(_FIRST_CALLS)))

@@ -12,7 +12,7 @@ from sqlalchemy import update
 from app.accounts import jobs
 from app.accounts.models import Invitation
 from app.accounts.services import invitations
-from app.accounts.services.people import NewPerson
+from app.accounts.services.users import NewPerson
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import SignalboxError

@@ -64,7 +64,7 @@ def configure(app: Flask, monkeypatch: pytest.MonkeyPatch, provider: Provider, *
 
 
 def at_provider(location: str | None) -> str:
-    """Visit the provider as a browser does; returns the path that it leads back to."""
+    """AuthState the provider as a browser does; returns the path that it leads back to."""
     assert location
     answer = requests.get(location, allow_redirects=False, timeout=10)
     assert answer.status_code == 302, answer.text

@@ -106,7 +106,7 @@ def test_sign_out_everywhere_else(app: Flask, people: People) -> None:
 
     assert people.alice.get("/account").status_code == 200
     assert other.get("/account").status_code == 303
-    assert thief.get("/account").status_code == 303, "a copy of the cookie that goes on is worthless too"
+    assert thief.get("/account").status_code == 303, "a copy of the cookie that goes on is invalid too"
     assert len(session_ids(app, people.alice)) == 1
 
 

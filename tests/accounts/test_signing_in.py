@@ -8,7 +8,7 @@ from redis import Redis
 from sqlalchemy import select
 
 from app.accounts.models import User
-from app.accounts.services import people as services
+from app.accounts.services import users as services
 from app.extensions import db
 from app.lib.passwords import hash_secret
 from tests.page import Page

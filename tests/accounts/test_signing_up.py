@@ -8,8 +8,8 @@ from sqlalchemy import func, select
 
 from app.accounts import tokens
 from app.accounts.models import Team, User
-from app.accounts.services import people as services
-from app.accounts.services.people import NewPerson
+from app.accounts.services import users as services
+from app.accounts.services.users import NewPerson
 from app.config import Settings, SignUp
 from app.extensions import db
 from app.lib.errors import NotFound

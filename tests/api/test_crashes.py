@@ -16,7 +16,7 @@ from sqlalchemy import func, select, update
 from app.audit.models import AuditEntry
 from app.config import Settings
 from app.extensions import db
-from app.idempotency.models import KeptAnswer
+from app.idempotency.models import IdempotencyRecord
 from app.lib import clock
 from app.lib.redact import MASK
 from tests.api.mortal_server import HEADER, STEPS
@@ -122,7 +122,7 @@ def times_done(app: Flask, action: str) -> int:
 
 def let_the_lease_end(app: Flask) -> None:
     with app.app_context():
-        db.session.execute(update(KeptAnswer).values(created_at=clock.now() - timedelta(seconds=61)))
+        db.session.execute(update(IdempotencyRecord).values(created_at=clock.now() - timedelta(seconds=61)))
         db.session.commit()
         db.session.remove()
 

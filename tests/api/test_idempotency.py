@@ -13,7 +13,7 @@ from sqlalchemy import func, select, update
 from app.accounts.models import Team
 from app.extensions import db, sealer
 from app.idempotency import services
-from app.idempotency.models import KeptAnswer
+from app.idempotency.models import IdempotencyRecord
 from app.lib import clock
 from app.lib.errors import Conflict
 from app.lib.redact import MASK
@@ -50,7 +50,7 @@ def without_secret(body: dict[str, Any], secret: str | None) -> dict[str, Any]:
 def age(app: Flask, by: timedelta, **values: Any) -> None:
     """Let the kept answers be older."""
     with app.app_context():
-        db.session.execute(update(KeptAnswer).values(created_at=clock.now() - by, **values))
+        db.session.execute(update(IdempotencyRecord).values(created_at=clock.now() - by, **values))
         db.session.commit()
         db.session.remove()
 
@@ -85,7 +85,7 @@ def test_only_the_first_answer_holds_the_secret(
     assert first["id"] in again["notice"]
     assert "new Idempotency-Key" in again["notice"]
     with app.app_context():
-        row_id, sealed = db.session.execute(select(KeptAnswer.id, KeptAnswer.body_sealed)).one()
+        row_id, sealed = db.session.execute(select(IdempotencyRecord.id, IdempotencyRecord.body_sealed)).one()
         kept = sealer().open(str(sealed), table="kept_answers", column="body", row_id=row_id).decode()
     assert first["id"] in kept
     assert first[secret] not in kept, "nor does the database"
@@ -185,7 +185,7 @@ def test_server_errors_leave_the_key_free(app: Flask, api: Api) -> None:
             db.session.remove()
 
     assert broken.status_code >= 500
-    assert count(app, KeptAnswer) == 0
+    assert count(app, IdempotencyRecord) == 0
     assert api("POST", "/webhooks", WEBHOOK, headers=KEY).status_code == 201
 
 
@@ -258,7 +258,7 @@ def test_service_that_does_not_say_what_it_created_is_not_run_again_either(
             db.session.execute(update(Team).values(name="Renamed"))
             with db.session.begin_nested():
                 db.session.execute(update(Team).values(name="Renamed again"))
-            savepoint_only = db.session.scalar(select(KeptAnswer.committed_at))
+            savepoint_only = db.session.scalar(select(IdempotencyRecord.committed_at))
             db.session.rollback()
             assert savepoint_only is None, "releasing a SAVEPOINT commits nothing"
             db.session.execute(update(Team).values(name="Renamed"))
@@ -305,7 +305,7 @@ def test_answers_are_kept_for_a_day_and_trimmed_then(app: Flask, api: Api) -> No
     with app.app_context():
         assert services.trim() == 1
         assert services.trim() == 0
-    assert count(app, KeptAnswer) == 0
+    assert count(app, IdempotencyRecord) == 0
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "a\tb", "schlüssel"])
@@ -326,4 +326,4 @@ def test_key_that_lacks_the_scope_sees_no_kept_answer(people: People, api: Api) 
 def test_requests_without_a_key_leave_nothing(app: Flask, api: Api) -> None:
     api("POST", "/webhooks", WEBHOOK)
 
-    assert count(app, KeptAnswer) == 0
+    assert count(app, IdempotencyRecord) == 0

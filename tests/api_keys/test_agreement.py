@@ -11,8 +11,8 @@ from sqlalchemy import update
 from app.accounts.services.limits import limit_team
 from app.api_keys import queries, services
 from app.api_keys.models import ApiKey
-from app.api_keys.services import upkeep
-from app.api_keys.simulation import judge_call, simulate
+from app.api_keys.services import maintenance
+from app.api_keys.simulation import build_call, simulate
 from app.extensions import db
 from app.lib import clock
 from app.web.permissions import FULL
@@ -90,7 +90,7 @@ def test_simulator_and_call_agree(app: Flask, people: People, case: Case) -> Non
     method, path = case.call.split()
 
     with app.app_context():
-        call = judge_call(method=method, path=path, address=case.address, at=None)
+        call = build_call(method=method, path=path, address=case.address, at=None)
         verdicts = [simulate(team_id, queries.get_key(team_id, key_id), call) for _ in range(3)]
     answer = client.open(path, method=method, headers=headers, environ_base={"REMOTE_ADDR": case.address})
 
@@ -101,7 +101,7 @@ def test_simulator_and_call_agree(app: Flask, people: People, case: Case) -> Non
         assert verdict.is_allowed is (case.rule is None)
         if decided:
             assert decided.status == answer.status_code
-        assert all(judgement.reason for judgement in verdict.judgements)
+        assert all(check.reason for check in verdict.checks)
 
 
 def made(app: Flask, team_id: str, case: Case) -> tuple[str, str]:
@@ -109,7 +109,7 @@ def made(app: Flask, team_id: str, case: Case) -> tuple[str, str]:
     with app.app_context():
         if case.team_per_hour is not None:
             limit_team("acme", tier=None, per_hour=case.team_per_hour, keeps_per_hour=False)
-            upkeep.forget_team(team_id)
+            maintenance.invalidate_team(team_id)
         settings = {"scopes": ["events:read"], **case.settings}
         created = services.create_key(team_id, "case", granted_by=frozenset({FULL}), **settings)
         token = created.token

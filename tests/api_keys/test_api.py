@@ -13,8 +13,8 @@ from redis.retry import Retry
 from sqlalchemy import func, select, update
 
 from app.api_keys.models import ApiKey
-from app.api_keys.services.usage import flush_usage
 from app.api_keys.tokens import _checksum, kid_of, new_token
+from app.api_keys.usage.services import flush_usage
 from app.audit.models import AuditEntry
 from app.db.session import reading
 from app.events.models import Event
@@ -424,10 +424,10 @@ class TestSimulating:
         assert allowed.status_code == 200
         said = allowed.get_json()
         assert (said["is_allowed"], said["decided_by"], said["status"]) == (True, None, None)
-        assert [one["rule"] for one in said["judgements"]] == ["route", "key", "network", "limits", "scope"]
+        assert [one["rule"] for one in said["checks"]] == ["route", "key", "network", "limits", "scope"]
         from_here = api("POST", path, {"method": "GET", "path": "/api/v1/events"}).get_json()
         assert (from_here["decided_by"], from_here["status"]) == ("network", 403)
-        assert any("127.0.0.1" in one["reason"] for one in from_here["judgements"])
+        assert any("127.0.0.1" in one["reason"] for one in from_here["checks"])
         for at, rule in (("0001-01-01T00:00:00+14:00", "key"), ("9999-12-31T23:59:59-14:00", None)):
             asked = {"method": "GET", "path": "/api/v1/events", "address": "203.0.113.7", "at": at}
             assert api("POST", path, asked).get_json()["decided_by"] == rule

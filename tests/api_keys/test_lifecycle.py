@@ -13,7 +13,7 @@ from app.api_keys import queries, services
 from app.api_keys.models import ApiKey, ApiKeyCaller
 from app.api_keys.services import CreatedKey
 from app.api_keys.tokens import kid_of, masked
-from app.api_keys.verification import principal_of_key
+from app.api_keys.verification.verifier import principal_of_key
 from app.audit.models import AuditEntry
 from app.extensions import db
 from app.lib import clock

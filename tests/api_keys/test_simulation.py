@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.api_keys import queries, services
 from app.api_keys.models import ApiKey
-from app.api_keys.simulation import Outcome, Verdict, judge_call, simulate
+from app.api_keys.simulation import Outcome, Verdict, build_call, simulate
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import Invalid
@@ -40,7 +40,7 @@ def judge(
     at: datetime | None = None,
 ) -> Verdict:
     key = queries.get_key(people.acme.id, key_id)
-    call = judge_call(method=method, path=path, address=address, at=at)
+    call = build_call(method=method, path=path, address=address, at=at)
     return simulate(people.acme.id, key, call)
 
 
@@ -105,7 +105,7 @@ def test_rule_that_decides(
     assert (decided and decided.rule, decided and decided.status) == (rule, status)
     assert verdict.is_allowed is (rule is None)
     assert reason in (decided.reason if decided else "")
-    assert [one.rule for one in verdict.judgements] == ["route", "key", "network", "limits", "scope"]
+    assert [one.rule for one in verdict.checks] == ["route", "key", "network", "limits", "scope"]
 
 
 def test_every_rule_is_judged_even_behind_the_one_that_decides(app: Flask, people: People) -> None:
@@ -113,7 +113,7 @@ def test_every_rule_is_judged_even_behind_the_one_that_decides(app: Flask, peopl
         key_id = make(people, revoked_at=NOW, networks=["198.51.100.0/24"])
         verdict = judge(people, key_id, "POST")
 
-    outcomes = {one.rule: one.outcome for one in verdict.judgements}
+    outcomes = {one.rule: one.outcome for one in verdict.checks}
     assert outcomes == {
         "route": Outcome.PASSED,
         "key": Outcome.FAILED,
@@ -127,7 +127,7 @@ def test_what_is_public_needs_no_key(app: Flask, people: People) -> None:
     with app.app_context():
         verdict = judge(people, make(people, revoked_at=NOW), path="/api/v1/openapi.json")
 
-    assert {one.outcome for one in verdict.judgements[1:]} == {Outcome.NOT_NEEDED}
+    assert {one.outcome for one in verdict.checks[1:]} == {Outcome.NOT_NEEDED}
 
 
 def test_used_up_limits_decide_and_are_not_used(app: Flask, people: People) -> None:
@@ -145,7 +145,7 @@ def test_used_up_limits_decide_and_are_not_used(app: Flask, people: People) -> N
         assert ask() == 200
         for _ in range(5):
             assert judge(people, created.id).is_allowed
-        assert "1 of 2 for this key per hour" in judge(people, created.id).judgements[3].reason
+        assert "1 of 2 for this key per hour" in judge(people, created.id).checks[3].reason
         assert ask() == 200
 
         verdict = judge(people, created.id)
@@ -155,9 +155,9 @@ def test_used_up_limits_decide_and_are_not_used(app: Flask, people: People) -> N
         assert ask() == 429
         later = judge(people, created.id, at=clock.now() + timedelta(hours=2))
         assert later.is_allowed
-        assert later.judgements[3].outcome is Outcome.UNKNOWN
+        assert later.checks[3].outcome is Outcome.UNKNOWN
         earlier = judge(people, created.id, at=clock.now() - timedelta(seconds=1))
-        assert earlier.judgements[3].outcome is Outcome.UNKNOWN or not earlier.is_allowed
+        assert earlier.checks[3].outcome is Outcome.UNKNOWN or not earlier.is_allowed
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_used_up_limits_decide_and_are_not_used(app: Flask, people: People) -> N
 )
 def test_what_is_no_call_is_refused(call: dict[str, str], field: str) -> None:
     with pytest.raises(Invalid) as refused:
-        judge_call(**{"method": "GET", "path": "/api/v1/events", "address": "", "at": None, **call})  # type: ignore[arg-type]
+        build_call(**{"method": "GET", "path": "/api/v1/events", "address": "", "at": None, **call})  # type: ignore[arg-type]
 
     assert [error.field for error in refused.value.errors] == [field]
 

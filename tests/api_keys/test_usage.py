@@ -10,11 +10,12 @@ from flask import Flask
 from sqlalchemy import select
 
 from app.accounts.services.limits import limit_team
-from app.api_keys import services, verification
-from app.api_keys.hot import Caller
+from app.api_keys import services
 from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
-from app.api_keys.services import CreatedKey, upkeep
-from app.api_keys.services.usage import flush_usage
+from app.api_keys.services import CreatedKey, maintenance
+from app.api_keys.usage.services import flush_usage
+from app.api_keys.verification import verifier
+from app.api_keys.verification.key_cache import Caller
 from app.events.models import Event
 from app.extensions import db, quick_redis
 from app.lib import clock
@@ -39,7 +40,7 @@ def key(app: Flask, people: People) -> Iterator[CreatedKey]:
 
 def use(key_token: str, times: int, caller: Caller = HERE) -> None:
     for _ in range(times):
-        verification._verifier().verify(key_token, caller)
+        verifier._verifier().verify(key_token, caller)
 
 
 def row(key: CreatedKey) -> ApiKey:
@@ -131,10 +132,10 @@ def test_uses_without_redis_are_counted_once_it_is_back(key: CreatedKey) -> None
 def test_expiring_key_is_told_of_once(app: Flask, people: People, key: CreatedKey) -> None:
     soon, later = clock.now() + timedelta(days=5), clock.now() + timedelta(days=9)
     services.change_key(people.acme.id, key.id, {"expires_at": later}, granted_by=frozenset({FULL}))
-    assert upkeep.tell_expiring() == 0
+    assert maintenance.notify_expiring() == 0
     services.change_key(people.acme.id, key.id, {"expires_at": soon}, granted_by=frozenset({FULL}))
 
-    assert [upkeep.tell_expiring() for _ in range(2)] == [1, 0]
+    assert [maintenance.notify_expiring() for _ in range(2)] == [1, 0]
 
     (event,) = db.session.scalars(select(Event)).all()
     assert event.type == "signalbox.api_key.expiring"
@@ -151,7 +152,7 @@ def test_change_that_redis_missed_is_repeated(people: People, key: CreatedKey) -
     quick_redis().restore(f"signalbox:key:{kid}", 60_000, kept, replace=True)
     use(key.token, 1)
 
-    assert upkeep.repeat_forgetting() == 1
+    assert maintenance.reconcile_cache() == 1
 
     with pytest.raises(AuthenticationFailed, match="was revoked"):
         use(key.token, 1)
@@ -161,7 +162,7 @@ def test_new_limit_of_the_team_counts_at_once_and_keeps_what_is_used(people: Peo
     use(key.token, 3)
     team = row(key).team_id
     limit_team("acme", tier=None, per_hour=4, keeps_per_hour=False)
-    assert upkeep.forget_team(team)
+    assert maintenance.invalidate_team(team)
 
     use(key.token, 1)
     with pytest.raises(RateLimited, match="4 API requests per hour of this team"):

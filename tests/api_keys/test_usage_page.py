@@ -8,11 +8,12 @@ import pytest
 from flask import Flask
 
 from app.accounts.services.limits import limit_team
-from app.api_keys import services, verification
-from app.api_keys.hot import Caller
+from app.api_keys import services
 from app.api_keys.models import ApiKey
 from app.api_keys.services import CreatedKey
-from app.api_keys.services.usage import flush_usage
+from app.api_keys.usage.services import flush_usage
+from app.api_keys.verification import verifier
+from app.api_keys.verification.key_cache import Caller
 from app.config import Tier
 from app.extensions import db
 from app.lib import clock
@@ -159,7 +160,7 @@ def test_keys_are_found_by_name(app: Flask, people: People, page: Page) -> None:
 def test_older_keys_are_on_the_next_page(
     app: Flask, people: People, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.api_keys.views.usage.PAGE_SIZE", 1)
+    monkeypatch.setattr("app.api_keys.usage.views.PAGE_SIZE", 1)
     new_key(app, people, "alpha")
     new_key(app, people, "omega")
 
@@ -179,7 +180,7 @@ def test_page_says_when_redis_does_not_answer(app: Flask, people: People, page: 
         found = counters()
         found._away_until_s = time.monotonic() + 60
         try:
-            verification._verifier().verify(key.token, Caller("203.0.113.7", "orders/1.2"))
+            verifier._verifier().verify(key.token, Caller("203.0.113.7", "orders/1.2"))
             shown = page.get(USAGE, bob)
         finally:
             found._away_until_s = 0.0

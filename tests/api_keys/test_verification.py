@@ -9,11 +9,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from app.api_keys import known_keys, services, verification
-from app.api_keys.known_keys import KnownKeys
+from app.api_keys import services
 from app.api_keys.services import CreatedKey
 from app.api_keys.tokens import _checksum, kid_of, new_token
-from app.api_keys.verification import principal_of_key
+from app.api_keys.verification import bcrypt_cache, verifier
+from app.api_keys.verification.bcrypt_cache import BcryptCache
+from app.api_keys.verification.verifier import principal_of_key
 from app.extensions import db
 from app.lib import passwords
 from app.lib.errors import AuthenticationFailed, RateLimited
@@ -145,7 +146,7 @@ def test_no_transaction_is_open_while_a_key_is_checked(
 
     with app.app_context():
         db.session.remove()
-        monkeypatch.setattr(verification._verifier(), "_known", KnownKeys(check))
+        monkeypatch.setattr(verifier._verifier(), "_known", BcryptCache(check))
         principal_of_key(key.token)
 
     assert open_connections == [0]
@@ -181,7 +182,7 @@ def in_threads(count: int, work: Callable[[int], object]) -> None:
 
 def test_many_first_calls_share_one_check() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     answers: list[bool] = []
 
     in_threads(16, lambda _: answers.append(known.fits("kid", "hash", "right", "right")))
@@ -192,7 +193,7 @@ def test_many_first_calls_share_one_check() -> None:
 
 def test_checks_at_once_are_bounded() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
 
     in_threads(12, lambda number: known.fits(f"kid{number}", "hash", "right", "right"))
 
@@ -202,7 +203,7 @@ def test_checks_at_once_are_bounded() -> None:
 
 def test_forged_secret_of_a_warm_key_costs_nothing() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     known.fits("kid", "hash", "right", "right")
 
     assert not any(known.fits("kid", "hash", f"forged {number}", f"forged {number}") for number in range(100))
@@ -212,20 +213,20 @@ def test_forged_secret_of_a_warm_key_costs_nothing() -> None:
 
 def test_same_forged_secret_of_a_cold_key_costs_one_check() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
 
     assert not any(known.fits("kid", "hash", "forged", "forged") for _ in range(50))
 
     assert check.calls == 1
 
 
-def guess(known: KnownKeys, secret: str, address: str) -> bool:
+def guess(known: BcryptCache, secret: str, address: str) -> bool:
     return known.fits("kid", "hash", secret, secret, address=address)
 
 
 def test_many_forged_secrets_from_one_address_are_refused_unchecked(monkeypatch: pytest.MonkeyPatch) -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     for number in range(5):
         guess(known, f"forged {number}", "192.0.2.1")
 
@@ -237,12 +238,12 @@ def test_many_forged_secrets_from_one_address_are_refused_unchecked(monkeypatch:
     assert known.fits("another kid", "hash", "right", "right", address="192.0.2.1"), (
         "other keys are not held up"
     )
-    monkeypatch.setattr(known_keys, "_GUESSES_WINDOW_S", 0.0)
+    monkeypatch.setattr(bcrypt_cache, "_GUESSES_WINDOW_S", 0.0)
     assert guess(known, "right", "192.0.2.1"), "the right one is let in once the window has passed"
 
 
 def test_guesses_of_others_do_not_refuse_the_holder() -> None:
-    known = KnownKeys(SlowCheck("right"))
+    known = BcryptCache(SlowCheck("right"))
     for number in range(5):
         guess(known, f"forged {number}", "192.0.2.1")
 
@@ -251,7 +252,7 @@ def test_guesses_of_others_do_not_refuse_the_holder() -> None:
 
 def test_guesses_sent_at_once_do_not_slip_through() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     refused: list[int] = []
 
     def try_one(number: int) -> None:
@@ -266,7 +267,7 @@ def test_guesses_sent_at_once_do_not_slip_through() -> None:
 
 
 def test_who_guessed_wrong_waits_behind_who_did_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_keys, "_CHECKS_AT_ONCE", 1)
+    monkeypatch.setattr(bcrypt_cache, "_CHECKS_AT_ONCE", 1)
     order: list[str] = []
     let_go = threading.Event()
 
@@ -276,7 +277,7 @@ def test_who_guessed_wrong_waits_behind_who_did_not(monkeypatch: pytest.MonkeyPa
             let_go.wait(30)
         return token == "right"
 
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     guess(known, "wrong before", "192.0.2.1")
     guesses = [
         ("held", "192.0.2.3"),
@@ -345,7 +346,7 @@ def test_ipv6_addresses_of_one_network_guess_as_one(app: Flask, key: CreatedKey)
 
 def test_new_hash_is_checked_anew() -> None:
     check = SlowCheck("right")
-    known = KnownKeys(check)
+    known = BcryptCache(check)
     known.fits("kid", "hash", "right", "right")
 
     known.fits("kid", "another hash", "right", "right")
@@ -354,8 +355,8 @@ def test_new_hash_is_checked_anew() -> None:
 
 
 def test_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(known_keys, "_KEYS_MAX", 10)
-    known = KnownKeys(lambda token, key_hash: True)
+    monkeypatch.setattr(bcrypt_cache, "_KEYS_MAX", 10)
+    known = BcryptCache(lambda token, key_hash: True)
 
     for number in range(50):
         known.fits(f"kid{number}", "hash", "right", "right")

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.accounts.models import Team
 from app.accounts.services import invitations, teams
-from app.accounts.services import people as people_services
+from app.accounts.services import users as people_services
 from app.audit.trail import record
 from app.events.services import types
 from app.extensions import db

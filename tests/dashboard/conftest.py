@@ -3,17 +3,17 @@
 import pytest
 from flask import Flask
 
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 from tests.people import People
 
 
 @pytest.fixture
-def stock(app: Flask, people: People) -> Stock:
+def factories(app: Flask, people: People) -> Factories:
     """Return the store of team acme."""
-    return Stock(app, people.acme.id)
+    return Factories(app, people.acme.id)
 
 
 @pytest.fixture
-def other_stock(app: Flask, people: People) -> Stock:
+def other_stock(app: Flask, people: People) -> Factories:
     """Return the store of the other team."""
-    return Stock(app, people.other.id)
+    return Factories(app, people.other.id)

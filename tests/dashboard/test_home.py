@@ -13,7 +13,7 @@ from app.config import SignUp
 from app.extensions import db
 from app.lib import clock
 from app.web.permissions import FULL
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 from tests.page import Page
 from tests.people import People
 
@@ -26,19 +26,19 @@ def this_hour() -> datetime:
     return clock.now().replace(minute=0, second=0, microsecond=0)
 
 
-def test_new_team_sees_its_first_steps(people: People, page: Page, stock: Stock) -> None:
+def test_new_team_sees_its_first_steps(people: People, page: Page, factories: Factories) -> None:
     document = page.get(HOME, people.alice)
 
     for text in ("Create a webhook", "Create an API key", "Send an event", "/api/v1/events"):
         assert document.has_text(text)
 
-    stock.webhook()
+    factories.webhook()
     document = page.get(HOME, people.alice)
     assert document.has_text("Create a webhook, done")
     assert not document.has_text("Send an event, done")
 
-    stock.api("events:write")
-    stock.deliveries(stock.webhook("Other"), 1)
+    factories.api("events:write")
+    factories.deliveries(factories.webhook("Other"), 1)
     assert not page.get(HOME, people.alice).has_text("Send your first webhook")
 
 
@@ -47,17 +47,19 @@ def test_viewer_is_told_whom_to_ask(people: People, page: Page) -> None:
 
 
 def test_numbers_add_up_over_webhooks_and_hours(
-    people: People, page: Page, stock: Stock, other_stock: Stock
+    people: People, page: Page, factories: Factories, other_stock: Factories
 ) -> None:
-    orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
-    stock.deliveries(orders, 1, state="pending")
+    orders, crm = factories.webhook("Orders"), factories.webhook("CRM")
+    factories.deliveries(orders, 1, state="pending")
     hour = this_hour()
-    stock.count(orders, hour, succeeded=90, failed=3, attempts=100, attempt_failures=10, total_ms=5000.0)
-    stock.count(crm, hour, succeeded=7, failed=0, attempts=7, attempt_failures=0, total_ms=350.0)
-    stock.count(
+    factories.count(orders, hour, succeeded=90, failed=3, attempts=100, attempt_failures=10, total_ms=5000.0)
+    factories.count(crm, hour, succeeded=7, failed=0, attempts=7, attempt_failures=0, total_ms=350.0)
+    factories.count(
         orders, hour - timedelta(hours=23), succeeded=1000, failed=0, attempts=1000, total_ms=50_000.0
     )
-    stock.count(orders, hour - timedelta(hours=24), succeeded=9999, failed=99, attempts=9999, total_ms=1.0)
+    factories.count(
+        orders, hour - timedelta(hours=24), succeeded=9999, failed=99, attempts=9999, total_ms=1.0
+    )
     other_stock.count(other_stock.webhook(), hour, succeeded=555, attempts=555, total_ms=1.0)
 
     document = page.get(HOME, people.vic)
@@ -71,23 +73,25 @@ def test_numbers_add_up_over_webhooks_and_hours(
         assert document.has_text(text), text
 
 
-def test_never_rounds_a_failure_away(people: People, page: Page, stock: Stock) -> None:
-    webhook = stock.webhook()
-    stock.deliveries(webhook, 1)
-    stock.count(webhook, this_hour(), succeeded=99_999, failed=1, attempts=100_000, total_ms=1.0)
+def test_never_rounds_a_failure_away(people: People, page: Page, factories: Factories) -> None:
+    webhook = factories.webhook()
+    factories.deliveries(webhook, 1)
+    factories.count(webhook, this_hour(), succeeded=99_999, failed=1, attempts=100_000, total_ms=1.0)
 
     assert page.get(HOME, people.vic).has_text("99.9 %")
 
 
-def test_troubled_webhooks_come_with_reason_and_button(people: People, page: Page, stock: Stock) -> None:
-    failing = stock.webhook("Support desk", consecutive_failures=6)
-    stock.deliveries(failing, 1, state="failed")
-    disabled = stock.webhook("Zapier", status="disabled", status_reason="The receiver answered 410 Gone.")
-    paused = stock.webhook("Reports", status="paused", status_reason="Paused by Bob.")
-    stock.deliveries(paused, 4, state="pending")
-    stock.webhook("Asleep", status="paused")
-    stock.webhook("Healthy")
-    stock.webhook("Removed", status="disabled", deleted_at=clock.now())
+def test_troubled_webhooks_come_with_reason_and_button(
+    people: People, page: Page, factories: Factories
+) -> None:
+    failing = factories.webhook("Support desk", consecutive_failures=6)
+    factories.deliveries(failing, 1, state="failed")
+    disabled = factories.webhook("Zapier", status="disabled", status_reason="The receiver answered 410 Gone.")
+    paused = factories.webhook("Reports", status="paused", status_reason="Paused by Bob.")
+    factories.deliveries(paused, 4, state="pending")
+    factories.webhook("Asleep", status="paused")
+    factories.webhook("Healthy")
+    factories.webhook("Removed", status="disabled", deleted_at=clock.now())
 
     document = page.get(HOME, people.mel)
     attention = document.text(document.one("section", aria_labelledby="attention-title"))
@@ -107,16 +111,18 @@ def test_troubled_webhooks_come_with_reason_and_button(people: People, page: Pag
     assert f"/t/acme/webhooks/{disabled}/resume" in document.links()
 
 
-def test_calm_team_is_told_so(people: People, page: Page, stock: Stock) -> None:
-    stock.deliveries(stock.webhook(), 1)
+def test_calm_team_is_told_so(people: People, page: Page, factories: Factories) -> None:
+    factories.deliveries(factories.webhook(), 1)
 
     assert page.get(HOME, people.vic).has_text("All webhooks work")
 
 
-def test_costs_a_handful_of_queries_however_much_fails(app: Flask, people: People, stock: Stock) -> None:
+def test_costs_a_handful_of_queries_however_much_fails(
+    app: Flask, people: People, factories: Factories
+) -> None:
     for number in range(10):
-        webhook = stock.webhook(f"Webhook {number}", consecutive_failures=3)
-        stock.deliveries(webhook, 5, state="failed")
+        webhook = factories.webhook(f"Webhook {number}", consecutive_failures=3)
+        factories.deliveries(webhook, 5, state="failed")
     people.vic.get(HOME)
     statements: list[str] = []
     with app.app_context():
@@ -149,9 +155,9 @@ def test_keys_that_expire_soon_need_attention(app: Flask, people: People) -> Non
 
 
 def test_a_wrong_clock_needs_the_owners_attention(
-    app: Flask, people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+    app: Flask, people: People, page: Page, factories: Factories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stock.deliveries(stock.webhook(), 1)
+    factories.deliveries(factories.webhook(), 1)
     monkeypatch.setattr(
         "app.dashboard.views.skewed_clocks", lambda: [SkewedClock("worker", "machine-7", -3600.0)]
     )

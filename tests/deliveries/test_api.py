@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from app.lib import clock
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 
 LIST = "/api/v1/deliveries"
 
@@ -18,9 +18,9 @@ def json_of(answer: TestResponse) -> Any:
     return answer.json
 
 
-def test_list_follows_cursors_to_the_end(client: FlaskClient, stock: Stock) -> None:
-    headers = stock.api("events:read")
-    ids = stock.deliveries(stock.webhook(), 25)
+def test_list_follows_cursors_to_the_end(client: FlaskClient, factories: Factories) -> None:
+    headers = factories.api("events:read")
+    ids = factories.deliveries(factories.webhook(), 25)
     seen, page = [], f"{LIST}?limit=10"
     while page:
         answer = client.get(page, headers=headers)
@@ -32,11 +32,11 @@ def test_list_follows_cursors_to_the_end(client: FlaskClient, stock: Stock) -> N
     assert seen == list(reversed(ids))
 
 
-def test_list_filters(client: FlaskClient, stock: Stock) -> None:
-    headers = stock.api("events:read")
-    webhook = stock.webhook()
-    stock.deliveries(webhook, 3)
-    [failed] = stock.deliveries(webhook, 1, state="failed")
+def test_list_filters(client: FlaskClient, factories: Factories) -> None:
+    headers = factories.api("events:read")
+    webhook = factories.webhook()
+    factories.deliveries(webhook, 3)
+    [failed] = factories.deliveries(webhook, 1, state="failed")
 
     answer = json_of(client.get(f"{LIST}?state=failed&webhook_id={webhook}", headers=headers))
 
@@ -48,21 +48,21 @@ def test_list_filters(client: FlaskClient, stock: Stock) -> None:
 @pytest.mark.parametrize(
     "query", ["state=x", "state=", "nonsense=1", "limit=0", "limit=201", "cursor=x", "from=x", "webhook_id=1"]
 )
-def test_wrong_filters_are_named(client: FlaskClient, stock: Stock, query: str) -> None:
-    answer = client.get(f"{LIST}?{query}", headers=stock.api("events:read"))
+def test_wrong_filters_are_named(client: FlaskClient, factories: Factories, query: str) -> None:
+    answer = client.get(f"{LIST}?{query}", headers=factories.api("events:read"))
 
     assert (answer.status_code, json_of(answer)["code"]) == (422, "VALIDATION_ERROR")
     assert json_of(answer)["errors"][0]["field"] == query.partition("=")[0]
 
 
-def test_show_has_event_and_attempts(client: FlaskClient, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, body='{"id":"evt_1","data":{"a":1}}')
-    stock.attempt(
+def test_show_has_event_and_attempts(client: FlaskClient, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1, body='{"id":"evt_1","data":{"a":1}}')
+    factories.attempt(
         delivery, 1, status_code=None, error_kind="reset", response_headers=None, response_body=None
     )
-    stock.attempt(delivery, 2)
+    factories.attempt(delivery, 2)
 
-    answer = json_of(client.get(f"{LIST}/{delivery}", headers=stock.api("events:read")))
+    answer = json_of(client.get(f"{LIST}/{delivery}", headers=factories.api("events:read")))
 
     assert answer["event"] == {"id": "evt_1", "data": {"a": 1}}
     assert [attempt["number"] for attempt in answer["attempts"]] == [2, 1]
@@ -71,31 +71,33 @@ def test_show_has_event_and_attempts(client: FlaskClient, stock: Stock) -> None:
     assert answer["attempts_truncated"] is False
 
 
-def test_retry_is_accepted_then_visible(client: FlaskClient, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
+def test_retry_is_accepted_then_visible(client: FlaskClient, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1, state="failed")
 
-    answer = client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:write"))
+    answer = client.post(f"{LIST}/{delivery}/retry", headers=factories.api("events:write"))
 
     assert (answer.status_code, json_of(answer)["state"]) == (202, "pending")
-    assert stock.read(delivery).state == "pending"
+    assert factories.read(delivery).state == "pending"
 
 
-def test_retry_conflicts_while_it_is_sent(client: FlaskClient, stock: Stock) -> None:
+def test_retry_conflicts_while_it_is_sent(client: FlaskClient, factories: Factories) -> None:
     due_at = clock.now() + timedelta(seconds=30)
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="pending", lease="x", due_at=due_at)
+    [delivery] = factories.deliveries(factories.webhook(), 1, state="pending", lease="x", due_at=due_at)
 
-    answer = client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:write"))
+    answer = client.post(f"{LIST}/{delivery}/retry", headers=factories.api("events:write"))
 
     assert (answer.status_code, json_of(answer)["code"]) == (409, "CONFLICT")
 
 
-def test_keys_reach_only_what_they_may(client: FlaskClient, stock: Stock, other_stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
+def test_keys_reach_only_what_they_may(
+    client: FlaskClient, factories: Factories, other_stock: Factories
+) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1, state="failed")
     stranger = other_stock.api("events:read", "events:write")
 
     assert client.get(LIST).status_code == 401
     assert client.get(f"{LIST}/{delivery}", headers=stranger).status_code == 404
     assert client.post(f"{LIST}/{delivery}/retry", headers=stranger).status_code == 404
     assert json_of(client.get(LIST, headers=stranger))["data"] == []
-    assert client.get(LIST, headers=stock.api("webhooks:read")).status_code == 403
-    assert client.post(f"{LIST}/{delivery}/retry", headers=stock.api("events:read")).status_code == 403
+    assert client.get(LIST, headers=factories.api("webhooks:read")).status_code == 403
+    assert client.post(f"{LIST}/{delivery}/retry", headers=factories.api("events:read")).status_code == 403

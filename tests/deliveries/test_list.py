@@ -7,7 +7,7 @@ import pytest
 
 from app.lib import clock
 from app.webhooks.queries import deliveries as queries
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 from tests.page import Document, Page
 from tests.people import People, Visitor
 
@@ -22,9 +22,9 @@ def shown(document: Document) -> list[str]:
 
 
 def test_newest_stand_first_and_nothing_of_other_teams(
-    people: People, page: Page, stock: Stock, other_stock: Stock
+    people: People, page: Page, factories: Factories, other_stock: Factories
 ) -> None:
-    ids = stock.deliveries(stock.webhook("Orders"), 3)
+    ids = factories.deliveries(factories.webhook("Orders"), 3)
     other_stock.deliveries(other_stock.webhook(), 2)
 
     document = page.get(LIST, people.vic)
@@ -33,37 +33,39 @@ def test_newest_stand_first_and_nothing_of_other_teams(
     assert document.has_text("Orders")
 
 
-def test_stranger_gets_404_and_anonymous_signs_in(people: People, visitor: Visitor, stock: Stock) -> None:
+def test_stranger_gets_404_and_anonymous_signs_in(
+    people: People, visitor: Visitor, factories: Factories
+) -> None:
     assert people.charlie.get(LIST).status_code == 404
     assert visitor.get(LIST).status_code == 303
 
 
 @pytest.mark.parametrize("state", ["pending", "succeeded", "failed", "cancelled"])
-def test_filter_by_state(people: People, page: Page, stock: Stock, state: str) -> None:
-    webhook = stock.webhook()
+def test_filter_by_state(people: People, page: Page, factories: Factories, state: str) -> None:
+    webhook = factories.webhook()
     ids = {
-        each: stock.deliveries(webhook, 2, state=each)
+        each: factories.deliveries(webhook, 2, state=each)
         for each in ("pending", "succeeded", "failed", "cancelled")
     }
 
     assert set(shown(page.get(f"{LIST}?state={state}", people.vic))) == set(ids[state])
 
 
-def test_filters_are_combined(people: People, page: Page, stock: Stock) -> None:
-    orders, crm = stock.webhook("Orders"), stock.webhook("CRM")
-    stock.deliveries(orders, 2, state="failed")
-    wanted = stock.deliveries(crm, 1, state="failed", event_type="lead.created")
-    stock.deliveries(crm, 1, state="failed")
-    stock.deliveries(crm, 1, event_type="lead.created")
+def test_filters_are_combined(people: People, page: Page, factories: Factories) -> None:
+    orders, crm = factories.webhook("Orders"), factories.webhook("CRM")
+    factories.deliveries(orders, 2, state="failed")
+    wanted = factories.deliveries(crm, 1, state="failed", event_type="lead.created")
+    factories.deliveries(crm, 1, state="failed")
+    factories.deliveries(crm, 1, event_type="lead.created")
 
     document = page.get(f"{LIST}?state=failed&webhook_id={crm}&event_type=lead.created", people.vic)
 
     assert shown(document) == wanted
 
 
-def test_filter_by_time(people: People, page: Page, stock: Stock) -> None:
+def test_filter_by_time(people: People, page: Page, factories: Factories) -> None:
     noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
-    ids = stock.deliveries(stock.webhook(), 5, at=noon, apart=timedelta(hours=1))
+    ids = factories.deliveries(factories.webhook(), 5, at=noon, apart=timedelta(hours=1))
 
     document = page.get(f"{LIST}?from=2026-03-01T09:30&to=2026-03-01T12:00", people.vic)
 
@@ -72,31 +74,31 @@ def test_filter_by_time(people: People, page: Page, stock: Stock) -> None:
 
 @pytest.mark.parametrize("needle", ["Grüße", "NOTE", "order-77", "http_5XX", "ORDERS.example"])
 def test_text_is_found_in_body_key_error_and_url(
-    people: People, page: Page, stock: Stock, needle: str
+    people: People, page: Page, factories: Factories, needle: str
 ) -> None:
-    webhook = stock.webhook(url="https://orders.example.com/hooks")
-    other = stock.webhook(url="https://elsewhere.test/")
-    ids = stock.deliveries(
+    webhook = factories.webhook(url="https://orders.example.com/hooks")
+    other = factories.webhook(url="https://elsewhere.test/")
+    ids = factories.deliveries(
         webhook, 1, body='{"data":{"note":"grü Grüße"}}', idempotency_key="order-77", state="failed"
     )
-    stock.deliveries(other, 3)
+    factories.deliveries(other, 3)
 
     assert shown(page.get(LIST, people.vic))[:1] != []
     assert shown(page.read(people.vic.get(LIST, query_string={"q": needle}))) == ids
 
 
 @pytest.mark.parametrize("wildcard", ["%", "_", "/", "\\"])
-def test_wildcards_are_plain_text(people: People, page: Page, stock: Stock, wildcard: str) -> None:
-    stock.deliveries(stock.webhook(url="https:x"), 1, body="{}")
-    hit = stock.deliveries(stock.webhook(url="https:x"), 1, body=f"a{wildcard}b")
+def test_wildcards_are_plain_text(people: People, page: Page, factories: Factories, wildcard: str) -> None:
+    factories.deliveries(factories.webhook(url="https:x"), 1, body="{}")
+    hit = factories.deliveries(factories.webhook(url="https:x"), 1, body=f"a{wildcard}b")
 
     assert shown(page.read(people.vic.get(LIST, query_string={"q": f"a{wildcard}b"}))) == hit
 
 
-def test_ids_jump_to_their_delivery(people: People, page: Page, stock: Stock) -> None:
-    webhook = stock.webhook()
-    ids = stock.deliveries(webhook, 4)
-    event_id = stock.read(ids[1]).event_id
+def test_ids_jump_to_their_delivery(people: People, page: Page, factories: Factories) -> None:
+    webhook = factories.webhook()
+    ids = factories.deliveries(webhook, 4)
+    event_id = factories.read(ids[1]).event_id
 
     assert shown(page.get(f"{LIST}?q={ids[2]}", people.vic)) == [ids[2]]
     assert shown(page.get(f"{LIST}?q={event_id}", people.vic)) == [ids[1]]
@@ -115,7 +117,7 @@ def test_ids_jump_to_their_delivery(people: People, page: Page, stock: Stock) ->
     ],
 )
 def test_unreadable_filters_are_explained(
-    people: People, page: Page, stock: Stock, query: str, words: str
+    people: People, page: Page, factories: Factories, query: str, words: str
 ) -> None:
     document = page.get(f"{LIST}?{query}", people.vic, status=422)
 
@@ -123,23 +125,25 @@ def test_unreadable_filters_are_explained(
     assert LIST in document.links()
 
 
-def test_pages_are_complete_while_rows_arrive(people: People, page: Page, stock: Stock) -> None:
-    webhook = stock.webhook()
-    ids = stock.deliveries(webhook, 120)
+def test_pages_are_complete_while_rows_arrive(people: People, page: Page, factories: Factories) -> None:
+    webhook = factories.webhook()
+    ids = factories.deliveries(webhook, 120)
     seen: list[str] = []
     url: str | None = LIST
     while url:
         document = page.get(url, people.vic)
         seen += shown(document)
-        stock.deliveries(webhook, 7, apart=timedelta(milliseconds=1))
+        factories.deliveries(webhook, 7, apart=timedelta(milliseconds=1))
         older = [a.get("href") for a in document.all("a") if document.text(a) == "Older"]
         url = older[0] if older else None
 
     assert seen == list(reversed(ids))
 
 
-def test_older_rows_come_as_a_part_that_replaces_its_link(people: People, page: Page, stock: Stock) -> None:
-    ids = stock.deliveries(stock.webhook(), 120)
+def test_older_rows_come_as_a_part_that_replaces_its_link(
+    people: People, page: Page, factories: Factories
+) -> None:
+    ids = factories.deliveries(factories.webhook(), 120)
     first = page.get(LIST, people.vic)
     [link] = [a for a in first.all("a") if first.text(a) == "Older"]
     target = link.get("hx-target", "").removeprefix("#")
@@ -152,8 +156,8 @@ def test_older_rows_come_as_a_part_that_replaces_its_link(people: People, page: 
     assert "<html" not in part
 
 
-def test_filtering_answers_with_the_list_alone(people: People, page: Page, stock: Stock) -> None:
-    stock.deliveries(stock.webhook(), 3, state="failed")
+def test_filtering_answers_with_the_list_alone(people: People, page: Page, factories: Factories) -> None:
+    factories.deliveries(factories.webhook(), 3, state="failed")
 
     fragment = page.fragment(f"{LIST}?state=failed", "delivery-list", people.vic)
 
@@ -161,12 +165,12 @@ def test_filtering_answers_with_the_list_alone(people: People, page: Page, stock
 
 
 def test_search_stops_at_its_window_and_goes_on(
-    people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+    people: People, page: Page, factories: Factories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "WINDOW", 30)
-    webhook = stock.webhook()
-    [old] = stock.deliveries(webhook, 1, body="needle", at=clock.now() - timedelta(hours=1))
-    stock.deliveries(webhook, 70, body="{}")
+    webhook = factories.webhook()
+    [old] = factories.deliveries(webhook, 1, body="needle", at=clock.now() - timedelta(hours=1))
+    factories.deliveries(webhook, 70, body="{}")
     url: str | None = f"{LIST}?q=needle"
     pages = 0
     found: list[str] = []
@@ -181,28 +185,30 @@ def test_search_stops_at_its_window_and_goes_on(
     assert (pages, found) == (3, [old])
 
 
-def test_rows_look_again_only_while_something_is_pending(people: People, page: Page, stock: Stock) -> None:
-    webhook = stock.webhook()
-    stock.deliveries(webhook, 2)
+def test_rows_look_again_only_while_something_is_pending(
+    people: People, page: Page, factories: Factories
+) -> None:
+    webhook = factories.webhook()
+    factories.deliveries(webhook, 2)
     assert page.get(LIST, people.vic).by_id("newest").get("hx-trigger") is None
 
-    [pending] = stock.deliveries(webhook, 1, state="pending")
+    [pending] = factories.deliveries(webhook, 1, state="pending")
     rows = page.get(LIST, people.vic).by_id("newest")
     assert rows.get("hx-trigger") == "every 1s"
     assert people.vic.get(rows.get("hx-get", ""), fragment="newest").status_code == 204
 
-    stock.change(pending, state="succeeded", due_at=None, attempt_count=1, last_status=200)
+    factories.change(pending, state="succeeded", due_at=None, attempt_count=1, last_status=200)
     final = page.fragment(rows.get("hx-get", ""), "newest", people.vic)
 
     assert final.by_id("newest").get("hx-trigger") is None
     assert len(shown(final)) == 3
 
 
-def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, stock: Stock) -> None:
-    webhook = stock.webhook()
-    ids = stock.deliveries(webhook, 3, state="pending", at=clock.now() - timedelta(seconds=5))
+def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, factories: Factories) -> None:
+    webhook = factories.webhook()
+    ids = factories.deliveries(webhook, 3, state="pending", at=clock.now() - timedelta(seconds=5))
     refresh = page.get(LIST, people.vic).by_id("newest").get("hx-get", "")
-    stock.deliveries(webhook, 60, apart=timedelta(milliseconds=1))
+    factories.deliveries(webhook, 60, apart=timedelta(milliseconds=1))
 
     fragment = page.fragment(refresh, "newest", people.vic)
 
@@ -210,27 +216,27 @@ def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, sto
     assert fragment.has_text("Newer deliveries arrived")
 
 
-def test_held_deliveries_say_so(people: People, page: Page, stock: Stock) -> None:
-    stock.deliveries(stock.webhook(status="paused"), 1, state="pending")
+def test_held_deliveries_say_so(people: People, page: Page, factories: Factories) -> None:
+    factories.deliveries(factories.webhook(status="paused"), 1, state="pending")
 
     assert page.get(LIST, people.vic).has_text("Held")
 
 
-def test_empty_lists_say_what_to_do(people: People, page: Page, stock: Stock) -> None:
+def test_empty_lists_say_what_to_do(people: People, page: Page, factories: Factories) -> None:
     assert page.get(LIST, people.vic).has_text("Nothing was sent yet")
     assert page.get(f"{LIST}?state=failed", people.vic).has_text("No delivery matches")
 
 
-def test_names_are_shown_as_text(people: People, page: Page, stock: Stock) -> None:
-    stock.deliveries(stock.webhook("<script>alert(1)</script>"), 1, state="pending")
+def test_names_are_shown_as_text(people: People, page: Page, factories: Factories) -> None:
+    factories.deliveries(factories.webhook("<script>alert(1)</script>"), 1, state="pending")
 
     assert page.get(LIST, people.vic).has_text("<script>alert(1)</script>")
 
 
 def test_pending_count_is_bounded(
-    people: People, page: Page, stock: Stock, monkeypatch: pytest.MonkeyPatch
+    people: People, page: Page, factories: Factories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queries, "PENDING_COUNT_MAX", 3)
-    stock.deliveries(stock.webhook(), 9, state="pending")
+    factories.deliveries(factories.webhook(), 9, state="pending")
 
     assert page.get(LIST, people.vic).has_text("3+ pending")

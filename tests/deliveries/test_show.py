@@ -7,7 +7,7 @@ import pytest
 
 from app.lib import clock
 from app.webhooks.explanations import ERROR_KINDS, explain
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 from tests.page import Page
 from tests.people import People
 
@@ -16,12 +16,14 @@ def url_of(delivery_id: str) -> str:
     return f"/t/acme/deliveries/{delivery_id}"
 
 
-def test_every_attempt_is_shown_newest_open(people: People, page: Page, stock: Stock) -> None:
-    [delivery] = stock.deliveries(
-        stock.webhook("Orders"), 1, body='{"id":1,"data":{"big":12345678901234567890.10}}'
+def test_every_attempt_is_shown_newest_open(people: People, page: Page, factories: Factories) -> None:
+    [delivery] = factories.deliveries(
+        factories.webhook("Orders"), 1, body='{"id":1,"data":{"big":12345678901234567890.10}}'
     )
-    first = stock.attempt(delivery, 1, status_code=503, error_kind="http_5xx", response_body="<h1>no</h1>")
-    second = stock.attempt(delivery, 2, trigger="manual", response_truncated=True)
+    first = factories.attempt(
+        delivery, 1, status_code=503, error_kind="http_5xx", response_body="<h1>no</h1>"
+    )
+    second = factories.attempt(delivery, 2, trigger="manual", response_truncated=True)
 
     document = page.get(url_of(delivery), people.vic)
 
@@ -41,9 +43,9 @@ def test_every_attempt_is_shown_newest_open(people: People, page: Page, stock: S
     assert document.has_text("12345678901234567890.10")
 
 
-def test_timings_fill_the_bar(people: People, page: Page, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1)
-    stock.attempt(delivery)
+def test_timings_fill_the_bar(people: People, page: Page, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1)
+    factories.attempt(delivery)
 
     document = page.get(url_of(delivery), people.vic)
     # html5lib names the elements of SVG with their namespace.
@@ -55,13 +57,15 @@ def test_timings_fill_the_bar(people: People, page: Page, stock: Stock) -> None:
 
 
 @pytest.mark.parametrize("kind", ERROR_KINDS)
-def test_every_error_is_explained(people: People, page: Page, stock: Stock, kind: str) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="failed", last_error=kind, last_status=None)
+def test_every_error_is_explained(people: People, page: Page, factories: Factories, kind: str) -> None:
+    [delivery] = factories.deliveries(
+        factories.webhook(), 1, state="failed", last_error=kind, last_status=None
+    )
     timings = ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms", "total_ms")
     nothing: dict[str, Any] = dict.fromkeys(
         (*timings, "status_code", "remote_address", "response_headers", "response_body")
     )
-    stock.attempt(delivery, error_kind=kind, error_detail="what libcurl said", **nothing)
+    factories.attempt(delivery, error_kind=kind, error_detail="what libcurl said", **nothing)
 
     document = page.get(url_of(delivery), people.vic)
     explanation = explain(kind)
@@ -77,22 +81,22 @@ def test_every_error_is_explained(people: People, page: Page, stock: Stock, kind
         assert document.has_text(text)
 
 
-def test_unknown_delivery_and_stranger_get_404(people: People, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1)
+def test_unknown_delivery_and_stranger_get_404(people: People, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1)
 
     assert people.charlie.get(f"/t/other/deliveries/{delivery}").status_code == 404
     assert people.charlie.get(url_of(delivery)).status_code == 404
     assert people.alice.get(url_of("dlv_nonsense")).status_code == 404
 
 
-def test_page_refreshes_until_it_is_final(people: People, page: Page, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="pending")
+def test_page_refreshes_until_it_is_final(people: People, page: Page, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1, state="pending")
     live = page.get(url_of(delivery), people.vic).by_id("delivery-live")
     assert live.get("hx-trigger") == "every 1s"
     assert people.vic.get(live.get("hx-get", ""), fragment="delivery-live").status_code == 204
 
-    stock.attempt(delivery)
-    stock.change(delivery, state="succeeded", due_at=None, attempt_count=1, finished_at=clock.now())
+    factories.attempt(delivery)
+    factories.change(delivery, state="succeeded", due_at=None, attempt_count=1, finished_at=clock.now())
     fragment = page.fragment(live.get("hx-get", ""), "delivery-live", people.vic)
 
     assert fragment.has_text("Delivered")
@@ -101,11 +105,11 @@ def test_page_refreshes_until_it_is_final(people: People, page: Page, stock: Sto
 
 @pytest.mark.parametrize(("wait_s", "trigger"), [(5, "every 1s"), (60, "every 5s"), (7200, "every 15s")])
 def test_far_retries_are_looked_at_less_often(
-    people: People, page: Page, stock: Stock, wait_s: int, trigger: str
+    people: People, page: Page, factories: Factories, wait_s: int, trigger: str
 ) -> None:
     due_at = clock.now() + timedelta(seconds=wait_s)
-    [delivery] = stock.deliveries(
-        stock.webhook(), 1, state="pending", due_at=due_at, attempt_count=1, round_attempt_count=1
+    [delivery] = factories.deliveries(
+        factories.webhook(), 1, state="pending", due_at=due_at, attempt_count=1, round_attempt_count=1
     )
 
     document = page.get(url_of(delivery), people.vic)
@@ -125,9 +129,15 @@ def test_far_retries_are_looked_at_less_often(
     ],
 )
 def test_next_step_is_said_in_words(
-    people: People, page: Page, stock: Stock, values: dict[str, Any], status: str, words: str, label: str
+    people: People,
+    page: Page,
+    factories: Factories,
+    values: dict[str, Any],
+    status: str,
+    words: str,
+    label: str,
 ) -> None:
-    [delivery] = stock.deliveries(stock.webhook(status=status), 1, **values)
+    [delivery] = factories.deliveries(factories.webhook(status=status), 1, **values)
 
     document = page.get(url_of(delivery), people.mel)
 
@@ -135,7 +145,7 @@ def test_next_step_is_said_in_words(
     assert document.text(document.form(f"{url_of(delivery)}/retry")) == label
 
 
-def test_viewer_sees_no_retry_button(people: People, page: Page, stock: Stock) -> None:
-    [delivery] = stock.deliveries(stock.webhook(), 1, state="failed")
+def test_viewer_sees_no_retry_button(people: People, page: Page, factories: Factories) -> None:
+    [delivery] = factories.deliveries(factories.webhook(), 1, state="failed")
 
     assert not page.get(url_of(delivery), people.vic).all("form", action=f"{url_of(delivery)}/retry")

@@ -12,7 +12,7 @@ from app.extensions import db
 from app.lib import clock
 from app.webhooks.queries import deliveries as queries
 from app.webhooks.queries.deliveries import DeliveryFilter
-from tests.deliveries.stock import Stock
+from tests.deliveries.factories import Factories
 from tests.people import People
 
 pytestmark = pytest.mark.postgresql
@@ -55,14 +55,14 @@ def plan_of(app: Flask, team_id: str, wanted: DeliveryFilter) -> str:
     ids=["all", "failed", "pending", "webhook", "event"],
 )
 def test_lists_walk_an_index_in_its_order(
-    app: Flask, stock: Stock, other_stock: Stock, wanted: DeliveryFilter, index: str
+    app: Flask, factories: Factories, other_stock: Factories, wanted: DeliveryFilter, index: str
 ) -> None:
     """No page sorts what it found, and none reads the table from end to end."""
-    webhook, neighbour = stock.webhook(), stock.webhook("Neighbour")
-    stock.deliveries(webhook, 1000, apart=timedelta(milliseconds=50))
-    stock.deliveries(neighbour, 1000, apart=timedelta(milliseconds=50))
-    stock.deliveries(webhook, 200, state="failed")
-    stock.deliveries(neighbour, 200, state="pending")
+    webhook, neighbour = factories.webhook(), factories.webhook("Neighbour")
+    factories.deliveries(webhook, 1000, apart=timedelta(milliseconds=50))
+    factories.deliveries(neighbour, 1000, apart=timedelta(milliseconds=50))
+    factories.deliveries(webhook, 200, state="failed")
+    factories.deliveries(neighbour, 200, state="pending")
     other_stock.deliveries(other_stock.webhook(), 9000)
     with app.app_context():
         if db.engine.dialect.name == "postgresql":
@@ -71,7 +71,7 @@ def test_lists_walk_an_index_in_its_order(
     if wanted.webhook_id:
         wanted = DeliveryFilter(webhook_id=webhook)
 
-    plan = plan_of(app, stock.team_id, wanted)
+    plan = plan_of(app, factories.team_id, wanted)
 
     if wanted.text and "uq_deliveries" not in plan:
         index = "sqlite_autoindex_deliveries"
@@ -82,14 +82,14 @@ def test_lists_walk_an_index_in_its_order(
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_pages_stay_fast_with_many_rows(app: Flask, people: People, stock: Stock) -> None:
+def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: Factories) -> None:
     now = clock.now()
-    webhooks = [stock.webhook(f"Webhook {number}") for number in range(10)]
+    webhooks = [factories.webhook(f"Webhook {number}") for number in range(10)]
     for number, webhook in enumerate(webhooks):
         apart = timedelta(milliseconds=300)
-        stock.deliveries(webhook, ROWS // 10, apart=apart, at=now - timedelta(milliseconds=number))
-    stock.deliveries(webhooks[0], 2000, state="failed")
-    stock.deliveries(webhooks[1], 500, state="pending")
+        factories.deliveries(webhook, ROWS // 10, apart=apart, at=now - timedelta(milliseconds=number))
+    factories.deliveries(webhooks[0], 2000, state="failed")
+    factories.deliveries(webhooks[1], 500, state="pending")
     with app.app_context():
         db.session.execute(text("ANALYZE"))
         db.session.commit()
@@ -111,7 +111,7 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, stock: Stock
             seconds = []
             for _ in range(5):
                 start = time.perf_counter()
-                queries.list_deliveries(stock.team_id, DeliveryFilter(**values))
+                queries.list_deliveries(factories.team_id, DeliveryFilter(**values))
                 seconds.append(time.perf_counter() - start)
         print(f"{name}: {sorted(seconds)[2] * 1000:.1f} ms")
         if sorted(seconds)[2] > PAGE_S:

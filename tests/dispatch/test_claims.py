@@ -10,9 +10,9 @@ from sqlalchemy import Engine
 from app.extensions import db, sealer
 from app.lib import clock
 from app.lib.outbound import Result
-from app.webhooks.dispatch.claims import Claim, claim, find_ready, give_back
-from app.webhooks.dispatch.health import judge_webhooks
-from app.webhooks.dispatch.messages import Claimed, request_of
+from app.webhooks.dispatch.circuit_breaker import record_outcomes
+from app.webhooks.dispatch.claims import Claim, claim, find_due_webhooks, give_back
+from app.webhooks.dispatch.messages import ClaimedDelivery, request_of
 from app.webhooks.dispatch.outcomes import outcome_of
 from app.webhooks.dispatch.results import record
 from app.webhooks.dispatch.targets import Targets
@@ -43,11 +43,13 @@ def finish(scene: Scene, engine: Engine, taken: Claim, status: int) -> set[str]:
         targets = Targets(sealer()).load(connection, versions)
         outcomes = []
         for row in taken.rows:
-            claimed = Claimed(*row, taken.bodies[row[2]], taken.lease, targets[row[1]], start_before_s=0.0)
+            claimed = ClaimedDelivery(
+                *row, taken.bodies[row[2]], taken.lease, targets[row[1]], start_before_s=0.0
+            )
             request_of(claimed, max_body_bytes=10)
             outcomes.append(outcome_of(claimed, Result(clock.now(), status_code=status, total_ms=1.0)))
         won = record(connection, outcomes)
-        judge_webhooks(connection, outcomes, won)
+        record_outcomes(connection, outcomes, won)
         return won
 
 
@@ -132,7 +134,7 @@ def _finish_with_target_of_before(scene: Scene, engine: Engine, taken: Claim) ->
     with engine.begin() as connection, scene.app.app_context():
         (target,) = Targets(sealer()).load(connection, {twin.id: None}).values()
         row = taken.rows[0]
-        claimed = Claimed(*row, taken.bodies[row[2]], taken.lease, target, start_before_s=0.0)
+        claimed = ClaimedDelivery(*row, taken.bodies[row[2]], taken.lease, target, start_before_s=0.0)
         return record(connection, [outcome_of(claimed, Result(clock.now(), status_code=200))])
 
 
@@ -193,7 +195,7 @@ def test_ready_knows_what_is_due_and_when_the_next_thing_is(scene: Scene, engine
     scene.emit(event_type="post.failed")
     scene.change_deliveries(later.id, due_at=clock.now() + timedelta(seconds=600))
     with engine.begin() as connection:
-        ready = find_ready(connection)
+        ready = find_due_webhooks(connection)
     assert set(ready.due) == {due.id}
     assert ready.next_due_in_s is not None
     assert 0 < ready.next_due_in_s <= 600

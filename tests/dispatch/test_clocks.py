@@ -22,8 +22,8 @@ from app.db.clock import DatabaseNow, read_clock
 from app.extensions import db, redis_client
 from app.factory import create_app
 from app.lib import clock
-from app.queues import DISPATCH_QUEUE, ensure_dispatch, sign_of_life
-from app.webhooks.dispatch.claims import claim, find_ready, give_back
+from app.queues import DISPATCH_QUEUE, ensure_dispatch, heartbeat
+from app.webhooks.dispatch.claims import claim, find_due_webhooks, give_back
 from app.webhooks.services.deliveries import retry
 from tests.dispatch.programs import Worker, running
 from tests.dispatch.receivers import Received, Receiver, Reply
@@ -80,7 +80,7 @@ def test_a_clock_ahead_takes_nothing_that_another_is_sending(apart: Scene, set_w
     assert len(take(apart, hook.id)) == 3
     set_wrong(10 * LEASE_S)
     with apart.app.app_context(), db.engine.begin() as connection:
-        assert find_ready(connection).due == {}
+        assert find_due_webhooks(connection).due == {}
     assert take(apart, hook.id) == []
 
 
@@ -91,7 +91,7 @@ def test_a_clock_behind_finds_what_is_due_and_holds_it_for_the_whole_lease(
     apart.emit(3)
     set_wrong(BEHIND_S)
     with apart.app.app_context(), db.engine.begin() as connection:
-        assert set(find_ready(connection).due) == {hook.id}
+        assert set(find_due_webhooks(connection).due) == {hook.id}
     assert len(take(apart, hook.id)) == 3
     set_wrong(0)
     assert take(apart, hook.id) == []
@@ -195,9 +195,9 @@ def test_who_is_alive_is_counted_by_the_clock_of_redis(app: Flask, set_wrong: Se
     with app.app_context():
         redis = redis_client()
         set_wrong(BEHIND_S)
-        sign_of_life(redis, dispatcher_ids=["behind-1"])
+        heartbeat(redis, dispatcher_ids=["behind-1"])
         set_wrong(AHEAD_S)
-        sign_of_life(redis, dispatcher_ids=["ahead-1"])
+        heartbeat(redis, dispatcher_ids=["ahead-1"])
         assert ensure_dispatch()
         assert ensure_dispatch()
         assert redis.llen(f"rq:queue:{DISPATCH_QUEUE}") == 2

@@ -22,8 +22,8 @@ from app.queues import (
     enqueue,
     ensure_dispatch,
     forget_slice,
+    heartbeat,
     nudge_dispatch,
-    sign_of_life,
 )
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 from tests.dispatch.receivers import Receiver
@@ -67,12 +67,12 @@ def test_slices_are_enqueued_for_idle_dispatchers_only(scene: Scene, redis: "Red
     with scene.app.app_context():
         assert ensure_dispatch()
         assert waiting() == 0, "nobody would run it"
-        sign_of_life(redis, dispatcher_ids=["a-1", "a-2"])
+        heartbeat(redis, dispatcher_ids=["a-1", "a-2"])
         for _ in range(5):
             assert ensure_dispatch()
         assert waiting() == 2
         redis.delete(f"rq:queue:{DISPATCH_QUEUE}")
-        sign_of_life(redis, slice_id="slice_1")
+        heartbeat(redis, slice_id="slice_1")
         assert ensure_dispatch()
         assert waiting() == 1
         assert ensure_dispatch(besides="slice_1")
@@ -103,7 +103,7 @@ def test_slices_leave_nothing_growing_in_redis(scene: Scene, receiver: Receiver,
     keys: list[set[bytes]] = []
     try:
         with scene.app.app_context():
-            sign_of_life(redis_client(), dispatcher_ids=["test-1"])
+            heartbeat(redis_client(), dispatcher_ids=["test-1"])
             ensure_dispatch()
             queue = Queue(DISPATCH_QUEUE, connection=redis_client(), serializer=JSONSerializer)
             rq_worker = DispatchWorker([queue], connection=redis_client(), serializer=JSONSerializer)
@@ -111,7 +111,7 @@ def test_slices_leave_nothing_growing_in_redis(scene: Scene, receiver: Receiver,
             for _ in range(2):
                 for _ in range(11):
                     scene.emit()
-                    sign_of_life(redis_client(), dispatcher_ids=["test-1"])
+                    heartbeat(redis_client(), dispatcher_ids=["test-1"])
                     ensure_dispatch()
                     rq_worker.work(burst=True, max_jobs=1, logging_level="WARNING")
                 keys.append({key for key in redis.scan_iter() if not key.startswith(b"rq:job:")})

@@ -1,4 +1,4 @@
-"""What arrives is what Standard Webhooks promises, judged by the libraries that receivers use."""
+"""What arrives is what Standard Webhooks promises, checked by the libraries that receivers use."""
 
 import json
 from datetime import UTC, datetime

@@ -69,10 +69,10 @@ def test_refusal_by_the_day_leaves_the_hour_untouched(counters: Counters) -> Non
         counters.take([hour, day])
 
     for _ in range(5):
-        standings, _ = counters.take([hour, day])
-        assert [standing.is_refusing for standing in standings] == [False, True]
+        statuses, _ = counters.take([hour, day])
+        assert [status.is_refusing for status in statuses] == [False, True]
 
-    assert [standing.used for standing in counters.peek([hour, day])] == [3, 3]
+    assert [status.used for status in counters.peek([hour, day])] == [3, 3]
 
 
 def test_another_quota_keeps_what_is_used(counters: Counters) -> None:
@@ -124,7 +124,7 @@ def test_use_is_taken_back_and_the_window_goes_on(counters: Counters) -> None:
 
     counters.take_back([limit, unused])
 
-    assert [standing.used for standing in counters.peek([limit, unused])] == [2, 0]
+    assert [status.used for status in counters.peek([limit, unused])] == [2, 0]
     assert not counters.take([limit])[0][0].is_refusing
     assert counters.take([limit])[0][0].is_refusing
     assert counters.take([unused])[0][0].used == 1

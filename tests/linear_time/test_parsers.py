@@ -15,8 +15,8 @@ from werkzeug.wrappers import Request
 
 from app.accounts import codes, rules, user_agents
 from app.accounts import schemas as account_schemas
-from app.api_keys import leaks, tokens
 from app.api_keys import schemas as key_schemas
+from app.api_keys import secret_scanner, tokens
 from app.audit import calls, redaction
 from app.audit import rules as audit_rules
 from app.audit.exports import csv_lines
@@ -114,8 +114,8 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "names of secrets": redact.is_secret_name,
     "refusals": lambda text: calls.read_refusal(text.encode(), WEBHOOK_SECRETS),
     "CSV": lambda text: list(csv_lines(["a"], [text], lambda row: [row])),
-    "leak scanner": lambda text: list(leaks.scan_stream(io.BytesIO(text.encode()), "x")),
-    "names of leaking files": leaks.printable,
+    "leak scanner": lambda text: list(secret_scanner.scan_stream(io.BytesIO(text.encode()), "x")),
+    "names of leaking files": secret_scanner.printable,
     "API keys": tokens.kid_of,
     "URLs": lambda text: check_url(f"https://{text}"),
     "custom headers": lambda text: custom_headers.checked(custom_headers.read_lines(text)),

@@ -1,7 +1,7 @@
 """Speaks with the company's OpenID provider, through Authlib and the one door out.
 
 What Authlib leaves open is closed here: it takes every key of the provider's description as an argument of its
-client, algorithms from there too (`none` included), judges `aud` only when told to, and does not look at `iss` in
+client, algorithms from there too (`none` included), checks `aud` only when told to, and does not look at `iss` in
 the answer (RFC 9207).
 """
 
@@ -65,7 +65,7 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         self._loaded_at_s = self._failed_at_s = -float("inf")
 
     def begin(self, redirect_uri: str) -> Authorization:
-        """Return a new visit to the provider. Raises ProviderUnreachable."""
+        """Return a new pending to the provider. Raises ProviderUnreachable."""
         try:
             made = self.create_authorization_url(redirect_uri)
         except (RequestException, ValueError) as error:

@@ -66,7 +66,7 @@ class ShownInvitation:
 
 
 def any_user_exists() -> bool:
-    """Return whether somebody signed up already: then the first owner's link is worthless."""
+    """Return whether somebody signed up already: then the first owner's link is invalid."""
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from app import queues
 from app.accounts import tokens
 from app.accounts.models import User
-from app.accounts.services.people import checked_email, confirm_password, email_taken, find_user
+from app.accounts.services.users import checked_email, confirm_password, email_taken, find_user
 from app.accounts.trail import record_in_teams
 from app.extensions import db
 from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
@@ -36,13 +36,13 @@ def request_change(user_id: str, *, email: str, password: str) -> str:
 
 
 def cancel_change(user_id: str) -> None:
-    """Forget the new address: the link that was mailed there is worthless."""
+    """Forget the new address: the link that was mailed there is invalid."""
     db.session.execute(update(User).where(User.id == user_id).values(new_email=None))
     db.session.commit()
 
 
 def find_change(token: str) -> User | None:
-    """Return whose address the token changes to their `new_email`; None when it is worthless (any more)."""
+    """Return whose address the token changes to their `new_email`; None when it is invalid (any more)."""
     content = tokens.read_email_token(token)
     if content is None:
         return None
@@ -56,7 +56,7 @@ def find_change(token: str) -> User | None:
 def confirm_change(token: str) -> str:
     """Change the address of the user with a mailed token and return it; reset links to the old one die.
 
-    Raises NotFound when the token is worthless (any more), Conflict when somebody else took the address since.
+    Raises NotFound when the token is invalid (any more), Conflict when somebody else took the address since.
     """
     user = find_change(token)
     if user is None or user.new_email is None:

@@ -10,7 +10,7 @@ from app import queues
 from app.accounts import rules, tokens
 from app.accounts.models import Invitation, Membership, OpenIdAccount, Team, User
 from app.accounts.queries import InvitationState, state_of
-from app.accounts.services.people import NewPerson, SignedUp, add_user, prepared_user
+from app.accounts.services.users import NewPerson, SignedUp, add_user, prepared_user
 from app.audit.trail import changed, record
 from app.extensions import db
 from app.idempotency.services import record_outcome
@@ -78,7 +78,7 @@ def invite(
 
 
 def revoke_invitation(team_id: str, invitation_id: str) -> None:
-    """Make an invitation's link worthless. Raises NotFound, Conflict when it was accepted."""
+    """Make an invitation's link invalid. Raises NotFound, Conflict when it was accepted."""
     invitation = db.session.scalar(
         select(Invitation)
         .where(Invitation.team_id == team_id, Invitation.id == invitation_id)

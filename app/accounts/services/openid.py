@@ -11,7 +11,7 @@ from app.accounts import rules
 from app.accounts.models import OpenIdAccount, User
 from app.accounts.openid.contract import Identity
 from app.accounts.services.invitations import join_as_new
-from app.accounts.services.people import SignedUp, confirm_password
+from app.accounts.services.users import SignedUp, confirm_password
 from app.accounts.trail import record_in_teams
 from app.extensions import current_settings, db
 from app.lib.errors import AuthorizationFailed, Conflict, NotFound

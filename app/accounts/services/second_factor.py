@@ -5,7 +5,7 @@ from sqlalchemy import delete, or_, update
 
 from app.accounts import codes
 from app.accounts.models import RecoveryCode, User
-from app.accounts.services.people import confirm_password, find_user
+from app.accounts.services.users import confirm_password, find_user
 from app.accounts.trail import record_in_teams
 from app.extensions import db, sealer
 from app.lib import clock

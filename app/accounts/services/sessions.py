@@ -79,7 +79,7 @@ def end_one(user_id: str, session_id: str) -> None:
 
 
 def end_all(user_id: str, *, but: str | None = None) -> None:
-    """End every session of the user, `but` one: its cookie has to be renewed, copies of it are worthless too."""
+    """End every session of the user, `but` one: its cookie has to be renewed, copies of it are invalid too."""
     end_in_transaction(user_id, but=but)
     db.session.execute(
         update(User).where(User.id == user_id).values(session_version=User.session_version + 1)

@@ -5,7 +5,7 @@ from sqlalchemy import update
 from app import queues
 from app.accounts import tokens
 from app.accounts.models import User
-from app.accounts.services.people import Authenticated, find_user
+from app.accounts.services.users import Authenticated, find_user
 from app.extensions import db
 from app.lib.errors import NotFound
 from app.lib.ids import new_id
@@ -35,7 +35,7 @@ def find_user_of_link(token: str) -> User | None:
 def use_link(token: str) -> Authenticated:
     """Use up the link, and every other one of the user, and return who it is; a second factor is still to be asked for.
 
-    Raises NotFound when the link is worthless (any more); of two who use it at the same moment, for one of them.
+    Raises NotFound when the link is invalid (any more); of two who use it at the same moment, for one of them.
     """
     user = find_user_of_link(token)
     used = (

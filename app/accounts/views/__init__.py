@@ -3,13 +3,13 @@
 from app.accounts.views import (  # noqa: F401  (they add the routes)
     account,
     email_change,
-    entrance,
     invitations,
     openid,
     passwords,
     second_factor,
     second_step,
     sessions,
+    sign_in,
     sign_in_links,
     team,
 )

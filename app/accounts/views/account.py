@@ -11,7 +11,7 @@ from app.accounts.forms import EmailForm, NameForm, PasswordForm, TeamForm
 from app.accounts.members import teams_of_user
 from app.accounts.openid.contract import openid_name
 from app.accounts.queries import security_of, teams_with_roles
-from app.accounts.services import email_change, people
+from app.accounts.services import email_change, users
 from app.accounts.services import teams as team_services
 from app.accounts.sessions import LAST_TEAM, renew_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
@@ -36,7 +36,7 @@ def change_name() -> BaseResponse:
     form = NameForm(prefix="name-")
     if not form.validate():
         return _account_page(name_form=form, status=422)
-    people.change_name(current_user.id, str(form.name.data))
+    users.change_name(current_user.id, str(form.name.data))
     flash("Your name is changed.", "success")
     return redirect_after(url_for("accounts.account"))
 
@@ -67,7 +67,7 @@ def change_password() -> BaseResponse:
         return _account_page(password_form=form, status=422)
     try:
         throttle.count_password_check(current_user.id)
-        people.change_password(
+        users.change_password(
             current_user.id,
             current=str(form.current_password.data),
             new=str(form.new_password.data),
@@ -113,7 +113,7 @@ def switch_team(slug: str) -> BaseResponse:
     team = next((team for team in teams_of_user(current_user.id) if team.slug == slug), None)
     if team is None:
         raise NotFound("There is no such team, or you are not in it.")
-    people.remember_team(current_user.id, team.id)
+    users.remember_team(current_user.id, team.id)
     session[LAST_TEAM] = team.id
     return redirect_after(home_of(team.slug))
 

@@ -40,5 +40,5 @@ def confirm_email_change(token: str) -> BaseResponse:
 def _page(token: str) -> Response:
     user = services.find_change(token)
     if user is None:
-        return render("accounts/email_change_worthless.html", status=404)
+        return render("accounts/email_change_invalid.html", status=404)
     return render("accounts/email_change.html", token=token, old=user.email, new=user.new_email)

@@ -8,13 +8,13 @@ from app.accounts import queries, rules, throttle
 from app.accounts.forms import InviteForm, JoinForm
 from app.accounts.openid.contract import openid_name
 from app.accounts.services import invitations
-from app.accounts.services.people import NewPerson
+from app.accounts.services.users import NewPerson
 from app.accounts.sessions import start_session
 from app.accounts.views.blueprints import accounts, home_of, teams
 from app.extensions import current_settings
 from app.lib.errors import Conflict, NotFound, SignalboxError
 from app.web.access import current_team, principal, public, require, signed_in
-from app.web.once import ShownSecret, lead_to_secret, take_once
+from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
 
@@ -77,7 +77,7 @@ def confirm_revoke(invitation_id: str) -> BaseResponse:
 @require("members:manage")
 def revoke_invitation(invitation_id: str) -> BaseResponse:
     invitations.revoke_invitation(current_team().id, invitation_id)
-    flash("The invitation is revoked: its link is worthless now.", "success")
+    flash("The invitation is revoked: its link is invalid now.", "success")
     return redirect_after(url_for("teams.members"))
 
 

@@ -7,9 +7,9 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, throttle
 from app.accounts.forms import LinkForm
-from app.accounts.openid import visits
+from app.accounts.openid import auth_state
+from app.accounts.openid.auth_state import AuthState
 from app.accounts.openid.contract import Identity, NotProven, ProviderUnreachable, openid_client, openid_name
-from app.accounts.openid.visits import Visit
 from app.accounts.services import openid as services
 from app.accounts.sessions import start_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
@@ -91,8 +91,8 @@ def openid_unlink(account_id: str) -> BaseResponse:
 def openid_callback() -> BaseResponse:
     """Take the browser back from the provider. Everything is checked before anything is changed."""
     client = openid_client()
-    visit = visits.take(request.args.get("state", ""))
-    if visit is None:
+    pending = auth_state.take(request.args.get("state", ""))
+    if pending is None:
         return _failed(
             "This sign-in is over",
             "It was finished already, took longer than ten minutes, or began in another browser.",
@@ -105,8 +105,8 @@ def openid_callback() -> BaseResponse:
         identity = client.finish(
             code=request.args.get("code", ""),
             redirect_uri=_redirect_uri(),
-            verifier=visit.verifier,
-            nonce=visit.nonce,
+            verifier=pending.verifier,
+            nonce=pending.nonce,
         )
     except NotProven as error:
         log.warning("openid_not_proven", reason=str(error))
@@ -122,31 +122,31 @@ def openid_callback() -> BaseResponse:
         services.refuse_unless_allowed(identity)
         # It came as a GET, but is what a form is elsewhere.
         with writing():
-            return _finish(visit, identity)
+            return _finish(pending, identity)
     except SignalboxError as error:
         return _failed(error.title, error.detail, error.status)
 
 
-def _finish(visit: Visit, identity: Identity) -> BaseResponse:
-    if visit.purpose == "link":
-        if not current_user.is_authenticated or current_user.id != visit.user_id:
+def _finish(pending: AuthState, identity: Identity) -> BaseResponse:
+    if pending.purpose == "link":
+        if not current_user.is_authenticated or current_user.id != pending.user_id:
             return _failed("You are signed out", "Sign in, then link the company account again.", 403)
         services.link(current_user.id, identity)
         flash("The company account is linked. It signs you in from now on.", "success")
         return redirect_after(url_for("accounts.openid_accounts"))
     user_id = services.find_user_of(identity)
-    if visit.purpose == "join" and visit.invitation:
+    if pending.purpose == "join" and pending.invitation:
         if user_id is None:
-            signed_up = services.join(identity, visit.invitation)
+            signed_up = services.join(identity, pending.invitation)
             start_session(signed_up.user_id, method="openid")
             return redirect_after(home_of(signed_up.team_slug))
         start_session(user_id, method="openid")
-        return redirect_after(url_for("accounts.invitation", token=visit.invitation))
+        return redirect_after(url_for("accounts.invitation", token=pending.invitation))
     if user_id is None:
         user_id = services.sign_up(identity)
     # No code is asked for besides: how people prove themselves there is the provider's to decide.
     start_session(user_id, method="openid")
-    return redirect_after(visit.next_path or url_for("accounts.start"))
+    return redirect_after(pending.next_path or url_for("accounts.start"))
 
 
 def _begin(
@@ -161,7 +161,9 @@ def _begin(
         raise Unavailable(
             f"The provider of {openid_name()} does not answer. Try again in a minute, or sign in with your password."
         ) from None
-    visits.keep(authorization, purpose=purpose, next_path=next_path, user_id=user_id, invitation=invitation)
+    auth_state.keep(
+        authorization, purpose=purpose, next_path=next_path, user_id=user_id, invitation=invitation
+    )
     return authorization.url
 
 

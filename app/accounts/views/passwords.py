@@ -5,7 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import throttle
 from app.accounts.forms import ForgotPasswordForm, ResetPasswordForm
-from app.accounts.services import people
+from app.accounts.services import users
 from app.accounts.views.blueprints import accounts
 from app.accounts.views.second_step import enter
 from app.lib.errors import NotFound, SignalboxError
@@ -28,7 +28,7 @@ def request_reset() -> BaseResponse:
     email = str(form.email.data)
     try:
         throttle.count_reset_request(email)
-        people.request_password_reset(email)
+        users.request_password_reset(email)
     except SignalboxError as error:
         form.take_errors(error)
         response = render("accounts/forgot_password.html", status=error.status, form=form)
@@ -51,7 +51,7 @@ def store_new_password(token: str) -> BaseResponse:
     if not form.validate():
         return _reset_page(form, token, status=422)
     try:
-        found = people.reset_password(token, str(form.password.data))
+        found = users.reset_password(token, str(form.password.data))
     except NotFound:
         return _reset_page(form, token)
     except SignalboxError as error:
@@ -63,7 +63,7 @@ def store_new_password(token: str) -> BaseResponse:
 
 
 def _reset_page(form: ResetPasswordForm, token: str, status: int = 200) -> Response:
-    user = people.find_user_of_reset(token)
+    user = users.find_user_of_reset(token)
     if user is None:
-        return render("accounts/reset_worthless.html", status=404)
+        return render("accounts/reset_invalid.html", status=404)
     return render("accounts/reset_password.html", status=status, form=form, token=token, email=user.email)

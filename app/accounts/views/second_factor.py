@@ -16,7 +16,7 @@ from app.lib import clock
 from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.sealed import CannotOpen
 from app.web.access import signed_in
-from app.web.once import ShownSecret, lead_to_secret, take_once
+from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 
 #: Session key: the sealed secret that is being set up in this browser, and until when.
@@ -82,7 +82,7 @@ def renew_recovery_codes() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _confirm_page("accounts/renew_recovery_codes.html", form, status=error.status)
-    flash("These are your new recovery codes. The old ones are worthless.", "success")
+    flash("These are your new recovery codes. The old ones are invalid.", "success")
     return _lead_to_recovery_codes(made)
 
 

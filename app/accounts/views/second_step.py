@@ -8,7 +8,7 @@ from app.accounts import throttle
 from app.accounts.forms import CodeForm, RecoveryCodeForm
 from app.accounts.known_devices import find_device_of
 from app.accounts.services import second_factor
-from app.accounts.services.people import Authenticated
+from app.accounts.services.users import Authenticated
 from app.accounts.sessions import SecondStep, begin_second_step, find_second_step, start_session
 from app.accounts.views.blueprints import accounts
 from app.lib.errors import SignalboxError

@@ -59,4 +59,4 @@ def use_sign_in_link(token: str) -> BaseResponse:
 
 
 def _worthless() -> Response:
-    return render("accounts/sign_in_link_worthless.html", status=404)
+    return render("accounts/sign_in_link_invalid.html", status=404)

@@ -9,10 +9,11 @@ import click
 from flask.cli import AppGroup
 
 from app.accounts.queries import find_team
-from app.api_keys import hot, queries, services
+from app.api_keys import queries, services
 from app.api_keys.models import PER_DAY, PER_HOUR
 from app.api_keys.queries import STATES, KeyFilter, ShownKey
 from app.api_keys.rules import EXPIRY_DAYS_MAX
+from app.api_keys.verification import key_cache
 from app.lib import clock
 from app.lib.errors import SignalboxError
 from app.lib.paging import PAGE_SIZE_MAX
@@ -179,7 +180,7 @@ def _moment(moment: datetime | None) -> str:
 def _warn_unless(is_known_everywhere: bool) -> None:
     if not is_known_everywhere:
         click.echo(
-            f"Redis did not take the change: what was before may be accepted for up to {hot.ENTRY_S} seconds"
+            f"Redis did not take the change: what was before may be accepted for up to {key_cache.ENTRY_S} seconds"
             " more. Run the command again once Redis is back.",
             err=True,
         )

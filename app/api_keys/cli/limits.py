@@ -4,9 +4,10 @@ import click
 from flask.cli import AppGroup
 
 from app.accounts.services.limits import PER_HOUR_MAX, PER_MINUTE_MAX, limit_team, limit_user
-from app.api_keys import hot, lookup
+from app.api_keys import operator_queries
 from app.api_keys.cli.keys import plain_errors
-from app.api_keys.services.upkeep import forget_team
+from app.api_keys.services.maintenance import invalidate_team
+from app.api_keys.verification import key_cache
 from app.config import Tier
 from app.extensions import current_settings
 from app.web import limits
@@ -52,11 +53,11 @@ def set_team(slug: str, tier: str | None, per_hour: int | None) -> None:
             per_hour=per_hour or None,
             keeps_per_hour=per_hour is None,
         )
-        is_known_everywhere = forget_team(team_id)
-    (team,) = (team for team in lookup.team_limits() if team.slug == slug)
+        is_known_everywhere = invalidate_team(team_id)
+    (team,) = (team for team in operator_queries.team_limits() if team.slug == slug)
     click.echo(f"{slug} ({team.tier}): {team.policy.quota} API requests per hour.")
     if not is_known_everywhere:
-        click.echo(f"Redis did not take it: it counts within {hot.ENTRY_S} seconds.", err=True)
+        click.echo(f"Redis did not take it: it counts within {key_cache.ENTRY_S} seconds.", err=True)
 
 
 @limits_cli.command("user")
@@ -84,13 +85,13 @@ def show() -> None:
         click.echo(f"  {tier}\t{settings.requests_per_hour(tier)}")
     click.echo(f"Everybody, in pages per minute:\n  signed in\t{settings.user_requests_per_minute}")
     click.echo(f"  unknown\t{settings.public_requests_per_minute} per address")
-    teams = lookup.team_limits()
-    standings = limits.peek([team.policy for team in teams])
+    teams = operator_queries.team_limits()
+    statuses = limits.peek([team.policy for team in teams])
     click.echo("Teams, in API requests per hour:" if teams else "There are no teams.")
-    for team, standing in zip(teams, standings, strict=True):
+    for team, status in zip(teams, statuses, strict=True):
         of = "own" if team.is_own else team.tier
-        click.echo(f"  {team.slug}\t{standing.used} of {team.policy.quota} used\t{of}")
-    users = lookup.user_limits()
+        click.echo(f"  {team.slug}\t{status.used} of {team.policy.quota} used\t{of}")
+    users = operator_queries.user_limits()
     if users:
         click.echo("Users with a limit of their own, in pages per minute:")
     for user in users:

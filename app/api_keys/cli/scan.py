@@ -6,11 +6,11 @@ from itertools import islice
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.api_keys import lookup
+from app.api_keys import operator_queries
 from app.api_keys.cli.keys import keys_cli
-from app.api_keys.leaks import FOUND, SKIPPED, Leak, in_words, printable, scan_paths
-from app.api_keys.lookup import KnownKid
+from app.api_keys.operator_queries import KnownKid
 from app.api_keys.rules import KeyState
+from app.api_keys.secret_scanner import FOUND, SKIPPED, Leak, in_words, printable, scan_paths
 
 _BATCH = 500
 
@@ -56,7 +56,7 @@ def scan(
 
 def _known(context: click.Context, leaks: Sequence[Leak]) -> dict[str, KnownKid]:
     try:
-        return lookup.find_kids({leak.kid for leak in leaks})
+        return operator_queries.find_kids({leak.kid for leak in leaks})
     except SQLAlchemyError:
         for leak in leaks:
             click.echo(_line(leak, None))

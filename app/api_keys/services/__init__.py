@@ -1,10 +1,10 @@
 """The use-cases of API keys. Each is one transaction, and bcrypt never runs inside one."""
 
 from app.api_keys.services.changes import ChangedKey
-from app.api_keys.services.judging import NAME_CHARS_MAX, lacking
 from app.api_keys.services.keys import SETTINGS, CreatedKey, change_key, create_key, revoke_key
 from app.api_keys.services.reviews import keep_key
 from app.api_keys.services.rotation import GRACE_S_MAX, end_grace, regenerate_key
+from app.api_keys.services.validation import NAME_CHARS_MAX, lacking
 
 __all__ = [
     "GRACE_S_MAX",

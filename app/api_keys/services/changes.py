@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from app.api_keys import hot
 from app.api_keys.models import ApiKey
-from app.api_keys.services.judging import lacking
+from app.api_keys.services.validation import lacking
+from app.api_keys.verification import key_cache
 from app.audit.trail import record
 from app.extensions import db
 from app.lib import clock
@@ -17,7 +17,7 @@ from app.lib.errors import AuthorizationFailed, Conflict, NotFound
 @dataclass(frozen=True, slots=True)
 class ChangedKey:
     """A key after a change. `is_known_everywhere` False: Redis did not answer, so the old state may be accepted for up
-    to `hot.ENTRY_S` seconds more.
+    to `key_cache.ENTRY_S` seconds more.
     """
 
     id: str
@@ -71,11 +71,11 @@ def tell(
     )
 
 
-def commit_and_forget(key: ApiKey, *other_kids: str | None) -> ChangedKey:
+def commit_and_invalidate(key: ApiKey, *other_kids: str | None) -> ChangedKey:
     """Commit a change of a key, and make every process forget its older states."""
     key.version += 1
     key.changed_at = clock.now()
     key_id, name, version = key.id, key.name, key.version
     kids = (key.kid, key.previous_kid, *other_kids)
     db.session.commit()
-    return ChangedKey(key_id, name, is_known_everywhere=hot.forget(kids, version))
+    return ChangedKey(key_id, name, is_known_everywhere=key_cache.invalidate(kids, version))

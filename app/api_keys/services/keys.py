@@ -8,14 +8,14 @@ from typing import Any
 from app.api_keys.models import PER_DAY, PER_HOUR, ApiKey
 from app.api_keys.services.changes import (
     ChangedKey,
-    commit_and_forget,
+    commit_and_invalidate,
     locked,
     refuse_beyond,
     refuse_revoked,
     tell,
 )
-from app.api_keys.services.judging import judged
 from app.api_keys.services.reviews import key_lost_rights
+from app.api_keys.services.validation import validate_settings
 from app.api_keys.tokens import NewToken, new_token
 from app.audit.trail import changed, snapshot
 from app.extensions import db
@@ -58,7 +58,7 @@ def create_key(
     `granted_by` are the permissions of who creates it: nobody grants a scope they lack. `responsible_id`: the user or
     the API key that answers for it, if not `created_by_id`. Raises Invalid.
     """
-    values = judged(
+    values = validate_settings(
         {
             "name": name,
             "scopes": scopes,
@@ -99,7 +99,7 @@ def change_key(
     key = locked(team_id, key_id)
     refuse_revoked(key)
     refuse_beyond(key, granted_by)
-    values = judged(changes, granted_by=granted_by)
+    values = validate_settings(changes, granted_by=granted_by)
     before = snapshot(key, SETTINGS)
     for field, value in values.items():
         setattr(key, field, value)
@@ -112,7 +112,7 @@ def change_key(
         key.expiry_told_at = None
     tell("api_key.updated", key, changes=difference)
     after_commit = key_lost_rights(key, expand(frozenset(key.scopes))) if "scopes" in difference else None
-    done = commit_and_forget(key)
+    done = commit_and_invalidate(key)
     if after_commit is not None:
         after_commit()
     return done
@@ -125,7 +125,7 @@ def revoke_key(team_id: str, key_id: str) -> ChangedKey:
         key.revoked_at = clock.now()
         tell("api_key.revoked", key)
     after_commit = key_lost_rights(key, frozenset())
-    done = commit_and_forget(key)
+    done = commit_and_invalidate(key)
     after_commit()
     return done
 

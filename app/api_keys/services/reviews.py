@@ -10,18 +10,18 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import select
 
 from app.accounts.services.ending import revoke_invitations_by_key
-from app.api_keys import hot
 from app.api_keys.models import ApiKey
 from app.api_keys.rules import KeyState, scopes_in_force, state_of
 from app.api_keys.services.changes import (
     ChangedKey,
-    commit_and_forget,
+    commit_and_invalidate,
     locked,
     refuse_beyond,
     refuse_revoked,
     tell,
 )
-from app.api_keys.services.judging import lacking
+from app.api_keys.services.validation import lacking
+from app.api_keys.verification import key_cache
 from app.extensions import db
 from app.lib import clock
 from app.web.permissions import expand
@@ -48,7 +48,7 @@ def member_lost_rights(team_id: str, user_id: str, permissions: frozenset[str]) 
     marked = _mark(
         team_id, user_id, permissions, "The member who is responsible for it lost the right to it."
     )
-    return lambda: [hot.forget(kids, version) for kids, version in marked]
+    return lambda: [key_cache.invalidate(kids, version) for kids, version in marked]
 
 
 def key_lost_rights(key: ApiKey, permissions: frozenset[str]) -> Callable[[], object]:
@@ -61,7 +61,7 @@ def key_lost_rights(key: ApiKey, permissions: frozenset[str]) -> Callable[[], ob
     marked = _mark(
         key.team_id, key.id, permissions, f"The API key '{key.name}', which made it, lost the right to it."
     )
-    return lambda: [hot.forget(kids, version) for kids, version in marked]
+    return lambda: [key_cache.invalidate(kids, version) for kids, version in marked]
 
 
 def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsible_id: str) -> ChangedKey:
@@ -77,7 +77,7 @@ def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsib
         key.review_since = key.review_reason = None
         key.responsible_id = responsible_id
         tell("api_key.kept", key)
-    return commit_and_forget(key)
+    return commit_and_invalidate(key)
 
 
 def _mark(

@@ -7,7 +7,7 @@ from sqlalchemy import delete, select
 from app.api_keys.models import ApiKey, ApiKeyCaller
 from app.api_keys.services.changes import (
     ChangedKey,
-    commit_and_forget,
+    commit_and_invalidate,
     locked,
     refuse_beyond,
     refuse_revoked,
@@ -44,7 +44,7 @@ def regenerate_key(team_id: str, key_id: str, *, grace_s: int, granted_by: froze
     key.kid, key.key_hash = token.kid, key_hash
     tell("api_key.regenerated", key, detail=_grace_in_words(grace_s, key.previous_ends_at))
     record_outcome(db.session(), key_id)
-    done = commit_and_forget(key, ended_kid)
+    done = commit_and_invalidate(key, ended_kid)
     return CreatedKey(key_id, token.token, is_known_everywhere=done.is_known_everywhere)
 
 
@@ -55,7 +55,7 @@ def end_grace(team_id: str, key_id: str) -> ChangedKey:
     if key.previous_ends_at is not None and key.previous_ends_at > now:
         key.previous_ends_at = now
         tell("api_key.grace_ended", key)
-    return commit_and_forget(key)
+    return commit_and_invalidate(key)
 
 
 def _is_test(team_id: str, key_id: str) -> bool:

@@ -2,8 +2,8 @@
 
 from flask import Blueprint
 
-from app.api_keys.hot import ENTRY_S
 from app.api_keys.services import ChangedKey, CreatedKey
+from app.api_keys.verification.key_cache import ENTRY_S
 
 api_keys = Blueprint("api_keys", __name__, url_prefix="/t/<team>/api-keys")
 

@@ -12,7 +12,7 @@ from app.api_keys.presentation import limits_now, usage_rows
 from app.api_keys.queries import STATES, KeyFilter, ShownKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.api_keys.services import CreatedKey
-from app.api_keys.team_usage import standings_of
+from app.api_keys.usage.queries import statuses_of
 from app.api_keys.views.blueprint import api_keys, effect_of
 from app.extensions import current_settings
 from app.lib.errors import SignalboxError
@@ -20,7 +20,7 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.once import ShownSecret, lead_to_secret, take_once
+from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import GROUPS, PERMISSIONS
 from app.web.rendering import redirect_after, render
 
@@ -148,7 +148,7 @@ def _key_page(key_id: str, shown: ShownSecret) -> Response:
         has_uses=any(hour.used or hour.refused for hour in hours),
         chart_days=CHART_DAYS,
         is_per_day=per_day,
-        limits_now=limits_now(standings_of(team_id, key)),
+        limits_now=limits_now(statuses_of(team_id, key)),
         callers=queries.callers_of(team_id, key_id) if key.previous_ends_at else (),
         example=_EXAMPLE.format(url=current_settings().public_url),
     )

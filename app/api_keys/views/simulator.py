@@ -4,7 +4,7 @@ from flask import Response, request
 
 from app.api_keys import queries
 from app.api_keys.forms import SimulationForm
-from app.api_keys.simulation import METHODS, Verdict, api_paths, judge_call, simulate
+from app.api_keys.simulation import METHODS, Verdict, api_paths, build_call, simulate
 from app.api_keys.views.blueprint import api_keys
 from app.lib.errors import SignalboxError
 from app.web.access import current_team, require
@@ -14,7 +14,7 @@ from app.web.rendering import render
 @api_keys.get("/<key_id>/simulate")
 @require("keys:manage")
 def simulate_call(key_id: str) -> Response:
-    """Judge the call that the query describes; nothing is called."""
+    """Check the call that the query describes; nothing is called."""
     team_id = current_team().id
     key = queries.get_key(team_id, key_id)
     is_asked = "path" in request.args
@@ -23,7 +23,7 @@ def simulate_call(key_id: str) -> Response:
     status = 200
     if is_asked:
         try:
-            verdict = simulate(team_id, key, judge_call(**form.call()))
+            verdict = simulate(team_id, key, build_call(**form.call()))
         except SignalboxError as error:
             form.take_errors(error)
             status = error.status

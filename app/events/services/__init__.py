@@ -4,7 +4,7 @@ from app.events.services.emitting import (
     Emitted,
     EventToEmit,
     add_event,
-    add_event_for_nobody,
+    add_event_without_fanout,
     emit,
     emit_batch,
 )
@@ -14,7 +14,7 @@ __all__ = [
     "Emitted",
     "EventToEmit",
     "add_event",
-    "add_event_for_nobody",
+    "add_event_without_fanout",
     "change_type",
     "create_type",
     "delete_type",

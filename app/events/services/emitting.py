@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.events import rules
 from app.events.catalogue import BUILT_IN, OPERATIONAL_PREFIX
-from app.events.fanout import NewEvent, tell_subscribers
+from app.events.fanout import NewEvent, notify_subscribers
 from app.events.models import Event, EventType
 from app.extensions import current_settings, db
 from app.lib import clock
@@ -82,7 +82,7 @@ def emit_batch(team_id: str, events: Sequence[EventToEmit], *, is_test: bool = F
     """
     prepared = []
     for index, event in enumerate(events):
-        with _blaming(index):
+        with _naming_item(index):
             prepared.append(
                 _prepare(
                     team_id, event.type, event.data, idempotency_key=event.idempotency_key, is_test=is_test
@@ -113,14 +113,14 @@ def _store(
         connection = session.connection()
         # By key: two batches that wait for each other's keys wait in the same order, and never in a circle.
         for index, (event, values) in sorted(enumerate(prepared), key=_claim_order):
-            with _blaming(index) if is_batch else nullcontext():
+            with _naming_item(index) if is_batch else nullcontext():
                 _require_known(connection, team_id, event.type)
                 if values["idempotency_key"] is None:
                     connection.execute(_INSERT, values)
                 elif (accepted := _claim(connection, values)) is not None:
                     earlier[event.id] = accepted
         new = [event for event, _ in prepared if event.id not in earlier]
-        counts = tell_subscribers(connection, team_id, new) if new else {}
+        counts = notify_subscribers(connection, team_id, new) if new else {}
         session.commit()
     except BaseException:
         session.rollback()
@@ -138,7 +138,7 @@ def _claim_order(numbered: tuple[int, tuple[NewEvent, dict[str, object]]]) -> st
 
 
 @contextmanager
-def _blaming(index: int) -> Iterator[None]:
+def _naming_item(index: int) -> Iterator[None]:
     """Let the errors of one event of a batch name its place."""
     place = f"events.{index}"
     try:
@@ -162,12 +162,12 @@ def add_event(
 
     Takes operational types too. Raises Invalid for an unknown type or impossible data, and TooLarge.
     """
-    event = add_event_for_nobody(session, team_id, type, data, is_test=is_test)
-    tell_subscribers(session.connection(), team_id, [event])
+    event = add_event_without_fanout(session, team_id, type, data, is_test=is_test)
+    notify_subscribers(session.connection(), team_id, [event])
     return event
 
 
-def add_event_for_nobody(
+def add_event_without_fanout(
     session: Session,
     team_id: str,
     type: str,
@@ -210,7 +210,7 @@ def _new_event(
 ) -> tuple[NewEvent, dict[str, object]]:
     rules.check_type_form(event_type)
     event = NewEvent(new_id("evt"), team_id, event_type, clock.now())
-    envelope = rules.seal_envelope(event.id, event_type, data, moment=event.created_at)
+    envelope = rules.encode_event(event.id, event_type, data, moment=event.created_at)
     cap_bytes = current_settings().event_body_max_bytes
     size_bytes = len(envelope.body) if envelope.body.isascii() else len(envelope.body.encode())
     if size_bytes > cap_bytes:

@@ -1,14 +1,14 @@
 """The one door out: the only code that opens a connection to an address somebody typed.
 
 `check_url` says early and kindly what is wrong with a URL; `send` carries one request, `Multi` many. Both
-obey the same rules, which live in `exchange.py`: http(s) only, every address judged when its socket is
+obey the same rules, which live in `exchange.py`: http(s) only, every address checked when its socket is
 opened, no redirects, no proxies, hard deadlines, capped answers. Names are looked up by one resolver for each
 process, in fair shares.
 """
 
 from time import monotonic
 
-from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, Refusal, judge
+from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, Refusal, check_address
 from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.hosts import Resolved, host_of
 from app.lib.outbound.lookups import failed_lookup, lookup_timeout_s
@@ -29,8 +29,8 @@ __all__ = [
     "Resolver",
     "Result",
     "UrlRefused",
+    "check_address",
     "check_url",
-    "judge",
     "send",
 ]
 

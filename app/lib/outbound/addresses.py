@@ -112,10 +112,12 @@ class AllowedNetworks:
 NOTHING_ALLOWED = AllowedNetworks()
 
 
-def judge(address: str | Address, port: int, allowed: AllowedNetworks = NOTHING_ALLOWED) -> Refusal | None:
+def check_address(
+    address: str | Address, port: int, allowed: AllowedNetworks = NOTHING_ALLOWED
+) -> Refusal | None:
     """Return why `address` must not be connected to on `port`, or None when it may.
 
-    An IPv4-mapped IPv6 address is judged as its IPv4, also against `allowed`. Text that is no address, and an
+    An IPv4-mapped IPv6 address is checked as its IPv4, also against `allowed`. Text that is no address, and an
     address with a zone (`%eth0`), is refused, never raised.
     """
     text = str(address)

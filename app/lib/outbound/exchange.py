@@ -4,9 +4,9 @@ Handles are used again. The constant options are set once per handle and only th
 afterwards; a handle that changes its method, or had a large body, is reset first, so nothing of one request
 reaches the next.
 
-The rules live here because here the socket is made: every address, whatever it was resolved from, is judged
+The rules live here because here the socket is made: every address, whatever it was resolved from, is checked
 at that moment (`CURLOPT_OPENSOCKETFUNCTION`), so a name that changes its mind between check and use gains
-nothing. A connection taken from the pool was judged when it was opened. Nothing is followed, proxied,
+nothing. A connection taken from the pool was checked when it was opened. Nothing is followed, proxied,
 remembered or decompressed.
 
 libcurl never looks a name up. When it would, because neither an open connection nor an address that it was given
@@ -24,7 +24,7 @@ from app.lib.outbound.addresses import AllowedNetworks, Refusal
 from app.lib.outbound.failures import Progress, classify
 from app.lib.outbound.hosts import Resolved, host_of
 from app.lib.outbound.options import set_constant_options
-from app.lib.outbound.sockets import CurlAddress, Descriptor, judge_socket
+from app.lib.outbound.sockets import CurlAddress, Descriptor, check_socket
 from app.lib.outbound.transfer import HEADER_BYTES_MAX, Request, Result, header_lines, read_headers
 
 _LARGE_BODY_BYTES = 16_384
@@ -261,8 +261,8 @@ class Exchange:
         return 1
 
     def _open_socket(self, purpose: int, address: CurlAddress) -> Descriptor | int:
-        """Answer libcurl's wish for a socket to this one address: judge it, then make the socket or refuse."""
-        refusal = judge_socket(purpose, address, self._allowed)
+        """Answer libcurl's wish for a socket to this one address: check_address it, then make the socket or refuse."""
+        refusal = check_socket(purpose, address, self._allowed)
         if refusal is not None:
             self._refusal = self._refusal or refusal
             return pycurl.SOCKET_BAD

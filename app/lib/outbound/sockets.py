@@ -1,4 +1,4 @@
-"""Where an address is judged: libcurl asks for a socket to it (`CURLOPT_OPENSOCKETFUNCTION`)."""
+"""Where an address is checked: libcurl asks for a socket to it (`CURLOPT_OPENSOCKETFUNCTION`)."""
 
 import os
 import socket
@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import pycurl
 
-from app.lib.outbound.addresses import AllowedNetworks, Refusal, judge
+from app.lib.outbound.addresses import AllowedNetworks, Refusal, check_address
 
 
 class CurlAddress(Protocol):
@@ -18,7 +18,7 @@ class CurlAddress(Protocol):
     addr: tuple[Any, ...]
 
 
-def judge_socket(purpose: int, address: CurlAddress, allowed: AllowedNetworks) -> Refusal | None:
+def check_socket(purpose: int, address: CurlAddress, allowed: AllowedNetworks) -> Refusal | None:
     """Return why libcurl gets no socket for its `address` tuple, or None when it does."""
     if purpose != pycurl.SOCKTYPE_IPCXN:
         return Refusal("The socket", "for something other than a connection")
@@ -28,7 +28,7 @@ def judge_socket(purpose: int, address: CurlAddress, allowed: AllowedNetworks) -
         return Refusal(address.addr[0], "not reached over TCP")
     if address.family == socket.AF_INET6 and address.addr[3]:
         return Refusal(address.addr[0], "an address tied to a network interface")
-    return judge(address.addr[0], address.addr[1], allowed)
+    return check_address(address.addr[0], address.addr[1], allowed)
 
 
 class Descriptor:

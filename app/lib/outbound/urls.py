@@ -1,7 +1,7 @@
 """Early, kind feedback on a URL somebody typed. Pure: nothing is resolved, nothing is connected to.
 
 This is not the guard. A name may resolve to anything by the time it is used, so the judgement that counts is
-made when the socket is opened (`exchange.py`). What is judged here is what the text alone tells: an address
+made when the socket is opened (`exchange.py`). What is checked here is what the text alone tells: an address
 in any of the notations that libcurl and the C library accept (`0x7f.1`, `2130706433`, `①②⑦.⓪.⓪.①`), and
 `localhost`.
 """
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 import idna
 
-from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, judge
+from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, check_address
 from app.lib.outbound.hosts import is_host_name
 
 URL_LENGTH_MAX = 2048
@@ -100,7 +100,7 @@ def _check_host(text: str, port: int, allowed: AllowedNetworks) -> str:
     if not is_host_name(host):
         raise UrlRefused(f"“{_shown(text)}” is not a valid host name.")
     if host == "localhost" or host.endswith(".localhost"):
-        refusals = [judge(address, port, allowed) for address in ("127.0.0.1", "::1")]
+        refusals = [check_address(address, port, allowed) for address in ("127.0.0.1", "::1")]
         if all(refusals):
             raise UrlRefused(_sentence(f"{host} is this machine itself"))
     return host
@@ -157,7 +157,7 @@ def _parse_v6(text: str) -> IPv6Address:
 
 
 def _refuse_special(address: IPv4Address | IPv6Address, port: int, allowed: AllowedNetworks) -> None:
-    refusal = judge(address, port, allowed)
+    refusal = check_address(address, port, allowed)
     if refusal is not None:
         raise UrlRefused(_sentence(str(refusal)))
 

@@ -7,32 +7,32 @@ gate       asks them for a request, and refuses                (request)
 headers    tells the caller what is left                       (response)
 """
 
-from app.web.limits.counters import Counters, RedisAway, counters
-from app.web.limits.gate import (
+from app.web.limits.counters import Counters, RedisUnavailable, counters
+from app.web.limits.enforcement import (
     QuotaExceeded,
     enforce,
-    note_standings,
+    record_statuses,
     refuse,
     take_public,
     take_user,
 )
 from app.web.limits.headers import init_limits
-from app.web.limits.policies import Policy, Standing, key_day, key_hour, subject_of_address, team_hour
+from app.web.limits.policies import LimitStatus, Policy, key_day, key_hour, subject_of_address, team_hour
 from app.web.limits.strict import strict
 
 __all__ = [
     "Counters",
+    "LimitStatus",
     "Policy",
     "QuotaExceeded",
-    "RedisAway",
-    "Standing",
+    "RedisUnavailable",
     "counters",
     "enforce",
     "init_limits",
     "key_day",
     "key_hour",
-    "note_standings",
     "peek",
+    "record_statuses",
     "refuse",
     "strict",
     "subject_of_address",
@@ -42,6 +42,6 @@ __all__ = [
 ]
 
 
-def peek(policies: list[Policy]) -> list[Standing]:
+def peek(policies: list[Policy]) -> list[LimitStatus]:
     """Return what is used of each policy, in order, without counting."""
     return counters().peek(policies)

@@ -17,7 +17,7 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from app.extensions import quick_redis
-from app.web.limits.policies import Policy, Standing
+from app.web.limits.policies import LimitStatus, Policy
 
 log = structlog.get_logger()
 
@@ -65,7 +65,7 @@ return {}
 """
 
 
-class RedisAway(Exception):
+class RedisUnavailable(Exception):
     """Redis does not answer in time; somebody else has to decide."""
 
 
@@ -86,14 +86,14 @@ class Counters:
         return time.monotonic() < self._away_until_s
 
     def run(self, script: Script, keys: Sequence[str], args: Sequence[str | int | bytes]) -> list[Any]:
-        """Run a registered script. Raises RedisAway at once after a failure, else within the time limit."""
+        """Run a registered script. Raises RedisUnavailable at once after a failure, else within the time limit."""
         if self.is_away:
-            raise RedisAway
+            raise RedisUnavailable
         try:
             return cast(list[Any], script(keys=keys, args=args))
         except RedisError as error:
             self.note_failure(error)
-            raise RedisAway from error
+            raise RedisUnavailable from error
 
     def note_failure(self, error: Exception) -> None:
         """Leave Redis alone for a moment. Said once for each outage that begins."""
@@ -101,22 +101,22 @@ class Counters:
             log.warning("limits_without_redis", reason=str(error))
         self._away_until_s = time.monotonic() + _APART_S
 
-    def take(self, policies: Sequence[Policy]) -> tuple[list[Standing], bool]:
+    def take(self, policies: Sequence[Policy]) -> tuple[list[LimitStatus], bool]:
         """Count one use against all policies, or against none if one refuses.
 
-        Returns their standings in order, and whether a refusal is the first of its window.
+        Returns their statuses in order, and whether a refusal is the first of its window.
         """
         try:
             answer = self.run(self._take, [policy.counter for policy in policies], take_arguments(policies))
-        except RedisAway:
+        except RedisUnavailable:
             return self.take_alone(policies), False
-        return standings_of(policies, answer)
+        return statuses_of(policies, answer)
 
     def take_back(self, policies: Sequence[Policy]) -> None:
         """Take one use of each policy back; windows go on, and none falls below zero."""
         try:
             self.run(self._take_back, [policy.counter for policy in policies], [])
-        except RedisAway:
+        except RedisUnavailable:
             with self._guard:
                 for policy in policies:
                     used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
@@ -135,8 +135,8 @@ class Counters:
         except RedisError as error:
             self.note_failure(error)
 
-    def peek(self, policies: Sequence[Policy]) -> list[Standing]:
-        """Return the standings in order, without counting."""
+    def peek(self, policies: Sequence[Policy]) -> list[LimitStatus]:
+        """Return the statuses in order, without counting."""
         if not self.is_away:
             try:
                 pipe = self._redis.pipeline(transaction=False)
@@ -145,7 +145,7 @@ class Counters:
                     pipe.pttl(policy.counter)
                 answers = pipe.execute()
                 return [
-                    Standing(policy, int(used or 0), (left if left > 0 else policy.window_s * 1000) / 1000)
+                    LimitStatus(policy, int(used or 0), (left if left > 0 else policy.window_s * 1000) / 1000)
                     for policy, used, left in zip(policies, answers[::2], answers[1::2], strict=True)
                 ]
             except RedisError as error:
@@ -154,28 +154,28 @@ class Counters:
         with self._guard:
             return [self._own_standing(policy, now_s) for policy in policies]
 
-    def take_alone(self, policies: Sequence[Policy]) -> list[Standing]:
+    def take_alone(self, policies: Sequence[Policy]) -> list[LimitStatus]:
         """Count in this process only, all or nothing."""
         now_s = time.monotonic()
         with self._guard:
-            standings = [self._own_standing(policy, now_s) for policy in policies]
-            if any(standing.used >= standing.policy.quota for standing in standings):
+            statuses = [self._own_standing(policy, now_s) for policy in policies]
+            if any(status.used >= status.policy.quota for status in statuses):
                 return [
-                    Standing(one.policy, one.used, one.resets_in_s, one.used >= one.policy.quota)
-                    for one in standings
+                    LimitStatus(one.policy, one.used, one.resets_in_s, one.used >= one.policy.quota)
+                    for one in statuses
                 ]
-            for one in standings:
+            for one in statuses:
                 self._own[one.policy.counter] = (one.used + 1, now_s + one.resets_in_s)
             while len(self._own) > _OWN_COUNTERS_MAX:
                 # The oldest: a flood of subjects must not grow the process, nor cost a walk over all of them.
                 del self._own[next(iter(self._own))]
-            return [Standing(one.policy, one.used + 1, one.resets_in_s) for one in standings]
+            return [LimitStatus(one.policy, one.used + 1, one.resets_in_s) for one in statuses]
 
-    def _own_standing(self, policy: Policy, now_s: float) -> Standing:
+    def _own_standing(self, policy: Policy, now_s: float) -> LimitStatus:
         used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
         if ends_at_s <= now_s:
-            return Standing(policy, 0, policy.window_s)
-        return Standing(policy, used, ends_at_s - now_s)
+            return LimitStatus(policy, 0, policy.window_s)
+        return LimitStatus(policy, used, ends_at_s - now_s)
 
 
 def take_arguments(policies: Sequence[Policy]) -> list[int]:
@@ -183,13 +183,13 @@ def take_arguments(policies: Sequence[Policy]) -> list[int]:
     return [number for policy in policies for number in (policy.quota, policy.window_s * 1000)]
 
 
-def standings_of(policies: Sequence[Policy], answer: Sequence[int]) -> tuple[list[Standing], bool]:
-    """Return what TAKE_LUA answered: standings in order, and whether a refusal is the first of its window."""
-    standings = [
-        Standing(policy, answer[1 + 3 * index], answer[2 + 3 * index] / 1000, answer[3 + 3 * index] > 0)
+def statuses_of(policies: Sequence[Policy], answer: Sequence[int]) -> tuple[list[LimitStatus], bool]:
+    """Return what TAKE_LUA answered: statuses in order, and whether a refusal is the first of its window."""
+    statuses = [
+        LimitStatus(policy, answer[1 + 3 * index], answer[2 + 3 * index] / 1000, answer[3 + 3 * index] > 0)
         for index, policy in enumerate(policies)
     ]
-    return standings, any(answer[3 + 3 * index] == 2 for index in range(len(policies)))
+    return statuses, any(answer[3 + 3 * index] == 2 for index in range(len(policies)))
 
 
 def counters() -> Counters:

@@ -9,8 +9,8 @@ import math
 from flask import Flask, Response, g
 
 from app.lib import clock
-from app.web.limits.gate import OnViolation, on_violation
-from app.web.limits.policies import Standing
+from app.web.limits.enforcement import OnViolation, on_violation
+from app.web.limits.policies import LimitStatus
 
 
 def init_limits(app: Flask, *, tell: OnViolation) -> None:
@@ -20,18 +20,18 @@ def init_limits(app: Flask, *, tell: OnViolation) -> None:
 
 
 def _write(response: Response) -> Response:
-    standings: list[Standing] = g.get("limits", [])
-    if not standings:
+    statuses: list[LimitStatus] = g.get("limits", [])
+    if not statuses:
         return response
-    tightest = min(standings, key=lambda one: (not one.is_refusing, one.remaining / one.policy.quota))
+    tightest = min(statuses, key=lambda one: (not one.is_refusing, one.remaining / one.policy.quota))
     headers = response.headers
     headers["X-RateLimit-Limit"] = str(tightest.policy.quota)
     headers["X-RateLimit-Remaining"] = str(tightest.remaining)
     headers["X-RateLimit-Reset"] = str(math.ceil(clock.epoch_s() + tightest.resets_in_s))
     headers["RateLimit-Policy"] = ", ".join(
-        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in standings
+        f'"{one.policy.name}";q={one.policy.quota};w={one.policy.window_s}' for one in statuses
     )
     headers["RateLimit"] = ", ".join(
-        f'"{one.policy.name}";r={one.remaining};t={math.ceil(one.resets_in_s)}' for one in standings
+        f'"{one.policy.name}";r={one.remaining};t={math.ceil(one.resets_in_s)}' for one in statuses
     )
     return response

@@ -25,7 +25,7 @@ class Policy:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class LimitStatus:
     """What is used of a policy and when its window ends; `is_refusing`: it had no room for what was asked."""
 
     policy: Policy

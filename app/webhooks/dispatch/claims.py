@@ -85,7 +85,7 @@ ClaimedRow = tuple[str, str, str, int, int, bool]
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class DueWebhooks:
     """What waits: versions of the webhooks with something due, and in how many seconds the next thing will be."""
 
     due: dict[str, object]
@@ -105,7 +105,7 @@ class Claim:
     bodies: dict[str, bytes]
 
 
-def find_ready(connection: Connection) -> Ready:
+def find_due_webhooks(connection: Connection) -> DueWebhooks:
     """Return which active webhooks have deliveries due now, with their versions, and when the next one has."""
     due: dict[str, object] = {}
     next_due_in_s: float | None = None
@@ -116,7 +116,7 @@ def find_ready(connection: Connection) -> Ready:
             due[webhook_id] = version
         elif next_due_in_s is None or due_in_s < next_due_in_s:
             next_due_in_s = due_in_s
-    return Ready(due, next_due_in_s)
+    return DueWebhooks(due, next_due_in_s)
 
 
 def _first_dues(connection: Connection) -> Iterator[tuple[str, object, float | None]]:

@@ -14,11 +14,11 @@ from app.config import Settings
 from app.extensions import redis_client
 from app.lib.outbound import AllowedNetworks, Multi, Request, Resolver, Result
 from app.webhooks.dispatch.claims import Claim
-from app.webhooks.dispatch.holdings import Holdings
+from app.webhooks.dispatch.delivery_store import ClaimResult, DeliveryStore
 from app.webhooks.dispatch.host_errors import log_host_errors
-from app.webhooks.dispatch.ledger import Ledger, Taken
-from app.webhooks.dispatch.messages import Claimed, request_of
+from app.webhooks.dispatch.messages import ClaimedDelivery, request_of
 from app.webhooks.dispatch.outcomes import Outcome, outcome_of
+from app.webhooks.dispatch.prefetch_buffer import PrefetchBuffer
 from app.webhooks.dispatch.targets import Target
 from app.webhooks.dispatch.wakeups import Wakeups
 
@@ -55,9 +55,9 @@ class Dispatcher:
         self._wakeups = Wakeups(redis_client())
         self._wakeups.start()
         self._multi.register_waker(self._wakeups.fileno())
-        self._ledger = Ledger(app, settings, on_done=self._wakeups.wake)
-        self._holdings = Holdings(per_webhook_max=settings.dispatch_in_flight_per_webhook_max)
-        self._claiming: Future[Taken] | None = None
+        self._store = DeliveryStore(app, settings, on_done=self._wakeups.wake)
+        self._buffer = PrefetchBuffer(per_webhook_max=settings.dispatch_in_flight_per_webhook_max)
+        self._claiming: Future[ClaimResult] | None = None
         self._recordings: deque[tuple[Future[list[str]], list[Outcome]]] = deque()
         self._unrecorded: deque[Outcome] = deque()
         self._oldest_unrecorded_s = 0.0
@@ -82,9 +82,9 @@ class Dispatcher:
         self._await_claim()
         # What waits for a name server has not been sent either.
         for request in self._multi.cancel_lookups():
-            self._holdings.put_back(cast(Claimed, request.tag))
-        for lease, ids in self._holdings.take_back().items():
-            self._try(self._ledger.give_back, ids, lease)
+            self._buffer.put_back(cast(ClaimedDelivery, request.tag))
+        for lease, ids in self._buffer.take_back().items():
+            self._try(self._store.give_back, ids, lease)
         ends_at_s = time.monotonic() + DRAIN_S
         while self._multi.in_flight and time.monotonic() < ends_at_s:
             self._take_results(self._multi.poll(0.2))
@@ -92,7 +92,7 @@ class Dispatcher:
         self._settle()
         self._multi.close()
         self._wakeups.close()
-        self._ledger.close()
+        self._store.close()
 
     def _turn(self, ends_at_s: float) -> None:
         self._absorb_claim()
@@ -102,7 +102,7 @@ class Dispatcher:
         self._start_transfers()
         self._record_if_useful()
         self._take_results(self._multi.poll(self._patience_s(ends_at_s)))
-        if self._wakeups.drain_news():
+        if self._wakeups.drain():
             self._claim_at_s = min(self._claim_at_s, self._claimed_at_s + CLAIM_APART_S)
 
     def _patience_s(self, ends_at_s: float) -> float:
@@ -122,17 +122,17 @@ class Dispatcher:
             self._claim_at_s = now_s + DATABASE_RETRY_S
             self._is_behind = True
             return
-        holdings = self._holdings
+        buffer = self._buffer
         self._claim_at_s = now_s + LOOK_AGAIN_S
         self._claimed_at_s = now_s
         # Also with no room for more: a webhook that waits here may have been paused or edited.
-        self._claiming = self._ledger.submit(
-            self._ledger.take,
-            dict(holdings.held),
-            holdings.allowances(),
-            holdings.default_allowance,
-            max(0, 2 * self._settings.dispatch_in_flight_max - holdings.total + self._resolving),
-            holdings.waiting_versions(),
+        self._claiming = self._store.submit(
+            self._store.take,
+            dict(buffer.held),
+            buffer.allowances(),
+            buffer.default_allowance,
+            max(0, 2 * self._settings.dispatch_in_flight_max - buffer.total + self._resolving),
+            buffer.waiting_versions(),
         )
 
     def _absorb_claim(self) -> None:
@@ -141,25 +141,25 @@ class Dispatcher:
         future, self._claiming = self._claiming, None
         now_s = time.monotonic()
         try:
-            taken = future.result()
+            claimed_result = future.result()
         except SQLAlchemyError as error:
             log.warning("claim_failed", reason=str(error).splitlines()[0])
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
-        if taken.next_due_in_s is not None:
-            self._claim_at_s = min(self._claim_at_s, now_s + taken.next_due_in_s)
-        self._holdings.wanting = taken.has_more
-        self._give_back(taken.changed)
-        if taken.claim is not None:
-            self._hold(taken.claim, taken.targets)
+        if claimed_result.next_due_in_s is not None:
+            self._claim_at_s = min(self._claim_at_s, now_s + claimed_result.next_due_in_s)
+        self._buffer.wanting = claimed_result.has_more
+        self._give_back(claimed_result.changed)
+        if claimed_result.claim is not None:
+            self._hold(claimed_result.claim, claimed_result.targets)
 
     def _hold(self, claim: Claim, targets: Mapping[str, Target]) -> None:
         margin_s = min(5.0, self._settings.dispatch_lease_s / 4)
         for row in claim.rows:
             delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual = row
             target = targets[webhook_id]
-            self._holdings.hold(
-                Claimed(
+            self._buffer.hold(
+                ClaimedDelivery(
                     id=delivery_id,
                     webhook_id=webhook_id,
                     event_id=event_id,
@@ -180,9 +180,9 @@ class Dispatcher:
 
     def _start_transfers(self) -> None:
         room = self._settings.dispatch_in_flight_max - self._multi.in_flight + self._resolving
-        if room <= 0 or not self._holdings.waiting:
+        if room <= 0 or not self._buffer.waiting:
             return
-        for claimed in self._holdings.next_to_send(room, time.monotonic()):
+        for claimed in self._buffer.next_to_send(room, time.monotonic()):
             self._multi.add(request_of(claimed, max_body_bytes=self._settings.response_body_max_bytes))
 
     def _take_results(self, ended: list[tuple[Request, Result]]) -> None:
@@ -190,11 +190,11 @@ class Dispatcher:
             return
         if not self._unrecorded:
             self._oldest_unrecorded_s = time.monotonic()
-        log_host_errors((cast(Claimed, request.tag), result) for request, result in ended)
+        log_host_errors((cast(ClaimedDelivery, request.tag), result) for request, result in ended)
         for request, result in ended:
-            claimed = cast(Claimed, request.tag)
+            claimed = cast(ClaimedDelivery, request.tag)
             self._unrecorded.append(outcome_of(claimed, result))
-            if self._holdings.release(claimed, result.total_ms):
+            if self._buffer.release(claimed, result.total_ms):
                 self._claim_at_s = 0.0
 
     def _record_if_useful(self) -> None:
@@ -207,7 +207,7 @@ class Dispatcher:
             return
         batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), RECORD_BATCH_MAX))]
         self._oldest_unrecorded_s = now_s
-        self._recordings.append((self._ledger.submit_write(batch), batch))
+        self._recordings.append((self._store.submit_write(batch), batch))
         self._absorb_records()
 
     def _absorb_records(self) -> None:
@@ -231,9 +231,9 @@ class Dispatcher:
     def _give_back(self, webhook_ids: Iterable[str]) -> None:
         """Let go of what waits here for these webhooks: it is not to be sent, or not like this."""
         for webhook_id in webhook_ids:
-            for lease, ids in self._holdings.take_back(webhook_id).items():
+            for lease, ids in self._buffer.take_back(webhook_id).items():
                 # Should this fail, their lease ends by itself.
-                self._ledger.submit(self._ledger.give_back, ids, lease)
+                self._store.submit(self._store.give_back, ids, lease)
 
     def _settle(self) -> None:
         """Wait for the calls that run and record what is left, unless the database refuses."""

@@ -12,7 +12,7 @@ from dataclasses import replace
 import structlog
 
 from app.lib.outbound import Result
-from app.webhooks.dispatch.messages import Claimed
+from app.webhooks.dispatch.messages import ClaimedDelivery
 
 log = structlog.get_logger()
 
@@ -38,7 +38,7 @@ def shown_result(result: Result) -> Result:
     )
 
 
-def log_host_errors(ended: Iterable[tuple[Claimed, Result]]) -> None:
+def log_host_errors(ended: Iterable[tuple[ClaimedDelivery, Result]]) -> None:
     """Log what really happened: one entry for each webhook, kind and reason, with the number of attempts."""
     counts: Counter[tuple[str, str, str, str | None]] = Counter()
     for claimed, result in ended:

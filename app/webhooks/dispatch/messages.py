@@ -10,7 +10,7 @@ CONNECT_TIMEOUT_S = 10.0
 
 
 @dataclass(slots=True)
-class Claimed:
+class ClaimedDelivery:
     """A delivery under our lease, with what its next attempt needs."""
 
     id: str
@@ -27,7 +27,7 @@ class Claimed:
     shown_headers: str = ""
 
 
-def request_of(claimed: Claimed, *, max_body_bytes: int) -> Request:
+def request_of(claimed: ClaimedDelivery, *, max_body_bytes: int) -> Request:
     """Return the signed request; notes on `claimed` which headers will be recorded.
 
     `webhook-id` is the event's id, the same on every attempt: by it receivers recognise a repetition.

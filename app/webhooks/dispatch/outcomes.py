@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from app.lib import clock
 from app.lib.outbound import Result
 from app.webhooks.dispatch.host_errors import shown_result
-from app.webhooks.dispatch.messages import Claimed
+from app.webhooks.dispatch.messages import ClaimedDelivery
 from app.webhooks.rules import retry_wait_s
 
 GONE = 410
@@ -20,7 +20,7 @@ _RETRY_AFTER_HEADER = "retry-after"
 class Outcome:
     """The attempt that was made, and the state its delivery goes to."""
 
-    claimed: Claimed
+    claimed: ClaimedDelivery
     result: Result
     error_kind: str | None
     state: str
@@ -30,7 +30,7 @@ class Outcome:
     is_gone: bool
 
 
-def outcome_of(claimed: Claimed, result: Result) -> Outcome:
+def outcome_of(claimed: ClaimedDelivery, result: Result) -> Outcome:
     """Return what follows from `result`: succeeded, failed for good, or pending with the time of the next try."""
     now = clock.now()
     result = shown_result(result)

@@ -9,11 +9,11 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from app.queues import WAKE_CHANNEL, sign_of_life
+from app.queues import WAKE_CHANNEL, heartbeat
 
 _RECONNECT_S = 0.5
 _SIGN_OF_LIFE_S = 1.0
-_NEWS = b"n"
+_WAKE_UP = b"n"
 _DONE = b"d"
 
 
@@ -45,10 +45,10 @@ class Wakeups:
         """Make the loop turn, because a database call has ended. From any thread."""
         self._send(_DONE)
 
-    def drain_news(self) -> bool:
+    def drain(self) -> bool:
         """Make the descriptor unreadable; returns whether something became due meanwhile."""
         try:
-            return _NEWS in self._read.recv(65_536)
+            return _WAKE_UP in self._read.recv(65_536)
         except BlockingIOError:
             return False
 
@@ -69,7 +69,7 @@ class Wakeups:
             try:
                 with PubSub(self._redis.connection_pool, ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(WAKE_CHANNEL)  # type: ignore[no-untyped-call]
-                    self._send(_NEWS)  # Something may have become due while nobody listened.
+                    self._send(_WAKE_UP)  # Something may have become due while nobody listened.
                     self._hear(pubsub)
             except (RedisError, OSError):
                 self._is_stopping.wait(_RECONNECT_S)
@@ -78,8 +78,8 @@ class Wakeups:
         reported, reported_at_s = None, 0.0
         while not self._is_stopping.is_set():
             if pubsub.get_message(timeout=0.25) is not None:
-                self._send(_NEWS)
+                self._send(_WAKE_UP)
             slice_id, now_s = self.slice_id, time.monotonic()
             if slice_id and (slice_id != reported or now_s - reported_at_s > _SIGN_OF_LIFE_S):
-                sign_of_life(self._redis, slice_id=slice_id)
+                heartbeat(self._redis, slice_id=slice_id)
                 reported, reported_at_s = slice_id, now_s

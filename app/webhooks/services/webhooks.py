@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.audit.trail import changed, record, snapshot
 from app.events import queries as event_queries
 from app.events.catalogue import TEST_TYPE
-from app.events.services import add_event_for_nobody
+from app.events.services import add_event_without_fanout
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.lib import clock, signing
@@ -180,7 +180,7 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
         raise Conflict(
             f"The webhook is {webhook.status}, so nothing is sent to it. Resume it, then send the test."
         )
-    event = add_event_for_nobody(session, team_id, known.name, known.example, is_test=True)
+    event = add_event_without_fanout(session, team_id, known.name, known.example, is_test=True)
     delivery = new_delivery(event, webhook_id)
     insert_due(session.connection(), [delivery])
     sent = f"An example of {known.name} is sent as {delivery['id']}."
@@ -192,7 +192,7 @@ def send_test_event(team_id: str, webhook_id: str, *, event_type: str | None = N
 
 
 def _lock(session: Session, team_id: str, webhook_id: str) -> Webhook:
-    """Return the webhook, locked: whoever else changes it or judges its failures waits. Raises NotFound."""
+    """Return the webhook, locked: whoever else changes it or checks its failures waits. Raises NotFound."""
     query = (
         select(Webhook)
         .where(Webhook.team_id == team_id, Webhook.id == webhook_id, Webhook.deleted_at.is_(None))

@@ -12,7 +12,7 @@ from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
-from app.web.once import ShownSecret, lead_to_secret, take_once
+from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 from app.webhooks.explanations import words
 from app.webhooks.forms import RetryFields, WebhookForm, form_of

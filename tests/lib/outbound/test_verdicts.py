@@ -11,8 +11,8 @@ from app.lib.outbound import (
     Multi,
     Request,
     UrlRefused,
+    check_address,
     check_url,
-    judge,
     send,
 )
 
@@ -308,7 +308,7 @@ def test_allowed_network_opens_the_check_for_its_port_only() -> None:
     ],
 )
 def test_allowed_networks_open_what_they_name(text: str, address: str, port: int, is_allowed: bool) -> None:
-    assert (judge(address, port, AllowedNetworks.parse(text)) is None) is is_allowed
+    assert (check_address(address, port, AllowedNetworks.parse(text)) is None) is is_allowed
 
 
 @pytest.mark.parametrize(

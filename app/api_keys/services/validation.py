@@ -1,4 +1,4 @@
-"""Judges what people and programs want a key to be. All that is wrong is said at once, beside its field."""
+"""Checks what people and programs want a key to be. All that is wrong is said at once, beside its field."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -12,7 +12,7 @@ from app.web.permissions import SCOPES, expand
 NAME_CHARS_MAX = 100
 
 
-def judged(values: Mapping[str, Any], *, granted_by: frozenset[str]) -> dict[str, Any]:
+def validate_settings(values: Mapping[str, Any], *, granted_by: frozenset[str]) -> dict[str, Any]:
     """Return the given settings as they are stored. Raises Invalid with everything that is wrong with them.
 
     `granted_by` are the permissions of who changes the key: nobody grants a scope they lack.
@@ -25,7 +25,7 @@ def judged(values: Mapping[str, Any], *, granted_by: frozenset[str]) -> dict[str
             errors.append(FieldError("name", f"Give the key a name of 1 to {NAME_CHARS_MAX} characters."))
     if "scopes" in stored:
         stored["scopes"] = sorted(set(stored["scopes"]))
-        errors += _judge_scopes(stored["scopes"], granted_by)
+        errors += _validate_scopes(stored["scopes"], granted_by)
     if "networks" in stored:
         try:
             stored["networks"] = parse_networks(stored["networks"])
@@ -35,7 +35,7 @@ def judged(values: Mapping[str, Any], *, granted_by: frozenset[str]) -> dict[str
         if field in stored and not 1 <= stored[field] <= PER_WINDOW_MAX:
             errors.append(FieldError(field, f"Write a whole number from 1 to {PER_WINDOW_MAX:,}."))
     if stored.get("expires_at") is not None:
-        errors += _judge_expiry(stored["expires_at"])
+        errors += _validate_expiry(stored["expires_at"])
     if errors:
         raise Invalid("Correct the fields listed under errors.", errors=errors)
     return stored
@@ -46,7 +46,7 @@ def lacking(scopes: Collection[str], permissions: frozenset[str]) -> list[str]:
     return [scope for scope in SCOPES if scope in scopes and scope not in expand(permissions)]
 
 
-def _judge_scopes(scopes: Sequence[str], granted_by: frozenset[str]) -> list[FieldError]:
+def _validate_scopes(scopes: Sequence[str], granted_by: frozenset[str]) -> list[FieldError]:
     errors = []
     if not scopes:
         errors.append(FieldError("scopes", "Choose at least one scope."))
@@ -65,7 +65,7 @@ def _judge_scopes(scopes: Sequence[str], granted_by: frozenset[str]) -> list[Fie
     return errors
 
 
-def _judge_expiry(expires_at: datetime) -> list[FieldError]:
+def _validate_expiry(expires_at: datetime) -> list[FieldError]:
     now = clock.now()
     if expires_at <= now:
         return [FieldError("expires_at", "That is in the past. Choose a later date, or revoke the key.")]

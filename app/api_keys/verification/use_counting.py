@@ -8,7 +8,7 @@ from typing import cast
 from flask import current_app
 from redis.exceptions import RedisError
 
-from app.api_keys.hot import LAST_USES, USAGE, Caller, Entry, use_fields
+from app.api_keys.verification.key_cache import LAST_USES, USAGE, Caller, Entry, use_fields
 from app.extensions import quick_redis
 from app.web.limits import counters
 

@@ -89,11 +89,11 @@ class Postgres(Program):
         return True
 
 
-class House:
+class Cluster:
     """Everything, and the hands that break it."""
 
     def __init__(self, kind: str, directory: Path, *, lease_s: float) -> None:
-        """Prepare a house on a kind of database. `directory` must have a short path: sockets go there."""
+        """Prepare a cluster on a kind of database. `directory` must have a short path: sockets go there."""
         self.kills: Counter[str] = Counter()
         self.postgres = Postgres(_made(directory / "pg")) if kind == "postgresql" else None
         self.redis = Redis(_made(directory / "redis"))
@@ -216,12 +216,12 @@ class House:
 
 
 class Chaos:
-    """Breaks a house at random moments, every way once a round, until told to stop."""
+    """Breaks a cluster at random moments, every way once a round, until told to stop."""
 
-    def __init__(self, house: House, *, seed: int, pause_s: tuple[float, float]) -> None:
+    def __init__(self, cluster: Cluster, *, seed: int, pause_s: tuple[float, float]) -> None:
         self.rounds = 0
         self.failures: list[BaseException] = []
-        self._house, self._dice, self._pause_s = house, random.Random(seed), pause_s
+        self._cluster, self._dice, self._pause_s = cluster, random.Random(seed), pause_s
         self._is_stopping, self._is_calm, self._is_over = (threading.Event() for _ in range(3))
         self._thread = threading.Thread(target=self._run, daemon=True)
 
@@ -241,7 +241,7 @@ class Chaos:
         self._is_stopping.set()
         assert self._is_calm.wait(120)
         # The connections of the test itself were cut as well.
-        with self._house.app.app_context():
+        with self._cluster.app.app_context():
             db.session.remove()
             db.engine.dispose()
 
@@ -254,7 +254,7 @@ class Chaos:
     def _break_things(self) -> None:
         try:
             while not self._is_stopping.is_set():
-                ways = list(self._house.ways_to_break().values())
+                ways = list(self._cluster.ways_to_break().values())
                 self._dice.shuffle(ways)
                 for break_it in ways:
                     if self._is_stopping.wait(self._dice.uniform(*self._pause_s)):

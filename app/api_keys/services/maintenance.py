@@ -6,10 +6,10 @@ from typing import cast
 import structlog
 from sqlalchemy import select, update
 
-from app.api_keys import hot
 from app.api_keys.models import ApiKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.api_keys.tokens import masked
+from app.api_keys.verification import key_cache
 from app.db.session import reading
 from app.events.services import add_event
 from app.extensions import db, quick_redis
@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 _BATCH = 100
 #: Longer than Redis remembers a state.
-_CHANGED_WITHIN = timedelta(seconds=2 * hot.ENTRY_S)
+_CHANGED_WITHIN = timedelta(seconds=2 * key_cache.ENTRY_S)
 
 
-def tell_expiring() -> int:
+def notify_expiring() -> int:
     """Emit `signalbox.api_key.expiring`, once for each key and expiry, of keys that end within a week.
 
     Returns how many were told of.
@@ -64,7 +64,7 @@ def tell_expiring() -> int:
     return told
 
 
-def repeat_forgetting() -> int:
+def reconcile_cache() -> int:
     """Remove states of lately changed keys that are older than their rows: Redis may not have heard of the change.
 
     Returns how many there were. Raises RedisError; the next run tries again.
@@ -74,14 +74,14 @@ def repeat_forgetting() -> int:
     )
     with reading(), db.engine.connect() as connection:
         keys = connection.execute(recent).all()
-    keeper = hot.HotKeys(quick_redis())
+    keeper = key_cache.KeyCache(quick_redis())
     return sum(
-        keeper.forget_older([kid for kid in (kid, previous_kid) if kid], version)
+        keeper.invalidate_older([kid for kid in (kid, previous_kid) if kid], version)
         for kid, previous_kid, version in keys
     )
 
 
-def forget_team(team_id: str) -> bool:
+def invalidate_team(team_id: str) -> bool:
     """Make every process learn the team's limit anew; returns whether Redis took it. What is used stays used."""
     raised = (
         update(ApiKey)
@@ -92,5 +92,5 @@ def forget_team(team_id: str) -> bool:
     keys = db.session.execute(raised).all()
     db.session.commit()
     # Every one of them, whatever became of the one before.
-    answers = [hot.forget((kid, previous_kid), version) for kid, previous_kid, version in keys]
+    answers = [key_cache.invalidate((kid, previous_kid), version) for kid, previous_kid, version in keys]
     return all(answers)

@@ -23,7 +23,7 @@ _BROWSER = "openid_browser"
 
 
 @dataclass(frozen=True, slots=True)
-class Visit:
+class AuthState:
     """Why somebody was sent to the provider, and what proves that it is them who comes back.
 
     `purpose`: sign_in; link, to the account `user_id`; join, with the `invitation` of this token.
@@ -46,19 +46,19 @@ def keep(
     user_id: str | None = None,
     invitation: str | None = None,
 ) -> None:
-    """Remember a visit of this browser. Raises Unavailable while Redis does not answer."""
+    """Remember a pending of this browser. Raises Unavailable while Redis does not answer."""
     browser = session.setdefault(_BROWSER, secrets.token_urlsafe(24))
-    visit = Visit(
+    pending = AuthState(
         purpose, authorization.nonce, authorization.verifier, _digest(browser), next_path, user_id, invitation
     )
     try:
-        redis_client().set(_key(authorization.state), json.dumps(asdict(visit)), ex=VALID_S)
+        redis_client().set(_key(authorization.state), json.dumps(asdict(pending)), ex=VALID_S)
     except RedisError as error:
         raise _no_redis() from error
 
 
-def take(state: str) -> Visit | None:
-    """Return the visit of this state and forget it: of several who ask for it at once, one gets it.
+def take(state: str) -> AuthState | None:
+    """Return the pending of this state and forget it: of several who ask for it at once, one gets it.
 
     None when there is none (any more), or it began in another browser. Raises Unavailable.
     """
@@ -68,8 +68,8 @@ def take(state: str) -> Visit | None:
         raise _no_redis() from error
     if kept is None:
         return None
-    visit = Visit(**json.loads(kept))
-    return visit if hmac.compare_digest(visit.browser, _digest(session.get(_BROWSER, ""))) else None
+    pending = AuthState(**json.loads(kept))
+    return pending if hmac.compare_digest(pending.browser, _digest(session.get(_BROWSER, ""))) else None
 
 
 def _key(state: str) -> str:

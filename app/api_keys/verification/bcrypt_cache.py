@@ -32,7 +32,7 @@ _CHECKS_AT_ONCE = 2
 _PATIENCE_S = 10.0
 
 
-class KnownKeys:
+class BcryptCache:
     """Answers whether a secret belongs to a stored hash; slow only for what it has not seen.
 
     `check_slowly(token, key_hash)` is the bcrypt comparison. Safe for threads.

@@ -14,19 +14,19 @@ from flask import current_app, g, has_request_context, request
 from sqlalchemy import Row, bindparam, or_, select
 
 from app.accounts.models import Team
-from app.api_keys import usage
-from app.api_keys.hot import Answer, Caller, Entry, HotKeys, caller_of
-from app.api_keys.known_keys import KnownKeys
 from app.api_keys.models import ApiKey
 from app.api_keys.rules import allows_address, scopes_in_force
 from app.api_keys.tokens import kid_of
+from app.api_keys.verification import use_counting
+from app.api_keys.verification.bcrypt_cache import BcryptCache
+from app.api_keys.verification.key_cache import Answer, Caller, Entry, KeyCache, caller_of
 from app.db.session import reading
 from app.extensions import current_settings, db, quick_redis
 from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, SignalboxError
 from app.web.access import Principal
-from app.web.limits import RedisAway, counters, enforce, note_standings, refuse, subject_of_address
-from app.web.limits.gate import public_policy
+from app.web.limits import RedisUnavailable, counters, enforce, record_statuses, refuse, subject_of_address
+from app.web.limits.enforcement import public_policy
 from app.web.permissions import expand
 
 _EXTENSION = "signalbox.key_verification"
@@ -85,8 +85,8 @@ def check(token: str) -> Entry:
 class Verifier:
     """The verification of one process. Safe for threads: what threads share, they replace as a whole."""
 
-    def __init__(self, hot: HotKeys, known: KnownKeys, pepper: bytes) -> None:
-        self._hot = hot
+    def __init__(self, cache: KeyCache, known: BcryptCache, pepper: bytes) -> None:
+        self._cache = cache
         self._known = known
         self._pepper = pepper
         self._entries: OrderedDict[str, Entry] = OrderedDict()
@@ -101,26 +101,26 @@ class Verifier:
                 " with sb_live_ or sb_test_ and has 71 characters.",
             )
         digest = hmac.digest(self._pepper, token.encode(), "sha256").hex()
-        usage.push_pending()
+        use_counting.push_pending()
         try:
             entry = self._verify_hot(kid, digest, caller)
             if entry is None and not self._known.remembers(kid, digest):
                 entry = self._await_other(kid, digest, caller)
-        except RedisAway:
+        except RedisUnavailable:
             return self._verify_cold(kid, digest, token, caller)
         return entry or self._verify_cold(kid, digest, token, caller)
 
     def _verify_hot(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
-        """Return the entry if Redis knows the key, None if it does not. Raises RedisAway and what `verify` raises."""
+        """Return the entry if Redis knows the key, None if it does not. Raises RedisUnavailable and what `verify` raises."""
         entry = self._entries.get(kid)
         for _ in range(3):
             refusal = _refusal_of(entry, caller) if entry else None
-            answer = self._hot.check(kid, digest, entry, None if refusal else caller)
-            if answer.word == "cold":
+            answer = self._cache.check(kid, digest, entry, None if refusal else caller)
+            if answer.word == "MISS":
                 return None
-            if answer.word == "forged":
+            if answer.word == "MISMATCH":
                 raise _failed(caller, _NOT_VALID)
-            if answer.word == "changed":
+            if answer.word == "STALE":
                 entry = self._keep(cast(Entry, answer.entry))
                 continue
             if entry is not None:
@@ -131,7 +131,7 @@ class Verifier:
     def _await_other(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
         """Let one process do the slow check of this key; return what it found, or None: now it is ours."""
         ends_at_s = time.monotonic() + _FLIGHT_S
-        while not self._hot.begin_flight(digest) and time.monotonic() < ends_at_s:
+        while not self._cache.begin_flight(digest) and time.monotonic() < ends_at_s:
             time.sleep(_FLIGHT_STEP_S)
             entry = self._verify_hot(kid, digest, caller)
             if entry is not None:
@@ -166,20 +166,20 @@ class Verifier:
             return entry
         finally:
             if not counters().is_away:
-                self._hot.end_flight(digest)
+                self._cache.end_flight(digest)
 
     def _count(self, entry: Entry, digest: str, caller: Caller | None) -> Answer:
         """Remember the key in Redis and count the call; in this process alone if Redis is away or forgot it."""
         try:
-            self._hot.fill(entry, digest)
-            answer = self._hot.check(entry.kid, digest, entry, caller)
-        except RedisAway:
-            answer = Answer("cold")
+            self._cache.fill(entry, digest)
+            answer = self._cache.check(entry.kid, digest, entry, caller)
+        except RedisUnavailable:
+            answer = Answer("MISS")
         if answer.word == "ok" or caller is None:
             return answer
-        standings = counters().take_alone(entry.policies())
-        usage.note_alone(entry, caller, is_refused=any(standing.is_refusing for standing in standings))
-        return Answer("ok", entry, standings)
+        statuses = counters().take_alone(entry.policies())
+        use_counting.note_alone(entry, caller, is_refused=any(status.is_refusing for status in statuses))
+        return Answer("ok", entry, statuses)
 
     def _keep(self, entry: Entry) -> Entry:
         self._entries[entry.kid] = entry
@@ -196,12 +196,12 @@ def _conclude(entry: Entry, refusal: SignalboxError | None, answer: Answer) -> N
     if refusal is not None:
         _note_refused(entry.key_id, entry.name, entry.team_id)
         raise refusal
-    if not answer.standings:
+    if not answer.statuses:
         return
-    note_standings(answer.standings)
-    if any(standing.is_refusing for standing in answer.standings):
+    record_statuses(answer.statuses)
+    if any(status.is_refusing for status in answer.statuses):
         _note_refused(entry.key_id, entry.name, entry.team_id)
-        refuse(answer.standings, team_id=entry.team_id, is_first=answer.is_first_refusal)
+        refuse(answer.statuses, team_id=entry.team_id, is_first=answer.is_first_refusal)
 
 
 def _refusal_of(entry: Entry, caller: Caller | None) -> SignalboxError | None:
@@ -255,9 +255,9 @@ def _subject() -> str:
 
 def _refuse_guessing(caller: Caller) -> None:
     """Raise QuotaExceeded for an address that presented too many wrong keys: each may cost a bcrypt."""
-    (standing,) = counters().peek([public_policy("key-failures", caller.address)])
-    if standing.remaining == 0:
-        enforce([standing.policy])
+    (status,) = counters().peek([public_policy("key-failures", caller.address)])
+    if status.remaining == 0:
+        enforce([status.policy])
 
 
 def _failed(caller: Caller | None, detail: str) -> AuthenticationFailed:
@@ -277,7 +277,7 @@ def _verifier() -> Verifier:
     found = current_app.extensions.get(_EXTENSION)
     if found is None:
         pepper = hmac.digest(current_settings().secret_key.encode(), b"signalbox api key pepper", "sha256")
-        made = Verifier(HotKeys(quick_redis()), KnownKeys(passwords.matches), pepper)
+        made = Verifier(KeyCache(quick_redis()), BcryptCache(passwords.matches), pepper)
         # setdefault: of two threads that come first, one wins and both use its memory.
         found = current_app.extensions.setdefault(_EXTENSION, made)
     return cast(Verifier, found)

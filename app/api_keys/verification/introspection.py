@@ -7,9 +7,9 @@ from typing import Literal
 from flask import g
 from sqlalchemy import select
 
-from app.api_keys import verification
 from app.api_keys.models import ApiKey
 from app.api_keys.rules import KeyState, allows_address, state_of
+from app.api_keys.verification import verifier
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthenticationFailed
@@ -41,7 +41,7 @@ def verify_key(team_id: str, token: str, *, scope: str | None = None, address: s
     Nothing is counted against the key's limits. Raises RateLimited when many wrong secrets of one key are tried.
     """
     try:
-        entry = verification.check(token)
+        entry = verifier.check(token)
     except AuthenticationFailed:
         return _refused(team_id)
     if entry.team_id != team_id:

@@ -44,7 +44,7 @@ class _Tally:
     last_error: str | None = None
 
 
-def judge_webhooks(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> list[str]:
+def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> list[str]:
     """Count what the batch decided, within its transaction; returns the ids of webhooks that it disabled."""
     disabled = []
     # Sorted for the same reason as the counts: one order of locks for all dispatchers.

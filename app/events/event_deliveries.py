@@ -25,7 +25,7 @@ class Recipient:
 
 
 @dataclass(frozen=True, slots=True)
-class Bystander:
+class SkippedWebhook:
     """A webhook that did not get the event, and why."""
 
     webhook_id: str
@@ -34,24 +34,24 @@ class Bystander:
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
+class EventDeliveries:
     """What became of an event."""
 
     recipients: Sequence[Recipient] = ()
-    bystanders: Sequence[Bystander] = ()
+    skipped: Sequence[SkippedWebhook] = ()
 
 
 #: Called with the team's id and the event.
-Loader = Callable[[str, Event], Reception]
-_KEY = "signalbox.event_reception"
+Loader = Callable[[str, Event], EventDeliveries]
+_KEY = "signalbox.event_deliveries"
 
 
-def provide(app: Flask, loader: Loader) -> None:
+def register_loader(app: Flask, loader: Loader) -> None:
     """Let `loader` tell who received an event."""
     app.extensions[_KEY] = loader
 
 
-def reception_of(team_id: str, event: Event) -> Reception:
+def deliveries_of(team_id: str, event: Event) -> EventDeliveries:
     """Return who received the event and who did not."""
     loader = cast(Loader | None, current_app.extensions.get(_KEY))
-    return loader(team_id, event) if loader else Reception()
+    return loader(team_id, event) if loader else EventDeliveries()

@@ -171,7 +171,7 @@ def find_user_of_reset(token: str) -> User | None:
 def reset_password(token: str, new: str) -> Authenticated:
     """Set a new password with a mailed token, end every session and return the user.
 
-    Raises NotFound when the token is worthless (any more), Invalid for a weak password.
+    Raises NotFound when the token is invalid (any more), Invalid for a weak password.
     """
     user = find_user_of_reset(token)
     if user is None:

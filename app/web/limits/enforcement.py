@@ -12,15 +12,15 @@ from app.extensions import current_settings
 from app.lib import clock
 from app.lib.errors import RateLimited
 from app.web.limits.counters import counters
-from app.web.limits.policies import MINUTE_S, TITLES, Policy, Standing, subject_of_address
+from app.web.limits.policies import MINUTE_S, TITLES, LimitStatus, Policy, subject_of_address
 
 log = structlog.get_logger()
 
 #: Pages that stay open ask by themselves; they may do so more often than a person clicks.
 _LIVE_FACTOR = 10
 _EXTENSION = "signalbox.on_violation"
-#: Called with the refusing standing and the caller's team id, once per window and only inside of a team.
-OnViolation = Callable[[Standing, str], None]
+#: Called with the refusing status and the caller's team id, once per window and only inside of a team.
+OnViolation = Callable[[LimitStatus, str], None]
 
 
 class QuotaExceeded(RateLimited):
@@ -40,21 +40,21 @@ def on_violation(app: Flask, tell: OnViolation) -> None:
 
 def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
     """Count this request against all of the policies. Raises QuotaExceeded, and then nothing was counted."""
-    standings, is_first = counters().take(policies)
-    note_standings(standings)
-    if any(standing.is_refusing for standing in standings):
-        refuse(standings, team_id=team_id, is_first=is_first)
+    statuses, is_first = counters().take(policies)
+    record_statuses(statuses)
+    if any(status.is_refusing for status in statuses):
+        refuse(statuses, team_id=team_id, is_first=is_first)
 
 
-def note_standings(standings: Sequence[Standing]) -> None:
+def record_statuses(statuses: Sequence[LimitStatus]) -> None:
     """Keep what the headers of the answer will tell."""
-    g.setdefault("limits", []).extend(standings)
+    g.setdefault("limits", []).extend(statuses)
 
 
-def refuse(standings: Sequence[Standing], *, team_id: str | None, is_first: bool) -> None:
+def refuse(statuses: Sequence[LimitStatus], *, team_id: str | None, is_first: bool) -> None:
     """Raise QuotaExceeded for the policies that refuse. The first refusal of a window is told and logged."""
-    refusing = [standing for standing in standings if standing.is_refusing]
-    longest = max(refusing, key=lambda standing: standing.resets_in_s)
+    refusing = [status for status in statuses if status.is_refusing]
+    longest = max(refusing, key=lambda status: status.resets_in_s)
     if is_first:
         log.warning(
             "limit_reached", limit=longest.policy.name, subject=longest.policy.subject, team_id=team_id
@@ -66,7 +66,7 @@ def refuse(standings: Sequence[Standing], *, team_id: str | None, is_first: bool
     raise QuotaExceeded(
         _sentence(longest, wait_s),
         retry_after_s=wait_s,
-        violated=[standing.policy.name for standing in refusing],
+        violated=[status.policy.name for status in refusing],
     )
 
 
@@ -89,11 +89,11 @@ def public_policy(name: str, address: str | None) -> Policy:
     return Policy(name, subject_of_address(address), current_settings().public_requests_per_minute, MINUTE_S)
 
 
-def _sentence(standing: Standing, wait_s: int) -> str:
-    what, whose = TITLES[standing.policy.name]
-    clears_at = clock.now() + timedelta(seconds=standing.resets_in_s)
+def _sentence(status: LimitStatus, wait_s: int) -> str:
+    what, whose = TITLES[status.policy.name]
+    clears_at = clock.now() + timedelta(seconds=status.resets_in_s)
     when = f"in {math.ceil(wait_s / 60)} minutes" if wait_s > 90 else f"in {wait_s} seconds"
     return (
-        f"The limit of {standing.policy.quota} {what} of {whose} is used up. It clears {when}, at"
+        f"The limit of {status.policy.quota} {what} of {whose} is used up. It clears {when}, at"
         f" {clears_at:%H:%M:%S} UTC; try again then."
     )

@@ -1,7 +1,7 @@
 """What Redis remembers of keys that are in use, so that one round trip verifies a key and takes its limits.
 
 Under the public part of a key stands a hash: the version of the key's row, an HMAC of the whole key under a pepper,
-and what verification needs to know. Every change of a key raises its version and is followed by `forget()`, which
+and what verification needs to know. Every change of a key raises its version and is followed by `invalidate()`, which
 leaves a tombstone: a check that began before the change cannot put the old state back, because older versions are
 refused. Entries end by themselves, so a change that Redis did not hear of is bounded by ENTRY_S.
 """
@@ -16,8 +16,8 @@ from redis.exceptions import RedisError
 
 from app.extensions import quick_redis
 from app.lib import clock
-from app.web.limits import Policy, RedisAway, Standing, counters, key_day, key_hour, team_hour
-from app.web.limits.counters import TAKE_LUA, standings_of, take_arguments
+from app.web.limits import LimitStatus, Policy, RedisUnavailable, counters, key_day, key_hour, team_hour
+from app.web.limits.counters import TAKE_LUA, statuses_of, take_arguments
 
 ENTRY_S = 300
 #: Longer than any check that began before the change can take.
@@ -31,9 +31,9 @@ _CHECK = (
     TAKE_LUA
     + """
 local stored = redis.call('HMGET', KEYS[1], 'version', 'digest')
-if not stored[1] or stored[2] == '-' then return {'cold'} end
-if stored[2] ~= ARGV[2] then return {'forged'} end
-if stored[1] ~= ARGV[1] then return {'changed', stored[1], redis.call('HGET', KEYS[1], 'entry')} end
+if not stored[1] or stored[2] == '-' then return {'MISS'} end
+if stored[2] ~= ARGV[2] then return {'MISMATCH'} end
+if stored[1] ~= ARGV[1] then return {'STALE', stored[1], redis.call('HGET', KEYS[1], 'entry')} end
 if ARGV[3] == 'look' then return {'ok'} end
 local answer = take(4, #KEYS - 3, 9)
 if answer[1] == 0 then
@@ -54,7 +54,7 @@ redis.call('HSET', KEYS[1], 'version', ARGV[1], 'digest', ARGV[2], 'entry', ARGV
 redis.call('EXPIRE', KEYS[1], ARGV[4])
 return 1
 """
-_FORGET_OLDER = """
+_INVALIDATE_OLDER = """
 local version = redis.call('HGET', KEYS[1], 'version')
 if not version or tonumber(version) >= tonumber(ARGV[1]) then return 0 end
 redis.call('DEL', KEYS[1])
@@ -100,27 +100,27 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Redis says: `word` is cold, forged, changed (then `entry` is the new one) or ok (then standings)."""
+    """What Redis says: `word` is cold, forged, changed (then `entry` is the new one) or ok (then statuses)."""
 
     word: str
     entry: Entry | None = None
-    standings: Sequence[Standing] = ()
+    statuses: Sequence[LimitStatus] = ()
     is_first_refusal: bool = False
 
 
-class HotKeys:
+class KeyCache:
     """The scripts of one process."""
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
         self._check = redis.register_script(_CHECK)
         self._fill = redis.register_script(_FILL)
-        self._forget_older = redis.register_script(_FORGET_OLDER)
+        self._invalidate_older = redis.register_script(_INVALIDATE_OLDER)
 
     def check(self, kid: str, digest: str, entry: Entry | None, caller: Caller | None) -> Answer:
         """Ask whether `digest` is the key's, `entry` is its newest state, and there is room in its limits.
 
-        Counts the use when all is so. With `caller` None nothing is counted. Raises RedisAway.
+        Counts the use when all is so. With `caller` None nothing is counted. Raises RedisUnavailable.
         """
         keys: list[str] = [_entry_key(kid)]
         arguments: list[Any] = [entry.version if entry else 0, digest]
@@ -133,19 +133,19 @@ class HotKeys:
             arguments += ["take", *use_fields(entry, caller), *take_arguments(policies)]
         word, *rest = counters().run(self._check, keys, arguments)
         word = word.decode()
-        if word == "changed":
+        if word == "STALE":
             return Answer(word, _unpacked(kid, int(rest[0]), rest[1]))
         if word != "ok" or not rest:
             return Answer(word)
-        standings, is_first = standings_of(policies, rest)
-        return Answer(word, entry, standings, is_first)
+        statuses, is_first = statuses_of(policies, rest)
+        return Answer(word, entry, statuses, is_first)
 
     def fill(self, entry: Entry, digest: str) -> None:
-        """Remember a key that was verified the slow way, unless something newer is known. Raises RedisAway."""
+        """Remember a key that was verified the slow way, unless something newer is known. Raises RedisUnavailable."""
         body = orjson.dumps(astuple(entry)[2:])
         counters().run(self._fill, [_entry_key(entry.kid)], [entry.version, digest, body, ENTRY_S])
 
-    def forget(self, kids: Iterable[str], version: int) -> bool:
+    def invalidate(self, kids: Iterable[str], version: int) -> bool:
         """Leave tombstones. Returns whether Redis took them; tries even if it was away a moment ago."""
         try:
             for kid in kids:
@@ -155,22 +155,22 @@ class HotKeys:
             return False
         return True
 
-    def forget_older(self, kids: Iterable[str], version: int) -> int:
+    def invalidate_older(self, kids: Iterable[str], version: int) -> int:
         """Remove states older than `version`, if there are any; returns how many. Raises RedisError."""
-        return sum(int(self._forget_older(keys=[_entry_key(kid)], args=[version])) for kid in kids)
+        return sum(int(self._invalidate_older(keys=[_entry_key(kid)], args=[version])) for kid in kids)
 
     def begin_flight(self, digest: str) -> bool:
-        """Return whether it is ours to check this secret the slow way; else somebody else is at it. Raises RedisAway.
+        """Return whether it is ours to check this secret the slow way; else somebody else is at it. Raises RedisUnavailable.
 
         By the digest of the whole key: its holder does not wait for those who guess at it.
         """
         if counters().is_away:
-            raise RedisAway
+            raise RedisUnavailable
         try:
             return bool(self._redis.set(_flight_key(digest), 1, nx=True, px=_FLIGHT_MS))
         except RedisError as error:
             counters().note_failure(error)
-            raise RedisAway from error
+            raise RedisUnavailable from error
 
     def end_flight(self, digest: str) -> None:
         """Let others check the secret the slow way."""
@@ -180,13 +180,13 @@ class HotKeys:
             counters().note_failure(error)
 
 
-def forget(kids: Iterable[str | None], version: int) -> bool:
+def invalidate(kids: Iterable[str | None], version: int) -> bool:
     """Make every process forget these keys' states older than `version`. Call it after the commit of the change.
 
     Returns False when Redis did not answer: old states then end after ENTRY_S at the latest, or earlier, when the
     periodic job repeats this.
     """
-    return HotKeys(quick_redis()).forget([kid for kid in kids if kid], version)
+    return KeyCache(quick_redis()).invalidate([kid for kid in kids if kid], version)
 
 
 def use_fields(entry: Entry, caller: Caller) -> list[str]:

@@ -1,7 +1,7 @@
 """Who received an event, for the page of the event."""
 
+from app.events.event_deliveries import EventDeliveries, Recipient, SkippedWebhook
 from app.events.models import Event
-from app.events.reception import Bystander, Reception, Recipient
 from app.webhooks.explanations import words
 from app.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
 from app.webhooks.queries.webhooks import Uninterested, uninterested_in
@@ -9,10 +9,10 @@ from app.webhooks.queries.webhooks import Uninterested, uninterested_in
 _RECIPIENTS_MAX = 500
 
 
-def reception_of_event(team_id: str, event: Event) -> Reception:
+def deliveries_of_event(team_id: str, event: Event) -> EventDeliveries:
     """Return the deliveries of an event and the webhooks that got none, with the reason."""
     deliveries = list_deliveries(team_id, DeliveryFilter(text=event.id), size=_RECIPIENTS_MAX).rows
-    return Reception(
+    return EventDeliveries(
         recipients=[
             Recipient(
                 delivery_id=row.id,
@@ -26,8 +26,8 @@ def reception_of_event(team_id: str, event: Event) -> Reception:
             )
             for row in deliveries
         ],
-        bystanders=[
-            Bystander(webhook.id, webhook.name, _reason(webhook, event.type))
+        skipped=[
+            SkippedWebhook(webhook.id, webhook.name, _reason(webhook, event.type))
             for webhook in uninterested_in(team_id, event)
         ],
     )

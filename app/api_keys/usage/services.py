@@ -10,7 +10,7 @@ from redis import Redis
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
-from app.api_keys.hot import LAST_USES, USAGE
+from app.api_keys.verification.key_cache import LAST_USES, USAGE
 from app.db.types import UtcDateTime
 from app.extensions import db, redis_client
 from app.lib import clock

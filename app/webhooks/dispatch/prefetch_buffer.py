@@ -3,7 +3,7 @@
 from collections import deque
 from collections.abc import Iterator
 
-from app.webhooks.dispatch.messages import Claimed
+from app.webhooks.dispatch.messages import ClaimedDelivery
 
 #: So much is claimed ahead of the transfers, in multiples of the in-flight cap of a webhook. Receivers that
 #: answer at once get more, so that they never wait for a claim; slow ones little, so that no lease runs out.
@@ -13,20 +13,20 @@ _AHEAD_FOR_MS = 1000.0
 _SMOOTHING = 0.1
 
 
-class Holdings:
+class PrefetchBuffer:
     """Counts, buffers and fair turns. All by webhook id."""
 
     def __init__(self, *, per_webhook_max: int) -> None:
         self._per_webhook_max = per_webhook_max
-        #: Claimed and not ended, whether waiting or in transfer.
+        #: ClaimedDelivery and not ended, whether waiting or in transfer.
         self.held: dict[str, int] = {}
         self.total = 0
-        #: Claimed and not in transfer, over all webhooks.
+        #: ClaimedDelivery and not in transfer, over all webhooks.
         self.waiting = 0
         #: Webhooks that had more due than room at the last claim.
         self.wanting: set[str] = set()
         self._in_transfer: dict[str, int] = {}
-        self._buffers: dict[str, deque[Claimed]] = {}
+        self._buffers: dict[str, deque[ClaimedDelivery]] = {}
         self._typical_ms: dict[str, float] = {}
 
     @property
@@ -42,7 +42,7 @@ class Holdings:
         """Return how much to hold of each webhook, from how fast it answers."""
         return {key: self._allowance(typical_ms) for key, typical_ms in self._typical_ms.items()}
 
-    def hold(self, claimed: Claimed) -> None:
+    def hold(self, claimed: ClaimedDelivery) -> None:
         """Take a claimed delivery in."""
         key = claimed.webhook_id
         self.held[key] = self.held.get(key, 0) + 1
@@ -50,7 +50,7 @@ class Holdings:
         self.waiting += 1
         self._buffers.setdefault(key, deque()).append(claimed)
 
-    def next_to_send(self, count: int, now_s: float) -> Iterator[Claimed]:
+    def next_to_send(self, count: int, now_s: float) -> Iterator[ClaimedDelivery]:
         """Yield up to `count` deliveries to start now, webhooks in turn, each within its in-flight cap.
 
         `count` is the room that is left for all. No webhook gets more in flight than is left for others, so
@@ -77,7 +77,7 @@ class Holdings:
             count -= 1
             yield claimed
 
-    def release(self, claimed: Claimed, total_ms: float | None) -> bool:
+    def release(self, claimed: ClaimedDelivery, total_ms: float | None) -> bool:
         """Note the end of a transfer; returns whether its webhook has room enough for another claim."""
         key = claimed.webhook_id
         self._end_transfer(key)
@@ -87,7 +87,7 @@ class Holdings:
         held = self._let_go(key)
         return key in self.wanting and 2 * held <= self._allowance(self._typical_ms.get(key))
 
-    def put_back(self, claimed: Claimed) -> None:
+    def put_back(self, claimed: ClaimedDelivery) -> None:
         """Let a delivery wait again whose transfer did not begin."""
         self._end_transfer(claimed.webhook_id)
         self._buffers.setdefault(claimed.webhook_id, deque()).append(claimed)

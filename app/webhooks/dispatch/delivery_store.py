@@ -19,8 +19,8 @@ from app.db.session import reading
 from app.extensions import db, sealer
 from app.lib.errors import Unavailable
 from app.queues import enqueue
-from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_ready, give_back
-from app.webhooks.dispatch.health import judge_webhooks
+from app.webhooks.dispatch.circuit_breaker import record_outcomes
+from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_due_webhooks, give_back
 from app.webhooks.dispatch.outcomes import Outcome
 from app.webhooks.dispatch.results import REFUSALS, record, record_one_by_one, short_reason
 from app.webhooks.dispatch.targets import Target, Targets
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 
 @dataclass(slots=True)
-class Taken:
+class ClaimResult:
     """An answer to "what is due?": the rows claimed, their targets, and when the next thing is due."""
 
     claim: Claim | None = None
@@ -46,7 +46,7 @@ class Taken:
     changed: set[str] = field(default_factory=set)
 
 
-class Ledger:
+class DeliveryStore:
     """Claims and records. `submit()` runs one of its methods the way the database likes it."""
 
     def __init__(self, app: Flask, settings: Settings, *, on_done: Callable[[], None]) -> None:
@@ -89,7 +89,7 @@ class Ledger:
         default_allowance: int,
         left: int,
         waiting: Mapping[str, object],
-    ) -> Taken:
+    ) -> ClaimResult:
         """Claim what is due and has room, shared fairly among the webhooks that wait.
 
         `busy` counts what the dispatcher holds already, `allowance` how much it wants to hold, by webhook id;
@@ -99,21 +99,23 @@ class Ledger:
         self._clock_watch.check_if_due()
         with reading(), db.engine.begin() as connection:
             changed = find_changed(connection, waiting)
-            ready = find_ready(connection)
-            targets = self._targets.load(connection, ready.due) if ready.due else {}
-        taken = Taken(targets=targets, next_due_in_s=ready.next_due_in_s, changed=changed)
+            due_webhooks = find_due_webhooks(connection)
+            targets = self._targets.load(connection, due_webhooks.due) if due_webhooks.due else {}
+        claimed_result = ClaimResult(
+            targets=targets, next_due_in_s=due_webhooks.next_due_in_s, changed=changed
+        )
         free = {key: min(allowance.get(key, default_allowance), left) - busy.get(key, 0) for key in targets}
         free = {key: value for key, value in free.items() if value > 0}
         room = _shared(free, min(CLAIM_BATCH_MAX, left - left // (len(free) + 1)))
-        taken.has_more = set(targets) - set(room)
+        claimed_result.has_more = set(targets) - set(room)
         if room:
             with db.engine.begin() as connection:
-                taken.claim = claim(connection, room, lease_s=self._settings.dispatch_lease_s)
+                claimed_result.claim = claim(connection, room, lease_s=self._settings.dispatch_lease_s)
             got: dict[str, int] = {}
-            for row in taken.claim.rows:
+            for row in claimed_result.claim.rows:
                 got[row[1]] = got.get(row[1], 0) + 1
-            taken.has_more |= {key for key, value in room.items() if got.get(key, 0) >= value}
-        return taken
+            claimed_result.has_more |= {key for key, value in room.items() if got.get(key, 0) >= value}
+        return claimed_result
 
     def write(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Record a batch and what follows from it for its webhooks, in one transaction.
@@ -151,7 +153,7 @@ class Ledger:
     def _write(outcomes: Sequence[Outcome], recorder: Callable[..., set[str]]) -> list[str]:
         with db.engine.begin() as connection:
             won = recorder(connection, outcomes)
-            return judge_webhooks(connection, outcomes, won)
+            return record_outcomes(connection, outcomes, won)
 
 
 def _shared(free: Mapping[str, int], total: int) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 Reads files of any size and kind a piece at a time. What it returns holds the public part of a key, never the key.
 
-`python -m app.api_keys.leaks PATH…` needs Python alone: no configuration, no database, none of the libraries.
+`python -m app.api_keys.secret_scanner PATH…` needs Python alone: no configuration, no database, none of the libraries.
 """
 
 import io
@@ -138,7 +138,7 @@ def _complain(path: str, why: str) -> None:
 
 def _main(paths: list[str]) -> int:
     if not paths or any(path.startswith("-") and path != STDIN for path in paths):
-        sys.stderr.write("Usage: python -m app.api_keys.leaks PATH…   (- is standard input)\n")
+        sys.stderr.write("Usage: python -m app.api_keys.secret_scanner PATH…   (- is standard input)\n")
         return WRONG_USE
     missing = [path for path in paths if path != STDIN and not os.path.lexists(path)]
     if missing:

@@ -16,7 +16,7 @@ from app.lib import clock
 from app.lib.ids import lowest_id_at
 from app.lib.paging import Page
 from app.web import limits
-from app.web.limits import Policy, Standing, key_day, key_hour, team_hour
+from app.web.limits import LimitStatus, Policy, key_day, key_hour, team_hour
 from app.web.limits.policies import TITLES
 
 VIOLATIONS_DAYS = 7
@@ -78,7 +78,7 @@ def usage_of_team(
     return team, Page(rows, page.next_cursor)
 
 
-def standings_of(team_id: str, key: ShownKey) -> list[Standing]:
+def statuses_of(team_id: str, key: ShownKey) -> list[LimitStatus]:
     """Return how the limits of a call with this key stand: its hour, its day, and the hour of its team."""
     return _peek(policies_of(team_id, key))
 
@@ -100,7 +100,7 @@ def violations_of(team_id: str) -> list[Violation]:
     return [_violation(entry, key_id, key_name) for entry, key_id, key_name in db.session.execute(query)]
 
 
-def _peek(policies: Sequence[Policy]) -> list[Standing]:
+def _peek(policies: Sequence[Policy]) -> list[LimitStatus]:
     # Redis may not answer, and no transaction waits for that.
     db.session.rollback()
     return limits.peek(list(policies))

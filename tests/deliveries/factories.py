@@ -17,7 +17,7 @@ from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
 _BATCH_ROWS = 2000
 
 
-class Stock:
+class Factories:
     """What a team has stored."""
 
     def __init__(self, app: Flask, team_id: str) -> None:

@@ -11,8 +11,8 @@ from app.accounts.forms import SignInForm, SignUpForm
 from app.accounts.members import teams_of_user
 from app.accounts.openid.contract import openid_name
 from app.accounts.queries import any_user_exists
-from app.accounts.services import people
-from app.accounts.services.people import NewPerson
+from app.accounts.services import users
+from app.accounts.services.users import NewPerson
 from app.accounts.sessions import LAST_TEAM, end_session, start_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.accounts.views.second_step import enter
@@ -54,7 +54,7 @@ def start_signed_in_session() -> BaseResponse:
     except RateLimited as error:
         form.take_errors(error)
         return _retry_later(_sign_in_page(form, status=429), error)
-    found = people.authenticate(email, str(form.password.data))
+    found = users.authenticate(email, str(form.password.data))
     if found is None:
         _note_failure(email)
         form.form_errors = [_WRONG]
@@ -66,14 +66,14 @@ def start_signed_in_session() -> BaseResponse:
 def _note_failure(email: str) -> None:
     """Have a worker write it down, whether there is such an account or not: the write must not tell."""
     with contextlib.suppress(Unavailable):
-        enqueue("accounts.note_failed_sign_in", people.id_of_address(email), request.remote_addr)
+        enqueue("accounts.note_failed_sign_in", users.id_of_address(email), request.remote_addr)
 
 
 @accounts.post("/sign-out")
 @public
 def sign_out() -> BaseResponse:
     if current_user.is_authenticated and session.get(LAST_TEAM):
-        people.remember_team(current_user.id, session[LAST_TEAM])
+        users.remember_team(current_user.id, session[LAST_TEAM])
     end_session()
     return redirect_after(url_for("accounts.sign_in"))
 
@@ -100,7 +100,7 @@ def create_account() -> BaseResponse:
         return _sign_up_page(form, status=422)
     try:
         throttle.count_sign_up()
-        signed_up = people.sign_up(_person(form), team_name=str(form.team_name.data))
+        signed_up = users.sign_up(_person(form), team_name=str(form.team_name.data))
     except SignalboxError as error:
         form.take_errors(error)
         return _retry_later(_sign_up_page(form, status=error.status), error)
@@ -126,7 +126,7 @@ def create_first_owner(token: str) -> BaseResponse:
         return _setup_page(form, token, status=422)
     try:
         throttle.count_sign_up()
-        signed_up = people.sign_up_first_owner(_person(form), team_name=str(form.team_name.data), token=token)
+        signed_up = users.sign_up_first_owner(_person(form), team_name=str(form.team_name.data), token=token)
     except NotFound:
         raise
     except SignalboxError as error:

@@ -5,7 +5,7 @@ from typing import Any
 from flask import Blueprint, Response, request, url_for
 
 from app.api_keys.queries import USES_HOURS, has_keys
-from app.api_keys.team_usage import VIOLATIONS_DAYS, VIOLATIONS_MAX, usage_of_team, violations_of
+from app.api_keys.usage.queries import VIOLATIONS_DAYS, VIOLATIONS_MAX, usage_of_team, violations_of
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require

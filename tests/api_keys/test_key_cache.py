@@ -13,13 +13,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import update
 
-from app.api_keys import services, verification
-from app.api_keys.hot import Caller, Entry, HotKeys, forget
-from app.api_keys.known_keys import KnownKeys
+from app.api_keys import services
 from app.api_keys.models import ApiKey
 from app.api_keys.services import CreatedKey
 from app.api_keys.tokens import kid_of
-from app.api_keys.verification import Verifier, principal_of_key
+from app.api_keys.verification import verifier
+from app.api_keys.verification.bcrypt_cache import BcryptCache
+from app.api_keys.verification.key_cache import Caller, Entry, KeyCache, invalidate
+from app.api_keys.verification.verifier import Verifier, principal_of_key
 from app.extensions import db, quick_redis
 from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed
@@ -50,7 +51,7 @@ def change_row(key: CreatedKey, **values: object) -> None:
     db.session.execute(update(ApiKey).where(ApiKey.id == key.id).values(version=version, **values))
     kid = key_row.kid
     db.session.commit()
-    assert forget([kid], version)
+    assert invalidate([kid], version)
 
 
 def entry_of(key: CreatedKey, **changes: Any) -> Entry:
@@ -73,36 +74,36 @@ def entry_of(key: CreatedKey, **changes: Any) -> Entry:
 
 
 def test_check_that_began_before_a_revocation_cannot_bring_the_key_back(key: CreatedKey) -> None:
-    hot = HotKeys(quick_redis())
+    cache = KeyCache(quick_redis())
     before = entry_of(key, version=1)
-    hot.fill(before, "digest")
-    assert hot.check(before.kid, "digest", before, None).word == "ok"
+    cache.fill(before, "digest")
+    assert cache.check(before.kid, "digest", before, None).word == "ok"
 
-    assert forget([before.kid], 2)
-    hot.fill(before, "digest")
+    assert invalidate([before.kid], 2)
+    cache.fill(before, "digest")
 
-    assert hot.check(before.kid, "digest", before, None).word == "cold"
+    assert cache.check(before.kid, "digest", before, None).word == "MISS"
 
 
 def test_newer_state_replaces_a_tombstone(key: CreatedKey) -> None:
-    hot = HotKeys(quick_redis())
-    assert forget([entry_of(key).kid], 2)
+    cache = KeyCache(quick_redis())
+    assert invalidate([entry_of(key).kid], 2)
     after = entry_of(key, version=2, per_hour=5)
-    hot.fill(after, "digest")
+    cache.fill(after, "digest")
 
-    answer = hot.check(after.kid, "digest", entry_of(key), None)
+    answer = cache.check(after.kid, "digest", entry_of(key), None)
 
-    assert (answer.word, answer.entry) == ("changed", after)
+    assert (answer.word, answer.entry) == ("STALE", after)
 
 
 def test_late_tombstone_of_an_older_change_removes_nothing_newer(key: CreatedKey) -> None:
-    hot = HotKeys(quick_redis())
+    cache = KeyCache(quick_redis())
     newest = entry_of(key, version=3)
-    hot.fill(newest, "digest")
+    cache.fill(newest, "digest")
 
-    forget([newest.kid], 2)
+    invalidate([newest.kid], 2)
 
-    assert hot.check(newest.kid, "digest", newest, None).word == "ok"
+    assert cache.check(newest.kid, "digest", newest, None).word == "ok"
 
 
 def test_revoked_key_is_refused_and_says_so(people: People, key: CreatedKey) -> None:
@@ -151,7 +152,7 @@ def test_replaced_key_works_until_its_grace_ends(
         previous_key_hash=old_hash,
         previous_ends_at=clock.now() + timedelta(hours=1),
     )
-    assert forget([old_kid, new_kid], 2)
+    assert invalidate([old_kid, new_kid], 2)
 
     assert principal_of_key(key.token).id == principal_of_key(newer.token).id == key.id
     advance_clock(3600)
@@ -180,17 +181,17 @@ def test_refusal_by_network_uses_up_no_limit(app: Flask, key: CreatedKey) -> Non
     change_row(key, networks=["203.0.113.0/24"])
     for _ in range(5):
         with pytest.raises(AuthorizationFailed, match="may not be used from"):
-            verification._verifier().verify(key.token, Caller("192.0.2.1", ""))
+            verifier._verifier().verify(key.token, Caller("192.0.2.1", ""))
 
-    entry = verification.check(key.token)
+    entry = verifier.check(key.token)
 
-    assert [standing.used for standing in counters().peek(entry.policies())] == [0, 0, 0]
+    assert [status.used for status in counters().peek(entry.policies())] == [0, 0, 0]
 
 
 def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch: pytest.MonkeyPatch) -> None:
     # Nobody loses patience with the first one, however slow the machine is.
-    monkeypatch.setattr(verification, "_FLIGHT_S", 60.0)
-    monkeypatch.setattr("app.api_keys.hot._FLIGHT_MS", 60_000)
+    monkeypatch.setattr(verifier, "_FLIGHT_S", 60.0)
+    monkeypatch.setattr("app.api_keys.verification.key_cache._FLIGHT_MS", 60_000)
     calls: list[str] = []
 
     def check(token: str, key_hash: str) -> bool:
@@ -199,7 +200,7 @@ def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch
         return passwords.matches(token, key_hash)
 
     # What four processes have: memories of their own, one Redis.
-    processes = [Verifier(HotKeys(quick_redis()), KnownKeys(check), b"pepper") for _ in range(4)]
+    processes = [Verifier(KeyCache(quick_redis()), BcryptCache(check), b"pepper") for _ in range(4)]
 
     def first_call(number: int) -> str:
         with app.app_context():
@@ -216,11 +217,11 @@ class TestWithoutRedis:
     @pytest.fixture
     def verifier(self, key: CreatedKey) -> Verifier:
         """A process whose Redis went away after it had seen the key."""
-        verifier = verification._verifier()
-        verifier.verify(key.token, Caller("192.0.2.1", ""))
+        first = verifier._verifier()
+        first.verify(key.token, Caller("192.0.2.1", ""))
         counters().note_failure(ConnectionError("gone"))
         counters()._away_until_s = time.monotonic() + 60
-        return verifier
+        return first
 
     @pytest.fixture(autouse=True)
     def redis_returns(self, app: Flask) -> Iterator[None]:

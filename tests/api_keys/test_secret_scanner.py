@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from app.api_keys import leaks
-from app.api_keys.leaks import Leak, printable, scan_paths, scan_stream
+from app.api_keys import secret_scanner
+from app.api_keys.secret_scanner import Leak, printable, scan_paths, scan_stream
 from app.api_keys.tokens import new_token
 from app.config import PROJECT_DIR
 
 KEY = new_token()
 TEST_KEY = new_token(is_test=True)
-PIECE_BYTES = leaks._PIECE_BYTES
+PIECE_BYTES = secret_scanner._PIECE_BYTES
 
 
 def found(content: bytes) -> list[tuple[int, str]]:
@@ -78,7 +78,7 @@ def test_keys_are_found_in_binary_files_and_in_utf_16() -> None:
 def test_key_across_the_border_of_two_pieces_is_found_once(
     monkeypatch: pytest.MonkeyPatch, encoding: str
 ) -> None:
-    monkeypatch.setattr(leaks, "_PIECE_BYTES", 400)
+    monkeypatch.setattr(secret_scanner, "_PIECE_BYTES", 400)
     key = KEY.token.encode(encoding)
 
     for before in range(200, 420):
@@ -154,7 +154,7 @@ def test_scanner_runs_with_python_alone(tmp_path: Path) -> None:
 
     def run(*words: str, content: str = "", encoding: str = "utf-8") -> tuple[int, str]:
         # -S: without any library that is installed.
-        command = [sys.executable, "-S", "-m", "app.api_keys.leaks", *words]
+        command = [sys.executable, "-S", "-m", "app.api_keys.secret_scanner", *words]
         environment = {"PYTHONPATH": str(PROJECT_DIR), "PYTHONIOENCODING": encoding}
         done = subprocess.run(
             command,

@@ -1,0 +1,1 @@
+"""What keys used of their limits: counted, kept by hour, shown on a page."""
