@@ -33,9 +33,11 @@ from app.clock_skew import follow_database
 from app.config import ConfigError
 from app.extensions import current_settings, db, redis_client
 from app.factory import create_app
+from app.jobs.heartbeats import ensure_dispatch, heartbeat
+from app.jobs.periodic import enqueue_periodic
+from app.jobs.table import DEFAULT_QUEUE, DISPATCH_QUEUE
 from app.lib import clock
 from app.lib.errors import Unavailable
-from app.queues import DEFAULT_QUEUE, DISPATCH_QUEUE, enqueue_periodic, ensure_dispatch, heartbeat
 from app.webhooks.dispatch.tuning import tune_process
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 

@@ -13,13 +13,13 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, current_app, request
+from flask import Flask, request
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.clock import read_clock
 from app.db.session import reading
-from app.extensions import current_settings, db, quick_redis
+from app.extensions import AppSlot, current_settings, db, quick_redis
 from app.lib import clock
 
 log = structlog.get_logger()
@@ -32,7 +32,6 @@ _WARN_AGAIN_S = 600.0
 #: Hash of the processes whose clock is wrong; each says so again at every check.
 _SKEWED = "signalbox:skewed_clocks"
 _SKEWED_KEPT_S = 120
-_EXTENSION = "signalbox.clock_watch"
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,14 +144,17 @@ def skewed_clocks() -> list[SkewedClock]:
     return sorted(found, key=lambda one: (-abs(one.skew_s), one.host, one.process_kind))
 
 
+_watch = AppSlot[ClockWatch]("clock_watch")
+
+
 def check_web_clock() -> None:
     """Compare the clocks in a web process, if that was not done lately."""
-    _web_watch().check_if_due()
+    _watch.get().check_if_due()
 
 
 def init_clock_watch(app: Flask) -> None:
     """Let web processes follow the database's clock, from their first request on."""
-    app.extensions[_EXTENSION] = ClockWatch("web")
+    _watch.put(app, ClockWatch("web"))
     if not app.testing:
         app.before_request(_before_request)
 
@@ -161,8 +163,3 @@ def _before_request() -> None:
     # Files need no time, and whether the process is alive must not hang on the database.
     if request.endpoint not in ("static", "health.alive"):
         check_web_clock()
-
-
-def _web_watch() -> ClockWatch:
-    watch: ClockWatch = current_app.extensions[_EXTENSION]
-    return watch

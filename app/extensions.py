@@ -1,6 +1,7 @@
-"""The Flask extensions, unbound: `create_app()` binds them."""
+"""The Flask extensions, unbound: `create_app()` binds them; and typed places for what else belongs to an app."""
 
-from typing import cast
+from collections.abc import Callable
+from typing import Generic, TypeVar, cast
 
 from flask import Flask, current_app
 from flask_limiter import Limiter
@@ -16,6 +17,42 @@ from app.config import Settings
 from app.db.base import Base
 from app.lib.sealed import Sealer
 
+T = TypeVar("T")
+
+
+class AppSlot(Generic[T]):
+    """A typed place for one object of each app, as Flask's `app.extensions` is an untyped one.
+
+    The module that owns the object owns the slot. With `make`, the object is made when it is first asked for; of two
+    threads that come first, one wins and both get its object.
+    """
+
+    def __init__(self, name: str, make: Callable[[], T] | None = None) -> None:
+        self._key = f"signalbox.{name}"
+        self._make = make
+
+    def put(self, app: Flask, value: T) -> None:
+        """Store the app's object, in place of an earlier one."""
+        app.extensions[self._key] = value
+
+    def find(self) -> T | None:
+        """Return the current app's object; None where there is none."""
+        return cast(T | None, current_app.extensions.get(self._key))
+
+    def get(self) -> T:
+        """Return the current app's object. Raises KeyError where there is none and no way to make one."""
+        found = current_app.extensions.get(self._key)
+        if found is None:
+            if self._make is None:
+                raise KeyError(self._key)
+            found = current_app.extensions.setdefault(self._key, self._make())
+        return cast(T, found)
+
+    def take(self) -> T | None:
+        """Return the current app's object and forget it; None where there is none."""
+        return cast(T | None, current_app.extensions.pop(self._key, None))
+
+
 #: No request waits longer than twice this for what only Redis knows.
 QUICK_TIMEOUT_S = 0.12
 
@@ -30,31 +67,42 @@ def current_settings() -> Settings:
     return cast(Settings, current_app.config["SETTINGS"])
 
 
+_redis = AppSlot[Redis]("redis")
+_quick_redis = AppSlot[Redis]("quick_redis")
+_sealer = AppSlot[Sealer]("sealer")
+
+
 def redis_client() -> Redis:
     """Return the current app's Redis client (bytes in, bytes out; one connection pool per process)."""
-    return cast(Redis, current_app.extensions["signalbox.redis"])
+    return _redis.get()
 
 
 def quick_redis() -> Redis:
     """Return the current app's Redis client for what every request asks: it answers at once or fails."""
-    return cast(Redis, current_app.extensions["signalbox.quick_redis"])
+    return _quick_redis.get()
 
 
 def sealer() -> Sealer:
     """Return what seals and opens the secrets of the current app's tables."""
-    return cast(Sealer, current_app.extensions["signalbox.sealer"])
+    return _sealer.get()
 
 
 def init_services(app: Flask, settings: Settings) -> None:
     """Give the app its Redis clients and its sealer. Connects to nothing yet."""
-    app.extensions["signalbox.redis"] = Redis.from_url(
-        settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30
+    _redis.put(
+        app,
+        Redis.from_url(
+            settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30
+        ),
     )
     # For what every request asks: better no answer than a late one, and no second try.
-    app.extensions["signalbox.quick_redis"] = Redis.from_url(
-        settings.redis_url,
-        socket_connect_timeout=QUICK_TIMEOUT_S,
-        socket_timeout=QUICK_TIMEOUT_S,
-        retry=Retry(NoBackoff(), 0),
+    _quick_redis.put(
+        app,
+        Redis.from_url(
+            settings.redis_url,
+            socket_connect_timeout=QUICK_TIMEOUT_S,
+            socket_timeout=QUICK_TIMEOUT_S,
+            retry=Retry(NoBackoff(), 0),
+        ),
     )
-    app.extensions["signalbox.sealer"] = Sealer(settings.encryption_key, settings.encryption_keys_previous)
+    _sealer.put(app, Sealer(settings.encryption_key, settings.encryption_keys_previous))

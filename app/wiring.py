@@ -1,150 +1,72 @@
-"""The one place that knows every feature: blueprints, command groups, subscribers, navigation."""
+"""Connects the features with the app. `FEATURES` is the one list of them; each announces itself in its `feature.py`."""
 
-from flask_openapi import APIBlueprint, OpenAPI
+from flask_openapi import OpenAPI
 
-from app.accounts import inviting_keys, lost_rights, members, sessions
-from app.accounts.api import accounts_api
-from app.accounts.cli import accounts_cli
-from app.accounts.views import accounts, teams
-from app.api_keys.api import keys_api
-from app.api_keys.cli import keys_cli, limits_cli
-from app.api_keys.models import ApiKey
-from app.api_keys.services import reviews
-from app.api_keys.usage.views import usage
-from app.api_keys.verification import verifier
-from app.api_keys.views import api_keys
-from app.audit.api import audit_api
-from app.audit.links import ObjectPage, provide_links
-from app.audit.requests import init_request_log
-from app.audit.views import audit, requests
-from app.audit.violations import record_violation
-from app.dashboard.api import dashboard_api
-from app.dashboard.views import dashboard
-from app.demo.cli import demo_cli
-from app.events import event_deliveries, fanout
-from app.events.api import events_api
-from app.events.cli import events_cli
-from app.events.models import EventType
-from app.events.views import event_types, events
+from app.accounts.feature import FEATURE as ACCOUNTS
+from app.api_keys.feature import FEATURE as API_KEYS
+from app.audit.feature import FEATURE as AUDIT
+from app.audit.links import provide_links
+from app.dashboard.feature import FEATURE as DASHBOARD
+from app.demo.feature import FEATURE as DEMO
+from app.events.feature import FEATURE as EVENTS
 from app.extensions import csrf
-from app.idempotency.api import init_idempotency
-from app.secrets.cli import secrets_cli
-from app.web.access import init_access
+from app.idempotency.feature import FEATURE as IDEMPOTENCY
+from app.jobs import table
+from app.secrets.feature import FEATURE as SECRETS
+from app.web import permissions
+from app.web.access import check_views, init_access
 from app.web.bodies import read_json_strictly
+from app.web.features import Feature
 from app.web.health import health
 from app.web.limits import init_limits
 from app.web.openapi.views import api_docs, description_api
-from app.web.shell import NavItem, NavSection, init_shell
-from app.webhooks.api import deliveries_api, webhooks_api
-from app.webhooks.models import Delivery, Webhook
-from app.webhooks.queries.event_deliveries import deliveries_of_event
-from app.webhooks.subscriptions import add_deliveries
-from app.webhooks.views import deliveries, webhooks
+from app.web.shell import init_shell
+from app.webhooks.feature import FEATURE as WEBHOOKS
 
-NAVIGATION = (
-    NavSection("", (NavItem("Home", "dashboard.home", "home", "events:read"),)),
-    NavSection(
-        "Sending",
-        (
-            NavItem("Webhooks", "webhooks.index", "webhook", "webhooks:read"),
-            NavItem("Deliveries", "deliveries.index", "send", "events:read"),
-            NavItem("Events", "events.index", "bolt", "events:read"),
-            NavItem("Event types", "event_types.index", "tags", "events:read"),
-        ),
-    ),
-    NavSection(
-        "Team",
-        (
-            NavItem("API keys", "api_keys.index", "key", "keys:manage"),
-            NavItem("Usage", "usage.index", "gauge", "keys:manage"),
-            NavItem("Audit trail", "audit.index", "history", "audit:read"),
-            NavItem("Request log", "requests.index", "list-details", "audit:read"),
-            NavItem("Members", "teams.members", "users", "members:read"),
-            NavItem("Settings", "teams.settings", "settings", "team:manage"),
-        ),
-    ),
+#: Every feature, from the lowest layer to the highest.
+FEATURES: tuple[Feature, ...] = (
+    AUDIT,
+    IDEMPOTENCY,
+    SECRETS,
+    EVENTS,
+    ACCOUNTS,
+    API_KEYS,
+    WEBHOOKS,
+    DASHBOARD,
+    DEMO,
 )
 
-PAGES = (
-    accounts,
-    teams,
-    api_keys,
-    usage,
-    audit,
-    requests,
-    events,
-    event_types,
-    webhooks,
-    deliveries,
-    dashboard,
-    api_docs,
-    health,
-)
-APIS: tuple[APIBlueprint, ...] = (
-    events_api,
-    webhooks_api,
-    deliveries_api,
-    keys_api,
-    accounts_api,
-    audit_api,
-    dashboard_api,
-    description_api,
-)
-COMMANDS = (accounts_cli, keys_cli, limits_cli, events_cli, secrets_cli, demo_cli)
 
-#: What the audit trail links to, by the type of the object.
-OBJECT_PAGES = {
-    "webhook": ObjectPage(
-        endpoint="webhooks.show",
-        parameter="webhook_id",
-        key=Webhook.id,
-        column=Webhook.id,
-        team_id=Webhook.team_id,
-        is_there=Webhook.deleted_at.is_(None),
-    ),
-    "delivery": ObjectPage(
-        endpoint="deliveries.show",
-        parameter="delivery_id",
-        key=Delivery.id,
-        column=Delivery.id,
-        team_id=Delivery.team_id,
-    ),
-    "event_type": ObjectPage(
-        endpoint="event_types.show",
-        parameter="name",
-        key=EventType.id,
-        column=EventType.name,
-        team_id=EventType.team_id,
-    ),
-    "api_key": ObjectPage(
-        endpoint="api_keys.show",
-        parameter="key_id",
-        key=ApiKey.id,
-        column=ApiKey.id,
-        team_id=ApiKey.team_id,
-    ),
-}
-
-
-def connect(app: OpenAPI) -> None:
-    """Connect every feature with the app."""
-    # First, so that the time of a call is all of it.
-    init_request_log(app)
-    sessions.init_sessions(app)
-    init_access(app, load_member=members.find_member, load_key=verifier.principal_of_key)
-    init_limits(app, tell=record_violation)
+def connect(app: OpenAPI, features: tuple[Feature, ...] = FEATURES) -> None:
+    """Connect the features with the app. Raises ValueError for what does not fit together, such as two of one name."""
+    for feature in features:
+        permissions.declare(feature.permissions)
+        table.declare(feature.jobs)
+    # In this order: the first to see a request is the request log, so that the time of a call is all of it.
+    for feature in features:
+        if feature.connect is not None:
+            feature.connect(app)
+    init_access(app)
+    init_limits(app)
     read_json_strictly(app)
-    init_idempotency(app)
-    for blueprint in PAGES:
+    for feature in features:
+        _register(app, feature)
+    for blueprint in (api_docs, health):
         app.register_blueprint(blueprint)
-    for api in APIS:
+    csrf.exempt(description_api)
+    app.register_api(description_api)
+    init_shell(app, [entry for feature in features for entry in feature.navigation])
+    provide_links(app, [one for feature in features for one in feature.audit_objects])
+    check_views(app)
+
+
+def _register(app: OpenAPI, feature: Feature) -> None:
+    for blueprint in feature.pages:
+        app.register_blueprint(blueprint)
+    for api in feature.apis:
         csrf.exempt(api)
         app.register_api(api)
-    for group in COMMANDS:
+    for group in feature.commands:
         app.cli.add_command(group)
-    init_shell(app, nav=NAVIGATION, load_teams=members.teams_of_user)
-    provide_links(app, OBJECT_PAGES)
-    lost_rights.subscribe(app, reviews.member_lost_rights)
-    inviting_keys.provide(app, reviews.may_invite)
-    fanout.subscribe(app, add_deliveries)
-    event_deliveries.register_loader(app, deliveries_of_event)
+    for subscription in feature.subscriptions:
+        subscription.subscribe(app, subscription.callback)

@@ -2,25 +2,22 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any
 
 from alembic import context
 from flask import current_app
 from sqlalchemy import Connection
 
-# The models register their tables.
-import app.accounts.models
-import app.api_keys.models
-import app.audit.models
-import app.events.models
-import app.idempotency.models
-import app.webhooks.models  # noqa: F401
 from app.db.base import Base
 from app.extensions import db
+from app.wiring import FEATURES
 
 
 def run() -> None:
     """Migrate online, all in one transaction where the database allows it."""
+    for name in (name for feature in FEATURES for name in feature.models):
+        import_module(name)  # The models register their tables.
     with db.engine.connect() as connection, _tables_may_be_rebuilt(connection):
         context.configure(
             connection=connection,

@@ -16,7 +16,7 @@ from app.events.models import Event, EventType
 from app.extensions import csrf, db
 from app.lib.ids import new_id
 from app.web.access import Access, access_of
-from app.web.permissions import FULL, ROLE_PERMISSIONS, SCOPES, Role
+from app.web.permissions import FULL, Role, permissions_of, scopes
 from app.webhooks.models import Delivery, Webhook
 from tests.api import keys
 from tests.people import People, Visitor
@@ -244,7 +244,7 @@ def _expected_of_person(address: Address, who: str) -> object:
         return ALLOWED if address.method == "GET" else None
     if who == "stranger":
         return 404
-    return ALLOWED if address.access.permission in ROLE_PERMISSIONS[Role(who)] else 403
+    return ALLOWED if address.access.permission in permissions_of(Role(who)) else 403
 
 
 def _expected_of_key(address: Address, who: str, objects: set[str]) -> object:
@@ -281,7 +281,7 @@ def _tokens(app: Flask, people: People, who: str) -> Callable[[Address], str | N
     def by_scope(address: Address) -> str:
         scope = address.access.permission or "events:read"
         if scope not in made:
-            others = [name for name in SCOPES if name not in (scope, FULL)]
+            others = [name for name in scopes() if name not in (scope, FULL)]
             made[scope] = keys.new_key(app, team_id, *([scope] if who == "has the scope" else others))
         return made[scope]
 

@@ -7,7 +7,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.extensions import db, redis_client
-from app.queues import DEFAULT_QUEUE
+from app.jobs.table import DEFAULT_QUEUE
 
 
 def run_waiting_jobs(app: Flask) -> list[str]:

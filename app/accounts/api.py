@@ -7,7 +7,7 @@ must not take the team away.
 from typing import Any
 
 from flask import url_for
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.accounts import queries
 from app.accounts.models import Team
@@ -32,8 +32,9 @@ from app.idempotency.api import idempotent
 from app.web.access import principal, require
 from app.web.permissions import Role
 from app.web.schemas import PROBLEMS, PageQuery, Problem
+from app.web.schemes import Api
 
-accounts_api = APIBlueprint("accounts_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
+accounts_api = Api("accounts_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
 
 _TEAM = Tag(name="Team", description="The team that the API key belongs to.")
 _MEMBERS = Tag(name="Members", description="Who is in the team.")

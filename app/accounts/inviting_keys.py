@@ -1,21 +1,22 @@
-"""Whether the API key that made an invitation may still invite. Keys belong to a feature above: `wiring` provides it."""
+"""Whether the API key that made an invitation may still invite. Keys belong to a feature above, which provides it."""
 
 from collections.abc import Callable
-from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask
+
+from app.extensions import AppSlot
 
 #: Called with the team's id and the key's.
 Check = Callable[[str, str], bool]
-_KEY = "signalbox.inviting_keys"
+_check = AppSlot[Check]("inviting_keys")
 
 
 def provide(app: Flask, check: Check) -> None:
     """Let `check` say whether a key may invite."""
-    app.extensions[_KEY] = check
+    _check.put(app, check)
 
 
 def may_invite(team_id: str, key_id: str) -> bool:
     """Return whether the key works and may invite now; False where nobody can tell."""
-    check = cast(Check | None, current_app.extensions.get(_KEY))
+    check = _check.find()
     return check is not None and check(team_id, key_id)

@@ -1,26 +1,27 @@
 """Who wants to know that a member lost rights in a team, within the transaction in which they do.
 
-What the member granted ends or is reviewed with them; API keys belong to a feature above: `wiring` subscribes it.
+What the member granted ends or is reviewed with them; API keys belong to a feature above, which subscribes.
 """
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask
+
+from app.extensions import AppSlot
 
 #: Called once the change is committed.
 AfterCommit = Callable[[], object]
 #: Called with the team's id, the user's id and the permissions that are left to them, before the commit.
 Subscriber = Callable[[str, str, frozenset[str]], AfterCommit]
-_KEY = "signalbox.lost_rights"
+_subscribers = AppSlot[list[Subscriber]]("lost_rights", list)
 
 
 def subscribe(app: Flask, subscriber: Subscriber) -> None:
     """Call `subscriber` whenever a member of the app loses rights."""
-    app.extensions.setdefault(_KEY, []).append(subscriber)
+    with app.app_context():
+        _subscribers.get().append(subscriber)
 
 
-def tell_lost_rights(team_id: str, user_id: str, permissions: frozenset[str]) -> Sequence[AfterCommit]:
+def notify_lost_rights(team_id: str, user_id: str, permissions: frozenset[str]) -> Sequence[AfterCommit]:
     """Notify every subscriber which permissions are left; returns what is to be called after the commit."""
-    subscribers = cast(list[Subscriber], current_app.extensions.get(_KEY, []))
-    return [subscriber(team_id, user_id, permissions) for subscriber in subscribers]
+    return [subscriber(team_id, user_id, permissions) for subscriber in _subscribers.get()]

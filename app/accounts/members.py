@@ -13,7 +13,7 @@ from app.accounts.sessions import LAST_TEAM
 from app.db.session import reading
 from app.extensions import db
 from app.web.access import CurrentTeam, Principal
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 
 _MEMBER_BY_SLUG = (
     select(Membership.role, Team.id, Team.slug, Team.name)
@@ -44,7 +44,7 @@ def find_member(slug: str) -> tuple[Principal, CurrentTeam] | None:
         id=current_user.id,
         name=current_user.name,
         team_id=team_id,
-        permissions=ROLE_PERMISSIONS[Role(role)],
+        permissions=permissions_of(Role(role)),
         role=role,
     )
     return principal, CurrentTeam(team_id, team_slug, team_name)

@@ -5,7 +5,7 @@ from datetime import UTC
 from typing import Any
 
 from flask import request
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.api_keys import queries, services
 from app.api_keys.queries import ShownKey
@@ -36,8 +36,9 @@ from app.idempotency.api import idempotent
 from app.web import limits
 from app.web.access import principal, require, signed_in
 from app.web.schemas import PROBLEMS, Problem
+from app.web.schemes import Api
 
-keys_api = APIBlueprint(
+keys_api = Api(
     "keys_api",
     __name__,
     url_prefix="/api/v1",

@@ -14,7 +14,7 @@ from app.api_keys.rules import EXPIRY_DAYS_MAX, PER_WINDOW_MAX
 from app.api_keys.services import GRACE_S_MAX, NAME_CHARS_MAX
 from app.lib import clock
 from app.lib.errors import Invalid
-from app.web.permissions import SCOPES
+from app.web.permissions import is_declared, scopes
 from app.web.schemas import Body, PageQuery, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 
@@ -44,8 +44,8 @@ def _end_of_day(value: Any) -> Any:  # noqa: ANN401 - whatever the body holds
 
 def _check_scope(scope: str) -> str:
     # A misspelt scope that is merely not held would look like an answer.
-    if scope not in SCOPES:
-        known = {"scopes": ", ".join(SCOPES)}
+    if not is_declared(scope):
+        known = {"scopes": ", ".join(scopes())}
         raise PydanticCustomError("scope", "There is no such scope. The scopes are: {scopes}.", known)
     return scope
 

@@ -20,9 +20,10 @@ from app.api_keys.rules import KeyState, allows_address, scopes_in_force, state_
 from app.api_keys.usage.queries import statuses_of
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
-from app.web.access import API_PREFIX, DOCS_PATH, Access, access_of
+from app.web.access import Access, access_of
 from app.web.limits import LimitStatus
-from app.web.permissions import FULL, PERMISSIONS, expand
+from app.web.permissions import FULL, expand, note_of
+from app.web.schemes import API_PREFIX, DOCS_PATH
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _PATH_CHARS_MAX = 2_000
@@ -193,7 +194,7 @@ def _check_scope(key: ShownKey, access: Access | None) -> Check:
     permission = access.permission
     if permission is None:
         return Check("scope", Outcome.PASSED, "Any key may call this, whatever its scopes.")
-    what = f"{permission} ({PERMISSIONS[permission].lower()})"
+    what = f"{permission} ({note_of(permission).lower()})"
     scopes = scopes_in_force(key.scopes, key.review_since)
     if permission in key.scopes and permission in scopes:
         return Check("scope", Outcome.PASSED, f"It needs {what}, which the key has.")

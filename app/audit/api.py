@@ -3,7 +3,7 @@
 from typing import Any
 
 import orjson
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.audit import queries
 from app.audit.schemas import (
@@ -19,8 +19,9 @@ from app.audit.schemas import (
 )
 from app.web.access import principal, require
 from app.web.schemas import PROBLEMS
+from app.web.schemes import Api
 
-audit_api = APIBlueprint(
+audit_api = Api(
     "audit_api",
     __name__,
     url_prefix="/api/v1",

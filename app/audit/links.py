@@ -1,42 +1,30 @@
-"""Where the pages of the trail's objects are. The features that have them lie above: `wiring` provides the table."""
+"""Where the pages of the trail's objects are: features above announce them."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-from flask import Flask, current_app, url_for
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.orm import InstrumentedAttribute
+from flask import Flask, url_for
+from sqlalchemy import select
 
 from app.audit.models import AuditEntry
-from app.extensions import db
+from app.extensions import AppSlot, db
+from app.web.features import AuditObject
 
-_EXTENSION = "signalbox.audit_links"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ObjectPage:
-    """The page of one type of objects: its endpoint takes `parameter`, which `column` of the object holds.
-
-    `key` is the object's id, as entries name it; `is_there`: which rows have a page, if not all.
-    """
-
-    endpoint: str
-    parameter: str
-    key: InstrumentedAttribute[str]
-    column: InstrumentedAttribute[str]
-    team_id: InstrumentedAttribute[str]
-    is_there: ColumnElement[bool] | None = None
+_pages = AppSlot[Mapping[str, AuditObject]]("audit_objects")
 
 
-def provide_links(app: Flask, pages: Mapping[str, ObjectPage]) -> None:
-    """Let the pages of the trail link to objects, by object type."""
-    app.extensions[_EXTENSION] = pages
+def provide_links(app: Flask, objects: Iterable[AuditObject]) -> None:
+    """Let the pages of the trail link to these objects. Raises ValueError when two are of one type."""
+    by_type: dict[str, AuditObject] = {}
+    for one in objects:
+        if by_type.setdefault(one.type, one) is not one:
+            raise ValueError(f"two features show audit objects of the type {one.type}")
+    _pages.put(app, by_type)
 
 
 def links_of(team_id: str, entries: Iterable[AuditEntry]) -> dict[str, str]:
     """Return the addresses of the objects that still exist and have a page, by object id."""
-    pages = cast(Mapping[str, ObjectPage], current_app.extensions.get(_EXTENSION, {}))
+    pages = _pages.find() or {}
     wanted: dict[str, set[str]] = {}
     for entry in entries:
         if entry.object_id and entry.object_type in pages:
@@ -50,6 +38,6 @@ def links_of(team_id: str, entries: Iterable[AuditEntry]) -> dict[str, str]:
     return links
 
 
-def _existing(page: ObjectPage, team_id: str, ids: set[str]) -> Any:  # noqa: ANN401 - a SELECT
+def _existing(page: AuditObject, team_id: str, ids: set[str]) -> Any:  # noqa: ANN401 - a SELECT
     query = select(page.key, page.column).where(page.team_id == team_id, page.key.in_(ids))
     return query if page.is_there is None else query.where(page.is_there)

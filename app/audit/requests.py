@@ -30,16 +30,16 @@ from app.audit.calls import (
     row_of,
 )
 from app.audit.models import LoggedRequest
-from app.extensions import current_settings, db
+from app.extensions import AppSlot, current_settings, db
 from app.lib import clock
 from app.lib.ids import new_id
 from app.lib.redact import MASK
-from app.web.access import find_principal, wants_json
+from app.web.access import find_principal
+from app.web.schemes import wants_json
 from app.web.secret_fields import RequestSecrets, secrets_of
 
 log = structlog.get_logger()
 
-_EXTENSION = "signalbox.request_log"
 BUFFERED_MAX = 10_000
 #: So many refused calls between two writes are kept with headers and bodies; of a flood, the rest without.
 DETAILED_MAX = 300
@@ -144,19 +144,23 @@ class RequestLog:
             log.warning("request_log_not_written", buffered=len(self._calls), reason=type(error).__name__)
 
 
+_request_log = AppSlot[RequestLog]("request_log")
+
+
 def init_request_log(app: Flask) -> None:
     """Note every call that belongs to a team, unless the operator wants no request log."""
     with app.app_context():
         if not current_settings().request_log_days:
             return
-    app.extensions[_EXTENSION] = RequestLog(app, is_background=not app.testing)
+    _request_log.put(app, RequestLog(app, is_background=not app.testing))
     app.before_request(_begin)
     app.after_request(_note)
 
 
 def flush(app: Flask) -> int:
     """Write what is buffered now; returns how many calls. Tests call it: with TESTING no thread does."""
-    buffer = cast(RequestLog | None, app.extensions.get(_EXTENSION))
+    with app.app_context():
+        buffer = _request_log.find()
     return buffer.flush() if buffer is not None else 0
 
 
@@ -174,7 +178,7 @@ def _note(response: Response) -> Response:
         key_id, key_name, team_id = g.refused_key
     else:
         return response
-    buffer = cast(RequestLog, current_app.extensions[_EXTENSION])
+    buffer = _request_log.get()
     status, code, detail, details = response.status_code, None, None, None
     environ, rule, request_id = request.environ, request.url_rule, g.get("request_id")
     secrets = secrets_of(current_app.view_functions[rule.endpoint]) if rule is not None else _NO_ROUTE

@@ -6,8 +6,8 @@ from flask import g, has_request_context, request
 
 from app.audit.trail import SYSTEM, record
 from app.extensions import db
+from app.jobs.table import enqueue
 from app.lib.errors import Unavailable
-from app.queues import enqueue
 from app.web.access import Principal
 from app.web.limits import LimitStatus
 from app.web.limits.policies import DAY_S, HOUR_S, MINUTE_S

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.dashboard import figures, queries
 from app.dashboard.queries import HourCount
@@ -11,9 +11,10 @@ from app.dashboard.schemas import Me, Statistics
 from app.extensions import current_settings
 from app.web.access import principal, require, signed_in
 from app.web.schemas import PROBLEMS
+from app.web.schemes import Api
 from app.webhooks.queries.deliveries import PENDING_COUNT_MAX, count_pending
 
-dashboard_api = APIBlueprint(
+dashboard_api = Api(
     "dashboard_api",
     __name__,
     url_prefix="/api/v1",

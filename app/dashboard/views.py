@@ -1,6 +1,6 @@
 """The home page of a team."""
 
-from flask import Blueprint, Response
+from flask import Response
 
 from app.clock_skew import SkewedClock, skewed_clocks
 from app.config import SignUp
@@ -8,9 +8,10 @@ from app.dashboard import figures, queries
 from app.extensions import current_settings
 from app.web.access import current_team, principal, require
 from app.web.rendering import render
+from app.web.schemes import Pages
 from app.webhooks.queries.deliveries import PENDING_COUNT_MAX, count_pending
 
-dashboard = Blueprint("dashboard", __name__, url_prefix="/t/<team>")
+dashboard = Pages("dashboard", __name__, url_prefix="/t/<team>")
 
 _LATEST_FAILURES = 6
 

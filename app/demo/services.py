@@ -16,12 +16,12 @@ from app.demo.records import Place
 from app.demo.scenery import API_KEYS, COLLEAGUES, OWN_TYPES, OWNER_EMAIL, OWNER_NAME, SCENES, Scene
 from app.events.models import Event, EventType
 from app.extensions import current_settings, db, sealer
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock, signing
 from app.lib.errors import NotFound
 from app.lib.ids import new_id
 from app.lib.redact import MASK, is_secret_name
-from app.queues import nudge_dispatch
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 from app.webhooks.dispatch.targets import USER_AGENT
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
 
@@ -57,7 +57,7 @@ def fill(team_name: str) -> Filled:
         return Filled(slug, password, emails, is_new=False, delivery_count=0)
     for name, scopes in API_KEYS:
         create_key(
-            team_id, name, scopes=scopes, granted_by=ROLE_PERMISSIONS[Role.OWNER], created_by_id=owner_id
+            team_id, name, scopes=scopes, granted_by=permissions_of(Role.OWNER), created_by_id=owner_id
         )
     count = _add_history(team_id, owner_id, seed=slug)
     nudge_dispatch()

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 from flask import Response, request
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.events import queries, services
@@ -34,8 +34,9 @@ from app.web.access import principal, require
 from app.web.openapi.marks import takes_idempotency_key
 from app.web.problems import answer
 from app.web.schemas import PROBLEMS, Problem
+from app.web.schemes import Api
 
-events_api = APIBlueprint("events_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
+events_api = Api("events_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
 
 _EVENTS = Tag(name="Events", description="Things that happened in your product.")
 _TYPES = Tag(name="Event types", description="What kinds of events there are.")

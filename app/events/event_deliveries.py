@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask
 
 from app.events.models import Event
+from app.extensions import AppSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +43,15 @@ class EventDeliveries:
 
 #: Called with the team's id and the event.
 Loader = Callable[[str, Event], EventDeliveries]
-_KEY = "signalbox.event_deliveries"
+_loader = AppSlot[Loader]("event_deliveries")
 
 
 def register_loader(app: Flask, loader: Loader) -> None:
     """Let `loader` tell who received an event."""
-    app.extensions[_KEY] = loader
+    _loader.put(app, loader)
 
 
 def deliveries_of(team_id: str, event: Event) -> EventDeliveries:
     """Return who received the event and who did not."""
-    loader = cast(Loader | None, current_app.extensions.get(_KEY))
+    loader = _loader.find()
     return loader(team_id, event) if loader else EventDeliveries()

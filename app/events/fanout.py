@@ -6,10 +6,11 @@ The layer of events is below that of webhooks: `wiring` subscribes the features 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import cast
 
-from flask import Flask, current_app
+from flask import Flask
 from sqlalchemy import Connection
+
+from app.extensions import AppSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +26,19 @@ class NewEvent:
 #: Called with the connection and the new events of one team, before their commit. Returns how many deliveries it
 #: added, by event id. A connection, not a session: this is the hot path, and a unit of work costs more than the statements.
 Subscriber = Callable[[Connection, str, Sequence[NewEvent]], dict[str, int]]
-_KEY = "signalbox.event_subscribers"
+_subscribers = AppSlot[list[Subscriber]]("event_subscribers", list)
 
 
 def subscribe(app: Flask, subscriber: Subscriber) -> None:
     """Call `subscriber` for every new event of the app."""
-    app.extensions.setdefault(_KEY, []).append(subscriber)
+    with app.app_context():
+        _subscribers.get().append(subscriber)
 
 
 def notify_subscribers(connection: Connection, team_id: str, events: Sequence[NewEvent]) -> dict[str, int]:
     """Notify every subscriber of new events of one team; returns how many deliveries they added, by event id."""
     counts: dict[str, int] = {}
-    for subscriber in cast(list[Subscriber], current_app.extensions.get(_KEY, [])):
+    for subscriber in _subscribers.get():
         for event_id, count in subscriber(connection, team_id, events).items():
             counts[event_id] = counts.get(event_id, 0) + count
     return counts

@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.events import queries, services
@@ -18,9 +18,10 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
 from app.web.rendering import redirect_after, render
+from app.web.schemes import Pages
 
-events = Blueprint("events", __name__, url_prefix="/t/<team>/events")
-event_types = Blueprint("event_types", __name__, url_prefix="/t/<team>/event-types")
+events = Pages("events", __name__, url_prefix="/t/<team>/events")
+event_types = Pages("event_types", __name__, url_prefix="/t/<team>/event-types")
 
 _KINDS = (("real", "Real events"), ("test", "Test events"))
 _EMIT = """curl {url}/api/v1/events \\

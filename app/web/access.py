@@ -1,8 +1,9 @@
 """Who is calling and whether they may: the only authorisation there is.
 
-Every view carries one of three marks: `@public`, `@signed_in` or `@require("webhooks:manage")`. They are
-enforced here, before the request is parsed; a view without a mark is refused, so that forgetting one fails
-closed. Features above register how a principal is found: accounts for people, api_keys for machines.
+Every view carries one of three marks: `@public`, `@signed_in` or `@require("webhooks:manage")`, and its blueprint names
+the scheme by which the caller is found (`app.web.schemes`). Both are enforced here, before the request is parsed. An app
+with a view that lacks either, or with a permission that no feature declares, does not start. Features above provide
+how a principal is found: accounts for people, api_keys for machines.
 """
 
 from collections.abc import Callable
@@ -14,16 +15,15 @@ from flask import Flask, Response, abort, current_app, g, make_response, redirec
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.extensions import AppSlot
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, NotFound
 from app.web import limits
-from app.web.permissions import PERMISSIONS
+from app.web.permissions import is_declared, note_of
+from app.web.schemes import API_KEY, scheme_of
 
 log = structlog.get_logger()
 
 View = TypeVar("View", bound=Callable[..., Any])
-API_PREFIX = "/api/"
-#: The page about the API: the one address below the prefix that is for people.
-DOCS_PATH = "/api/docs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,8 @@ class CurrentTeam:
 MemberLoader = Callable[[str], tuple[Principal, CurrentTeam] | None]
 #: Finds the principal of a presented API key. Raises AuthenticationFailed.
 KeyLoader = Callable[[str], Principal]
+_load_member = AppSlot[MemberLoader]("member_loader")
+_load_key = AppSlot[KeyLoader]("key_loader")
 
 
 def public(view: View) -> View:
@@ -85,8 +87,6 @@ def signed_in(view: View) -> View:
 
 def require(permission: str) -> Callable[[View], View]:
     """Mark a view as needing `permission` in the team of the address or of the API key."""
-    if permission not in PERMISSIONS:
-        raise ValueError(f"unknown permission {permission}")
     return lambda view: _mark(view, Access(permission=permission))
 
 
@@ -110,17 +110,39 @@ def current_team() -> CurrentTeam:
     return cast(CurrentTeam, g.team)
 
 
-def init_access(app: Flask, *, load_member: MemberLoader, load_key: KeyLoader) -> None:
+def provide_members(app: Flask, load: MemberLoader) -> None:
+    """Let `load` find the principal of somebody who is signed in."""
+    _load_member.put(app, load)
+
+
+def provide_keys(app: Flask, load: KeyLoader) -> None:
+    """Let `load` find the principal of an API key."""
+    _load_key.put(app, load)
+
+
+def init_access(app: Flask) -> None:
     """Enforce the marks on every request of the app."""
-    app.extensions["signalbox.access"] = (load_member, load_key)
     app.before_request(_enforce)
     app.url_value_preprocessor(_take_team_from_address)
     app.url_defaults(_keep_team_in_addresses)
 
 
-def wants_json() -> bool:
-    """Return whether the caller is a program: errors are then problem+json."""
-    return request.path.startswith(API_PREFIX) and request.path != DOCS_PATH
+def check_views(app: Flask) -> None:
+    """Raise ValueError unless every view has a mark with a declared permission, and a scheme."""
+    faults = []
+    with app.app_context():
+        for endpoint, view in app.view_functions.items():
+            if endpoint == "static":
+                continue
+            access = access_of(view)
+            if access is None:
+                faults.append(f"{endpoint} has none of the marks @public, @signed_in and @require")
+            elif access.permission is not None and not is_declared(access.permission):
+                faults.append(f"{endpoint} needs {access.permission}, which no feature declares")
+            if scheme_of(endpoint) is None:
+                faults.append(f"{endpoint} has no scheme: its blueprint is none of Pages, Probes and Api")
+    if faults:
+        raise ValueError("; ".join(faults))
 
 
 def _mark(view: View, access: Access) -> View:
@@ -150,16 +172,15 @@ def _enforce() -> BaseResponse | None:
         if access.is_limited:
             _take_page_limit()
         return None
-    load_member, load_key = current_app.extensions["signalbox.access"]
-    if wants_json():
-        g.principal = load_key(_presented_key())
+    if scheme_of(request.endpoint) is API_KEY:
+        g.principal = _load_key.get()(_presented_key())
     else:
         if not current_user.is_authenticated:
             return sign_in_first()
         _take_page_limit()
         if access.permission is None:
             return None
-        found = load_member(g.team_slug) if g.team_slug else None
+        found = _load_member.get()(g.team_slug) if g.team_slug else None
         if found is None:
             raise NotFound("There is no such page, or you are not in the team that it belongs to.")
         g.principal, g.team = found
@@ -183,7 +204,7 @@ def _refuse_nul() -> None:
 
 
 def _missing(caller: Principal, permission: str) -> str:
-    meaning = PERMISSIONS[permission].lower()
+    meaning = note_of(permission).lower()
     if caller.kind == "api_key":
         return f"This API key lacks the scope {permission} ({meaning}). Use a key that has it."
     return f"Your role in this team ({caller.role}) does not allow this: {meaning}. Ask an admin of the team."

@@ -7,7 +7,7 @@ from flask import Flask, request
 from flask.json.provider import JSONProvider
 
 from app.lib.errors import Invalid, Malformed, SignalboxError
-from app.web.access import wants_json
+from app.web.schemes import wants_json
 
 
 class UnsupportedMediaType(SignalboxError):

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Response, current_app, jsonify
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -14,8 +14,9 @@ from app.clock_skew import check_web_clock, skewed_clocks
 from app.db.writability import write_refusal
 from app.extensions import db, redis_client
 from app.web.access import probe
+from app.web.schemes import Probes
 
-health = Blueprint("health", __name__)
+health = Probes("health", __name__)
 
 _OK, _UNREACHABLE = "ok", "unreachable"
 #: Anybody may ask as often as they like; the database is asked no more often than this.

@@ -1,7 +1,13 @@
-"""One vocabulary for what may be done: roles grant it to people, scopes grant it to API keys."""
+"""One vocabulary for what may be done: roles grant it to people, scopes grant it to API keys.
 
+Features declare their permissions in their `feature.py`, each with the least powerful role that has it. What is not
+declared nobody may.
+"""
+
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cache
 
 
 class Role(StrEnum):
@@ -13,107 +19,94 @@ class Role(StrEnum):
     VIEWER = "viewer"
 
 
+class PermissionGroup(StrEnum):
+    """The headings under which forms show permissions, in their order.
+
+    Those of *Your product* are for the team's own services: they ask `POST /api/v1/keys/verify` what the key that was
+    shown to them may do.
+    """
+
+    EVENTS = "Events and webhooks"
+    CONNECTIONS = "Connections"
+    PRODUCT = "Your product"
+    TEAM = "Team"
+
+
 @dataclass(frozen=True, slots=True)
-class PermissionGroup:
-    """Permissions that forms show together. `permissions` says by name what each allows."""
+class Permission:
+    """Something that may be done. `note` says what it allows, in words that go on after "Needs …:"."""
 
-    title: str
-    permissions: dict[str, str]
+    name: str
+    note: str
+    group: PermissionGroup
+    #: Members of this role have it, and those of every more powerful one.
+    minimum_role: Role
 
 
+#: Stands for every permission.
 FULL = "admin:full"
 
-#: Every permission, in the order in which forms show them. Those of *Your product* are for your own services: they
-#: ask `POST /api/v1/keys/verify` what the key that was shown to them may do.
-GROUPS: tuple[PermissionGroup, ...] = (
-    PermissionGroup(
-        "Events and webhooks",
-        {
-            "events:read": "See events and their deliveries",
-            "events:write": "Emit events and retry deliveries",
-            "event_types:manage": "Add, change and delete the team's own event types",
-            "webhooks:read": "See webhooks and their settings",
-            "webhooks:manage": "Create, change, pause, test and delete webhooks",
-        },
-    ),
-    PermissionGroup(
-        "Connections",
-        {
-            "integrations:read": "See integrations and their state",
-            "integrations:write": "Connect, change and disconnect integrations",
-            "couriers:read": "See courier accounts and shipments",
-            "couriers:write": "Manage courier accounts and create shipments",
-            "marketplace:read": "See the marketplace and its plugins",
-            "marketplace:write": "Publish plugins and change the marketplace connection",
-            "sync:read": "See sync configurations and their runs",
-            "sync:write": "Change and start syncs",
-        },
-    ),
-    PermissionGroup(
-        "Your product",
-        {
-            "posts:read": "Read posts",
-            "posts:write": "Create, schedule and change posts",
-            "contacts:read": "Read contacts",
-            "contacts:write": "Create and change contacts",
-            "tickets:read": "Read tickets",
-            "tickets:write": "Create and change tickets",
-            "tickets:comment": "Comment on tickets",
-            "tickets:resolve": "Resolve and reopen tickets",
-            "agents:read": "Read agents",
-            "agents:write": "Create and change agents",
-            "reports:read": "Read reports",
-            "reports:write": "Create and change reports",
-            "reports:execute": "Run reports",
-            "reports:export": "Export reports",
-            "reports:schedule": "Schedule reports",
-            "analytics:read": "Read analytics",
-        },
-    ),
-    PermissionGroup(
-        "Team",
-        {
-            "keys:manage": "See, create, change and revoke API keys",
-            "audit:read": "Read the audit trail and the request log",
-            "members:read": "See who is in the team",
-            "members:manage": "Invite and remove members and change their roles",
-            "team:manage": "Rename the team and hand it over",
-            FULL: "Everything",
-        },
-    ),
-)
+_BY_POWER = tuple(Role)
+#: By name; filled once, when the features are connected.
+_declared: dict[str, Permission] = {}
 
-#: What each permission allows, by name, in the order of the groups.
-PERMISSIONS: dict[str, str] = {name: note for group in GROUPS for name, note in group.permissions.items()}
 
-#: What an API key can be given.
-SCOPES: tuple[str, ...] = tuple(PERMISSIONS)
+def declare(permissions: Iterable[Permission]) -> None:
+    """Add permissions to the vocabulary. Raises ValueError for a name that stands there with another meaning."""
+    for permission in permissions:
+        if _declared.setdefault(permission.name, permission) != permission:
+            raise ValueError(f"two features declare the permission {permission.name}")
+    _everything.cache_clear()
+    permissions_of.cache_clear()
 
-_EVERYTHING = frozenset(PERMISSIONS)
-_READ = frozenset(name for name in PERMISSIONS if name.endswith(":read")) - {"audit:read"}
-#: What changes how the team is connected to the outside, or who may do so, is for admins.
-_FOR_ADMINS = frozenset(
-    {
-        "integrations:write",
-        "couriers:write",
-        "marketplace:write",
-        "sync:write",
-        "agents:write",
-        "keys:manage",
-        "audit:read",
-        "members:manage",
-    }
-)
-_FOR_OWNERS = frozenset({"team:manage", FULL})
 
-ROLE_PERMISSIONS: dict[Role, frozenset[str]] = {
-    Role.VIEWER: _READ,
-    Role.MEMBER: _EVERYTHING - _FOR_ADMINS - _FOR_OWNERS,
-    Role.ADMIN: _EVERYTHING - _FOR_OWNERS,
-    Role.OWNER: _EVERYTHING,
-}
+def is_declared(name: str) -> bool:
+    """Return whether a feature declares this permission."""
+    return name in _declared
+
+
+def declared_permissions() -> tuple[Permission, ...]:
+    """Return every permission, in the order in which forms show them."""
+    groups = tuple(PermissionGroup)
+    return tuple(sorted(_declared.values(), key=lambda permission: groups.index(permission.group)))
+
+
+def permission_groups() -> list[tuple[PermissionGroup, list[Permission]]]:
+    """Return the headings of forms with their permissions, in order."""
+    permissions = declared_permissions()
+    return [
+        (group, found)
+        for group in PermissionGroup
+        if (found := [permission for permission in permissions if permission.group is group])
+    ]
+
+
+def scopes() -> tuple[str, ...]:
+    """Return the name of every permission, in the order in which forms show them: what an API key can be given."""
+    return tuple(permission.name for permission in declared_permissions())
+
+
+def note_of(name: str) -> str:
+    """Return what a permission allows. Raises KeyError for one that no feature declares."""
+    return _declared[name].note
+
+
+@cache
+def permissions_of(role: Role) -> frozenset[str]:
+    """Return what members of this role may do."""
+    rank = _BY_POWER.index(role)
+    return frozenset(
+        permission.name
+        for permission in _declared.values()
+        if rank <= _BY_POWER.index(permission.minimum_role)
+    )
 
 
 def expand(granted: frozenset[str]) -> frozenset[str]:
     """Return all permissions that `granted` stands for: `admin:full` stands for every one."""
-    return _EVERYTHING if FULL in granted else granted
+    return _everything() if FULL in granted else granted
+
+
+@cache
+def _everything() -> frozenset[str]:
+    return frozenset(_declared)

@@ -11,8 +11,8 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
 from app.lib.errors import FieldError, Invalid, Malformed, SignalboxError, Unavailable
-from app.web.access import wants_json
 from app.web.limits import QuotaExceeded
+from app.web.schemes import wants_json
 
 log = structlog.get_logger()
 

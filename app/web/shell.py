@@ -11,43 +11,14 @@ from flask import Flask, g, get_flashed_messages, request, url_for
 from flask_login import current_user
 
 from app import __version__
-from app.extensions import current_settings
-from app.web.access import CurrentTeam, find_principal, wants_json
+from app.extensions import AppSlot, current_settings
+from app.web.access import CurrentTeam, find_principal
+from app.web.features import NavigationEntry
+from app.web.navigation import Navigation, ShownNavigation
+from app.web.schemes import wants_json
 
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "theme"
-
-
-@dataclass(frozen=True, slots=True)
-class NavItem:
-    """A link of the side navigation; shown to those who have `permission`."""
-
-    label: str
-    endpoint: str
-    icon: str
-    permission: str
-
-
-@dataclass(frozen=True, slots=True)
-class NavSection:
-    """A titled group of links; an empty label shows no title."""
-
-    label: str
-    items: tuple[NavItem, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ShownLink:
-    label: str
-    href: str
-    icon: str
-    is_active: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ShownSection:
-    label: str
-    items: list[ShownLink]
 
 
 @dataclass(slots=True)
@@ -57,7 +28,7 @@ class Shell:
     user: object | None
     team: CurrentTeam | None
     teams: Sequence[CurrentTeam]
-    nav: list[ShownSection]
+    navigation: ShownNavigation
     theme: str
     version: str
     environment: str
@@ -66,10 +37,18 @@ class Shell:
 
 #: Returns the teams of a user id, by name.
 TeamsLoader = Callable[[str], Sequence[CurrentTeam]]
+_load_teams = AppSlot[TeamsLoader]("teams_loader")
 
 
-def init_shell(app: Flask, *, nav: Sequence[NavSection], load_teams: TeamsLoader) -> None:
-    """Give every template `shell` and `asset()`."""
+def provide_teams(app: Flask, load: TeamsLoader) -> None:
+    """Let `load` find the teams of somebody who is signed in."""
+    _load_teams.put(app, load)
+
+
+def init_shell(app: Flask, entries: Sequence[NavigationEntry]) -> None:
+    """Give every template `shell`, `asset()` and `may()`. Raises ValueError for entries that do not fit together."""
+    navigation = Navigation(entries)
+    navigation.check(app)
 
     def shell() -> dict[str, object]:
         if wants_json():
@@ -79,8 +58,8 @@ def init_shell(app: Flask, *, nav: Sequence[NavSection], load_teams: TeamsLoader
             "shell": Shell(
                 user=user,
                 team=g.get("team"),
-                teams=load_teams(user.id) if user else (),
-                nav=_shown(nav),
+                teams=_load_teams.get()(user.id) if user else (),
+                navigation=navigation.shown(),
                 theme=theme(),
                 version=__version__,
                 environment=current_settings().app_env.value,
@@ -114,28 +93,3 @@ def asset(path: str) -> str:
 def _digest(path: str) -> str:
     file = Path(__file__).resolve().parent.parent.parent / "static" / path
     return hashlib.sha256(file.read_bytes()).hexdigest()[:12]
-
-
-def _shown(nav: Sequence[NavSection]) -> list[ShownSection]:
-    caller = find_principal()
-    if caller is None:
-        return []
-    active = _active_endpoint(nav)
-    sections = []
-    for section in nav:
-        links = [
-            ShownLink(item.label, url_for(item.endpoint), item.icon, is_active=item.endpoint == active)
-            for item in section.items
-            if caller.may(item.permission)
-        ]
-        if links:
-            sections.append(ShownSection(section.label, links))
-    return sections
-
-
-def _active_endpoint(nav: Sequence[NavSection]) -> str | None:
-    """Return the link that the page belongs to: its own, else the first of its blueprint."""
-    endpoints = [item.endpoint for section in nav for item in section.items]
-    if request.endpoint in endpoints:
-        return request.endpoint
-    return next((endpoint for endpoint in endpoints if endpoint.partition(".")[0] == request.blueprint), None)

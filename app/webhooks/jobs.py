@@ -2,16 +2,15 @@
 
 import threading
 from smtplib import SMTPException
-from typing import cast
 
 import structlog
 from flask import current_app
 
 from app.accounts.models import Team
 from app.accounts.queries import addresses_of_admins
-from app.extensions import current_settings, db
+from app.extensions import AppSlot, current_settings, db
+from app.jobs.heartbeats import end_slice, ensure_dispatch
 from app.lib.ids import new_id
-from app.queues import ensure_dispatch, forget_slice
 from app.web.mails import absolute_url, send_mail
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.models import Webhook
@@ -19,9 +18,8 @@ from app.webhooks.services import deliveries
 
 log = structlog.get_logger()
 
-_DISPATCHER = "signalbox.dispatcher"
 #: Set by the worker when it was asked to stop: the running slice then ends early.
-_STOPPING = "signalbox.stopping"
+_stopping = AppSlot[threading.Event]("stopping", threading.Event)
 
 
 def dispatch() -> None:
@@ -29,7 +27,7 @@ def dispatch() -> None:
 
     Without Redis there would be no next slice, so this one goes on until Redis is back: deliveries continue.
     """
-    dispatcher = _dispatcher()
+    dispatcher = _dispatcher.get()
     slice_id = new_id("slice")
     is_stopping = stopping_event().is_set
     try:
@@ -40,7 +38,7 @@ def dispatch() -> None:
             if is_stopping() or ensure_dispatch(besides=slice_id):
                 return
     finally:
-        forget_slice(slice_id)
+        end_slice(slice_id)
 
 
 def cancel_leftovers() -> None:
@@ -73,20 +71,19 @@ def send_disabled_notice(webhook_id: str) -> None:
 
 def stopping_event() -> threading.Event:
     """Return the event by which this process's worker stops its slice."""
-    return cast(threading.Event, current_app.extensions.setdefault(_STOPPING, threading.Event()))
+    return _stopping.get()
 
 
 def close_dispatcher() -> None:
     """End this process's dispatcher, if one ever ran: give back, drain, record, close."""
-    dispatcher = cast(Dispatcher | None, current_app.extensions.pop(_DISPATCHER, None))
+    dispatcher = _dispatcher.take()
     if dispatcher is not None:
         dispatcher.close()
 
 
-def _dispatcher() -> Dispatcher:
-    """Return this process's dispatcher. It outlives slices: so do its connections and what is in flight."""
-    kept = cast(Dispatcher | None, current_app.extensions.get(_DISPATCHER))
-    if kept is None:
-        app = current_app._get_current_object()  # type: ignore[attr-defined]
-        kept = current_app.extensions[_DISPATCHER] = Dispatcher(app, current_settings())
-    return kept
+def _new_dispatcher() -> Dispatcher:
+    return Dispatcher(current_app._get_current_object(), current_settings())  # type: ignore[attr-defined]
+
+
+#: This process's dispatcher. It outlives slices: so do its connections and what is in flight.
+_dispatcher = AppSlot("dispatcher", _new_dispatcher)

@@ -14,10 +14,10 @@ from app.events.models import Event
 from app.events.rules import encode_event
 from app.extensions import current_settings, db
 from app.factory import create_app
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock
 from app.lib.ids import new_id
 from app.lib.outbound import Resolver
-from app.queues import nudge_dispatch
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.dispatch.tuning import tune_process
 from app.webhooks.models import Delivery

@@ -11,7 +11,7 @@ from app.api_keys import services
 from app.api_keys.models import ApiKey
 from app.extensions import db
 from app.lib import clock
-from app.web.permissions import FULL, GROUPS, ROLE_PERMISSIONS, SCOPES, Role
+from app.web.permissions import FULL, Role, permission_groups, permissions_of, scopes
 from tests.page import Document, Page
 from tests.people import People
 
@@ -151,11 +151,11 @@ def test_never_expiring_is_possible_and_discouraged(app: Flask, people: People, 
 def test_form_shows_every_scope_with_what_it_allows(people: People, page: Page) -> None:
     shown = page.get(f"{INDEX}new", people.alice)
 
-    assert [box.get("value") for box in shown.all("input", name="scopes")] == list(SCOPES)
-    for group in GROUPS:
-        assert shown.has_text(group.title)
-        assert all(shown.has_text(note) for note in group.permissions.values())
-    assert len(shown.all("button", class_="sb-needs-script")) >= len(GROUPS)
+    assert [box.get("value") for box in shown.all("input", name="scopes")] == list(scopes())
+    for group, permissions in permission_groups():
+        assert shown.has_text(group)
+        assert all(shown.has_text(one.note) for one in permissions)
+    assert len(shown.all("button", class_="sb-needs-script")) >= len(permission_groups())
     assert checked(shown, "expiry") == ["90"]
 
 
@@ -229,8 +229,8 @@ def test_scope_one_lacks_is_not_given(app: Flask, people: People, page: Page) ->
 def test_key_with_a_scope_one_lacks_is_not_changed(app: Flask, people: People, page: Page) -> None:
     key_id = make(app, people, scopes=["admin:full", "events:write"])
 
-    for scopes in (["admin:full", "events:write"], ["events:write"]):
-        answer = people.bob.post(f"{INDEX}{key_id}/edit", {**FORM, "scopes": scopes})
+    for chosen in (["admin:full", "events:write"], ["events:write"]):
+        answer = people.bob.post(f"{INDEX}{key_id}/edit", {**FORM, "scopes": chosen})
         assert answer.status_code == 403
         assert page.read(answer).has_text("has admin:full, which you lack")
     assert stored(app).version == 1
@@ -279,7 +279,7 @@ def test_form_comes_back_into_its_place(people: People, page: Page) -> None:
 
 
 def test_admins_grant_what_they_have(app: Flask, people: People) -> None:
-    granted = sorted(ROLE_PERMISSIONS[Role.ADMIN])
+    granted = sorted(permissions_of(Role.ADMIN))
     assert people.bob.post(f"{INDEX}new", {**FORM, "scopes": granted}).status_code == 303
 
     assert stored(app).scopes == granted

@@ -18,7 +18,7 @@ from app.audit.models import AuditEntry
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, Conflict, Invalid, NotFound
-from app.web.permissions import FULL, ROLE_PERMISSIONS, Role
+from app.web.permissions import FULL, Role, permissions_of
 from tests.api.races import at_once
 from tests.people import People
 
@@ -204,7 +204,7 @@ def test_regenerating_hands_nobody_a_scope_they_lack(people: People, key: Create
     services.change_key(people.acme.id, key.id, {"scopes": [FULL]}, granted_by=ALL)
 
     with pytest.raises(AuthorizationFailed, match="admin:full, which you lack"):
-        services.regenerate_key(people.acme.id, key.id, grace_s=0, granted_by=ROLE_PERMISSIONS[Role.ADMIN])
+        services.regenerate_key(people.acme.id, key.id, grace_s=0, granted_by=permissions_of(Role.ADMIN))
     db.session.rollback()
     assert works(key.token)
 

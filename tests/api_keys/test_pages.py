@@ -14,7 +14,7 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import Invalid
 from app.lib.paging import PAGE_SIZE
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 from tests.page import Document, Page
 from tests.people import People, Person
 
@@ -110,9 +110,7 @@ def test_form_offers_only_scopes_one_has(people: People, page: Page) -> None:
 
 def test_nobody_grants_a_scope_they_lack(app: Flask, people: People) -> None:
     with app.app_context(), pytest.raises(Invalid) as refused:
-        services.create_key(
-            people.acme.id, "x", scopes=["admin:full"], granted_by=ROLE_PERMISSIONS[Role.ADMIN]
-        )
+        services.create_key(people.acme.id, "x", scopes=["admin:full"], granted_by=permissions_of(Role.ADMIN))
 
     assert "You cannot grant admin:full" in refused.value.errors[0].message
 

@@ -15,7 +15,7 @@ from app.api_keys.services import CreatedKey
 from app.audit.models import AuditEntry
 from app.extensions import db
 from app.lib import clock
-from app.web.permissions import FULL, ROLE_PERMISSIONS, Role
+from app.web.permissions import FULL, Role, permissions_of
 from tests.page import Page
 from tests.people import People, Person, Visitor
 
@@ -240,7 +240,7 @@ class TestMightierKeys:
     def test_settings_are_refused(
         self, app: Flask, people: People, key: CreatedKey, changes: dict[str, Any]
     ) -> None:
-        caller = key_of(app, people, *sorted(ROLE_PERMISSIONS[Role.ADMIN]), name="caller")
+        caller = key_of(app, people, *sorted(permissions_of(Role.ADMIN)), name="caller")
 
         answer = call(app, "PATCH", f"/keys/{key.id}", caller, json=changes)
 

@@ -18,7 +18,7 @@ from app.api_keys.verification.verifier import principal_of_key
 from app.extensions import db
 from app.lib import passwords
 from app.lib.errors import AuthenticationFailed, RateLimited
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 from tests.dispatch.scene import wait_until
 from tests.people import People
 
@@ -30,7 +30,7 @@ def key(app: Flask, people: People) -> CreatedKey:
             people.acme.id,
             "orders",
             scopes=["events:write", "events:read"],
-            granted_by=ROLE_PERMISSIONS[Role.ADMIN],
+            granted_by=permissions_of(Role.ADMIN),
             created_by_id=people.bob.id,
         )
 
@@ -303,7 +303,7 @@ def test_holder_is_answered_while_fifty_addresses_guess(
     monkeypatch.setattr(passwords, "API_KEY_ROUNDS", 4)  # How long a check takes is the machine's affair.
     with app.app_context():
         key = services.create_key(
-            people.acme.id, "x", scopes=["events:read"], granted_by=ROLE_PERMISSIONS[Role.ADMIN]
+            people.acme.id, "x", scopes=["events:read"], granted_by=permissions_of(Role.ADMIN)
         )
     statuses: dict[int, list[int]] = {}
 

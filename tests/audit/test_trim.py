@@ -7,8 +7,8 @@ from flask import Flask
 
 from app.audit import jobs, services
 from app.config import Settings
+from app.jobs.table import declared_jobs
 from app.lib import clock
-from app.queues import JOBS, PERIODIC
 from tests.audit.conftest import Records
 
 pytestmark = pytest.mark.postgresql
@@ -55,5 +55,5 @@ def test_trimming_ends_in_time_and_goes_on_later(
 
 
 def test_trimming_runs_by_itself() -> None:
-    assert JOBS["audit.trim"].path == "app.audit.jobs.trim"
-    assert PERIODIC["audit.trim"] == 600
+    (job,) = (job for job in declared_jobs() if job.path == "app.audit.jobs.trim")
+    assert job.every_s == 600

@@ -11,7 +11,7 @@ from app.events.models import Event
 from app.extensions import db, sealer
 from app.lib import clock, signing
 from app.lib.ids import lowest_id_at, new_id
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
 
 _BATCH_ROWS = 2000
@@ -141,7 +141,7 @@ class Factories:
     def api(self, *scopes: str) -> dict[str, str]:
         """Return the headers of a request with a new API key."""
         with self.app.app_context():
-            created = create_key(self.team_id, "test", scopes=scopes, granted_by=ROLE_PERMISSIONS[Role.OWNER])
+            created = create_key(self.team_id, "test", scopes=scopes, granted_by=permissions_of(Role.OWNER))
             db.session.remove()
         return {"Authorization": f"Bearer {created.token}"}
 

@@ -17,10 +17,10 @@ from app.db.session import reading
 from app.events import services as events
 from app.events.models import Event
 from app.extensions import db, sealer
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import signing
 from app.lib.ids import new_id
 from app.lib.outbound import Resolver
-from app.queues import nudge_dispatch
 from app.webhooks.dispatch.dispatcher import Dispatcher
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
 

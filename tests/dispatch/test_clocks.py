@@ -21,8 +21,9 @@ from app.config import AppEnv, Settings
 from app.db.clock import DatabaseNow, read_clock
 from app.extensions import db, redis_client
 from app.factory import create_app
+from app.jobs.heartbeats import ensure_dispatch, heartbeat
+from app.jobs.table import DISPATCH_QUEUE
 from app.lib import clock
-from app.queues import DISPATCH_QUEUE, ensure_dispatch, heartbeat
 from app.webhooks.dispatch.claims import claim, find_due_webhooks, give_back
 from app.webhooks.services.deliveries import retry
 from tests.dispatch.programs import Worker, running

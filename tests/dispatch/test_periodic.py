@@ -5,16 +5,13 @@ from redis import Redis
 from rq import Queue
 
 from app.extensions import db
+from app.jobs.periodic import enqueue_periodic
+from app.jobs.table import DEFAULT_QUEUE, declared_jobs
 from app.lib import clock
-from app.queues import DEFAULT_QUEUE, JOBS, PERIODIC, enqueue_periodic
 from app.webhooks.jobs import cancel_leftovers
 from tests.dispatch.scene import Scene
 
 pytestmark = pytest.mark.postgresql
-
-
-def test_every_periodic_job_stands_in_the_job_table() -> None:
-    assert set(PERIODIC) <= set(JOBS)
 
 
 def test_a_periodic_job_is_enqueued_once_for_all_tickers(scene: Scene, redis_url: str) -> None:
@@ -22,7 +19,9 @@ def test_a_periodic_job_is_enqueued_once_for_all_tickers(scene: Scene, redis_url
         for _ in range(3):
             enqueue_periodic()
 
-        assert Queue(DEFAULT_QUEUE, connection=redis).count == len(PERIODIC)
+        assert Queue(DEFAULT_QUEUE, connection=redis).count == len(
+            [job for job in declared_jobs() if job.every_s]
+        )
 
 
 def test_what_a_deleted_webhook_still_owes_is_cancelled(scene: Scene) -> None:

@@ -14,18 +14,11 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.extensions import redis_client
+from app.jobs.heartbeats import end_slice, ensure_dispatch, heartbeat, nudge_dispatch
+from app.jobs.table import DEFAULT_QUEUE, DISPATCH_QUEUE, Job, enqueue
 from app.lib.errors import Unavailable
-from app.queues import (
-    DEFAULT_QUEUE,
-    DISPATCH_QUEUE,
-    JOBS,
-    enqueue,
-    ensure_dispatch,
-    forget_slice,
-    heartbeat,
-    nudge_dispatch,
-)
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
+from app.wiring import FEATURES
 from tests.dispatch.receivers import Receiver
 from tests.dispatch.scene import Scene, wait_until
 from worker import DispatchWorker
@@ -37,11 +30,13 @@ def redis(redis_url: str) -> Iterator["Redis"]:
         yield client
 
 
-@pytest.mark.parametrize("name", JOBS)
-def test_every_job_of_the_table_can_be_found(name: str) -> None:
-    module, _, function = JOBS[name].path.rpartition(".")
+@pytest.mark.parametrize(
+    "job", [job for feature in FEATURES for job in feature.jobs], ids=lambda job: job.name
+)
+def test_every_job_of_the_table_can_be_found(job: Job) -> None:
+    module, _, function = job.path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
-    assert JOBS[name].queue in (DISPATCH_QUEUE, DEFAULT_QUEUE)
+    assert job.queue in (DISPATCH_QUEUE, DEFAULT_QUEUE)
 
 
 def test_a_job_carries_its_arguments_as_json(scene: Scene, redis: "Redis") -> None:
@@ -77,7 +72,7 @@ def test_slices_are_enqueued_for_idle_dispatchers_only(scene: Scene, redis: "Red
         assert waiting() == 1
         assert ensure_dispatch(besides="slice_1")
         assert waiting() == 2, "the slice that is about to end no longer counts"
-        forget_slice("slice_1")
+        end_slice("slice_1")
 
 
 def test_without_redis_nothing_raises_but_a_job_that_must_run(
@@ -89,7 +84,7 @@ def test_without_redis_nothing_raises_but_a_job_that_must_run(
         began_s = time.monotonic()
         nudge_dispatch()
         assert not ensure_dispatch()
-        forget_slice("slice_1")
+        end_slice("slice_1")
         with pytest.raises(Unavailable):
             enqueue("accounts.send_invitation", "inv_1")
         assert time.monotonic() - began_s < 20

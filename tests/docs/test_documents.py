@@ -6,7 +6,7 @@ from pathlib import Path
 from flask import Flask
 
 from app.config import PROJECT_DIR, Settings
-from app.wiring import COMMANDS
+from app.wiring import FEATURES
 
 DOCS_DIR = PROJECT_DIR / "docs"
 _LINK = re.compile(r"\]\((?!https?://|#)([^)#]+)")
@@ -32,7 +32,12 @@ def test_links_between_documents_lead_somewhere() -> None:
 
 
 def test_commands_that_documents_name_exist(app: Flask) -> None:
-    known = {f"{group.name} {name}" for group in COMMANDS for name in group.commands} | {
+    known = {
+        f"{group.name} {name}"
+        for feature in FEATURES
+        for group in feature.commands
+        for name in group.commands
+    } | {
         "db upgrade",
         "db migrate",
     }

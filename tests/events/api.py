@@ -9,7 +9,7 @@ from werkzeug.test import TestResponse
 
 from app.api_keys.services import create_key
 from app.extensions import db
-from app.web.permissions import PERMISSIONS
+from app.web.permissions import FULL
 from tests.people import People
 
 
@@ -23,7 +23,7 @@ class Api:
                 team_id,
                 "tests",
                 scopes=list(scopes),
-                granted_by=frozenset(PERMISSIONS),
+                granted_by=frozenset({FULL}),
                 created_by_id=user_id,
             )
             db.session.remove()

@@ -6,15 +6,11 @@ Authlib and what it brings are a tenth of a process's memory: they are loaded by
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from flask import current_app
-
-from app.extensions import current_settings
+from app.extensions import AppSlot, current_settings
 from app.lib.errors import NotFound
 
 if TYPE_CHECKING:
     from app.accounts.openid.client import OpenIdClient
-
-_EXTENSION = "signalbox.openid"
 
 
 class ProviderUnreachable(Exception):
@@ -55,9 +51,13 @@ def openid_client() -> "OpenIdClient":
     """Return the current app's client. Raises NotFound where no provider is configured."""
     if not current_settings().openid_issuer:
         raise NotFound("Sign-in with a company account is not set up here. Sign in with your password.")
+    return _client.get()
+
+
+def _new_client() -> "OpenIdClient":
     from app.accounts.openid.client import OpenIdClient
 
-    client: OpenIdClient | None = current_app.extensions.get(_EXTENSION)
-    if client is None:
-        client = current_app.extensions[_EXTENSION] = OpenIdClient(current_settings())
-    return client
+    return OpenIdClient(current_settings())
+
+
+_client = AppSlot("openid", _new_client)

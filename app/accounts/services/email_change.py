@@ -3,12 +3,12 @@
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from app import queues
 from app.accounts import tokens
 from app.accounts.models import User
 from app.accounts.services.users import checked_email, confirm_password, email_taken, find_user
 from app.accounts.trail import record_in_teams
 from app.extensions import db
+from app.jobs.table import enqueue
 from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
 
 
@@ -27,8 +27,8 @@ def request_change(user_id: str, *, email: str, password: str) -> str:
     db.session.execute(update(User).where(User.id == user_id).values(new_email=email))
     db.session.commit()
     try:
-        queues.enqueue("accounts.send_email_notice", user_id)
-        queues.enqueue("accounts.send_email_confirmation", user_id)
+        enqueue("accounts.send_email_notice", user_id)
+        enqueue("accounts.send_email_confirmation", user_id)
     except Unavailable:
         cancel_change(user_id)
         raise

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from sqlalchemy import select
 
-from app import queues
 from app.accounts import rules, tokens
 from app.accounts.models import Invitation, Membership, OpenIdAccount, Team, User
 from app.accounts.queries import InvitationState, state_of
@@ -14,6 +13,7 @@ from app.accounts.services.users import NewPerson, SignedUp, add_user, prepared_
 from app.audit.trail import changed, record
 from app.extensions import db
 from app.idempotency.services import record_outcome
+from app.jobs.table import enqueue
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import new_id
@@ -217,7 +217,7 @@ def _refuse_second(team_id: str, email: str) -> None:
 
 def _mail(invitation_id: str) -> bool:
     try:
-        queues.enqueue("accounts.send_invitation", invitation_id)
+        enqueue("accounts.send_invitation", invitation_id)
     except Unavailable:
         return False  # The invitation stands; its link can be handed over in another way.
     return True

@@ -2,11 +2,11 @@
 
 from sqlalchemy import update
 
-from app import queues
 from app.accounts import tokens
 from app.accounts.models import User
 from app.accounts.services.users import Authenticated, find_user
 from app.extensions import db
+from app.jobs.table import enqueue
 from app.lib.errors import NotFound
 from app.lib.ids import new_id
 
@@ -17,7 +17,7 @@ def request_link(email: str) -> None:
     Does the same work either way, so that neither answer nor time tell whether there is one.
     """
     user = find_user(User.email == email.strip().lower())
-    queues.enqueue("accounts.send_sign_in_link", user.id if user else new_id("usr"))
+    enqueue("accounts.send_sign_in_link", user.id if user else new_id("usr"))
 
 
 def find_user_of_link(token: str) -> User | None:

@@ -6,7 +6,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from app.accounts import rules
-from app.accounts.lost_rights import AfterCommit, tell_lost_rights
+from app.accounts.lost_rights import AfterCommit, notify_lost_rights
 from app.accounts.models import Membership, Team, User
 from app.accounts.services.ending import revoke_invitations_by_member
 from app.audit.trail import changed, record
@@ -14,7 +14,7 @@ from app.extensions import current_settings, db
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import is_id, new_id
 from app.web.access import Principal
-from app.web.permissions import ROLE_PERMISSIONS, Role
+from app.web.permissions import Role, permissions_of
 
 _SLUG_TRIES = 5
 
@@ -150,7 +150,7 @@ def _end_what_they_granted(team_id: str, user_id: str, role: Role | None) -> Seq
     Returns what is to be called after the commit.
     """
     revoke_invitations_by_member(team_id, user_id)
-    return tell_lost_rights(team_id, user_id, ROLE_PERMISSIONS[role] if role else frozenset())
+    return notify_lost_rights(team_id, user_id, permissions_of(role) if role else frozenset())
 
 
 def _commit(after_commit: Sequence[AfterCommit]) -> None:

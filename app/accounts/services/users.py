@@ -6,7 +6,6 @@ from sqlalchemy import ColumnElement, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app import queues
 from app.accounts import rules, tokens
 from app.accounts.models import Membership, User
 from app.accounts.services.sessions import end_in_transaction
@@ -14,6 +13,7 @@ from app.accounts.services.teams import add_team, record_new_team
 from app.accounts.trail import record_in_teams
 from app.db.session import reading
 from app.extensions import db
+from app.jobs.table import enqueue
 from app.lib import passwords
 from app.lib.errors import Conflict, Invalid, NotFound
 from app.lib.ids import new_id
@@ -155,7 +155,7 @@ def request_password_reset(email: str) -> None:
     Does the same work either way, so that neither answer nor time tell whether there is one.
     """
     user = find_user(User.email == email.strip().lower())
-    queues.enqueue("accounts.send_password_reset", user.id if user else new_id("usr"))
+    enqueue("accounts.send_password_reset", user.id if user else new_id("usr"))
 
 
 def find_user_of_reset(token: str) -> User | None:

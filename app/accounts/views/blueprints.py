@@ -2,10 +2,12 @@
 
 from urllib.parse import urlsplit
 
-from flask import Blueprint, url_for
+from flask import url_for
 
-accounts = Blueprint("accounts", __name__)
-teams = Blueprint("teams", __name__, url_prefix="/t/<team>")
+from app.web.schemes import Pages
+
+accounts = Pages("accounts", __name__)
+teams = Pages("teams", __name__, url_prefix="/t/<team>")
 
 
 def home_of(slug: str) -> str:

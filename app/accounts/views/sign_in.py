@@ -18,8 +18,8 @@ from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.accounts.views.second_step import enter
 from app.config import SignUp
 from app.extensions import current_settings
+from app.jobs.table import enqueue
 from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError, Unavailable
-from app.queues import enqueue
 from app.web.access import public
 from app.web.rendering import redirect_after, render
 

@@ -13,9 +13,9 @@ from app.api_keys.verification import key_cache
 from app.db.session import reading
 from app.events.services import add_event
 from app.extensions import db, quick_redis
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock
 from app.lib.errors import SignalboxError
-from app.queues import nudge_dispatch
 
 log = structlog.get_logger()
 

@@ -7,7 +7,8 @@ from typing import Any
 from app.api_keys.rules import EXPIRY_DAYS_MAX, PER_WINDOW_MAX, parse_networks
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
-from app.web.permissions import SCOPES, expand
+from app.web.permissions import expand
+from app.web.permissions import scopes as declared_scopes
 
 NAME_CHARS_MAX = 100
 
@@ -43,17 +44,20 @@ def validate_settings(values: Mapping[str, Any], *, granted_by: frozenset[str]) 
 
 def lacking(scopes: Collection[str], permissions: frozenset[str]) -> list[str]:
     """Return the scopes that these permissions do not cover, in the order in which forms show them."""
-    return [scope for scope in SCOPES if scope in scopes and scope not in expand(permissions)]
+    return [scope for scope in declared_scopes() if scope in scopes and scope not in expand(permissions)]
 
 
 def _validate_scopes(scopes: Sequence[str], granted_by: frozenset[str]) -> list[FieldError]:
     errors = []
     if not scopes:
         errors.append(FieldError("scopes", "Choose at least one scope."))
-    unknown = sorted(set(scopes) - set(SCOPES))
+    unknown = sorted(set(scopes) - set(declared_scopes()))
     if unknown:
         errors.append(
-            FieldError("scopes", f"There is no scope {unknown[0][:50]}. The scopes are: {', '.join(SCOPES)}.")
+            FieldError(
+                "scopes",
+                f"There is no scope {unknown[0][:50]}. The scopes are: {', '.join(declared_scopes())}.",
+            )
         )
     refused = lacking(scopes, granted_by)
     if refused:

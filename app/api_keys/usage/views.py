@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from flask import Blueprint, Response, request, url_for
+from flask import Response, request, url_for
 
 from app.api_keys.queries import USES_HOURS, has_keys
 from app.api_keys.usage.queries import VIOLATIONS_DAYS, VIOLATIONS_MAX, usage_of_team, violations_of
@@ -10,8 +10,9 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
 from app.web.rendering import render
+from app.web.schemes import Pages
 
-usage = Blueprint("usage", __name__, url_prefix="/t/<team>/usage")
+usage = Pages("usage", __name__, url_prefix="/t/<team>/usage")
 
 
 @usage.get("/")

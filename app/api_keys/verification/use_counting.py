@@ -3,16 +3,13 @@
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import cast
 
-from flask import current_app
 from redis.exceptions import RedisError
 
 from app.api_keys.verification.key_cache import LAST_USES, USAGE, Caller, Entry, use_fields
-from app.extensions import quick_redis
+from app.extensions import AppSlot, quick_redis
 from app.web.limits import counters
 
-_EXTENSION = "signalbox.pending_uses"
 _PENDING_MAX = 50_000
 
 
@@ -25,10 +22,13 @@ class _Pending:
     last: dict[str, str] = field(default_factory=dict)
 
 
+_pending = AppSlot("pending_uses", _Pending)
+
+
 def note_alone(entry: Entry, caller: Caller, *, is_refused: bool) -> None:
     """Count a call in this process, because Redis does not answer."""
     used, refused, key_id, last, old = use_fields(entry, caller)
-    pending = _pending()
+    pending = _pending.get()
     with pending.guard:
         if len(pending.uses) > _PENDING_MAX:
             return
@@ -41,7 +41,7 @@ def note_alone(entry: Entry, caller: Caller, *, is_refused: bool) -> None:
 
 def push_pending() -> None:
     """Give Redis what was counted alone, if it is back."""
-    pending = _pending()
+    pending = _pending.get()
     if not pending.uses or counters().is_away:
         return
     with pending.guard:
@@ -59,8 +59,3 @@ def push_pending() -> None:
         with pending.guard:
             pending.uses.update(uses)
             pending.last = last | pending.last
-
-
-def _pending() -> _Pending:
-    found = current_app.extensions.get(_EXTENSION)
-    return cast(_Pending, found or current_app.extensions.setdefault(_EXTENSION, _Pending()))

@@ -10,7 +10,7 @@ from collections import OrderedDict
 from functools import lru_cache
 from typing import cast
 
-from flask import current_app, g, has_request_context, request
+from flask import g, has_request_context, request
 from sqlalchemy import Row, bindparam, or_, select
 
 from app.accounts.models import Team
@@ -21,7 +21,7 @@ from app.api_keys.verification import use_counting
 from app.api_keys.verification.bcrypt_cache import BcryptCache
 from app.api_keys.verification.key_cache import Answer, Caller, Entry, KeyCache, caller_of
 from app.db.session import reading
-from app.extensions import current_settings, db, quick_redis
+from app.extensions import AppSlot, current_settings, db, quick_redis
 from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, SignalboxError
 from app.web.access import Principal
@@ -29,7 +29,6 @@ from app.web.limits import RedisUnavailable, counters, enforce, record_statuses,
 from app.web.limits.enforcement import public_policy
 from app.web.permissions import expand
 
-_EXTENSION = "signalbox.key_verification"
 _ENTRIES_MAX = 10_000
 #: How long a first caller waits for another one's bcrypt, and how often it looks.
 _FLIGHT_S, _FLIGHT_STEP_S = 3.0, 0.02
@@ -273,14 +272,16 @@ def _note_refused(key_id: str, name: str, team_id: str) -> None:
         g.refused_key = (key_id, name, team_id)
 
 
+def _new_verifier() -> Verifier:
+    pepper = hmac.digest(current_settings().secret_key.encode(), b"signalbox api key pepper", "sha256")
+    return Verifier(KeyCache(quick_redis()), BcryptCache(passwords.matches), pepper)
+
+
+_verifier_slot = AppSlot("key_verification", _new_verifier)
+
+
 def _verifier() -> Verifier:
-    found = current_app.extensions.get(_EXTENSION)
-    if found is None:
-        pepper = hmac.digest(current_settings().secret_key.encode(), b"signalbox api key pepper", "sha256")
-        made = Verifier(KeyCache(quick_redis()), BcryptCache(passwords.matches), pepper)
-        # setdefault: of two threads that come first, one wins and both use its memory.
-        found = current_app.extensions.setdefault(_EXTENSION, made)
-    return cast(Verifier, found)
+    return _verifier_slot.get()
 
 
 @lru_cache(maxsize=1024)

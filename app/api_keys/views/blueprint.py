@@ -1,11 +1,10 @@
 """The blueprint of these pages, and the words that several of them say."""
 
-from flask import Blueprint
-
 from app.api_keys.services import ChangedKey, CreatedKey
 from app.api_keys.verification.key_cache import ENTRY_S
+from app.web.schemes import Pages
 
-api_keys = Blueprint("api_keys", __name__, url_prefix="/t/<team>/api-keys")
+api_keys = Pages("api_keys", __name__, url_prefix="/t/<team>/api-keys")
 
 
 def effect_of(changed: ChangedKey | CreatedKey) -> str:

@@ -21,7 +21,7 @@ from app.lib.paging import PAGE_SIZE
 from app.web import limits
 from app.web.access import current_team, principal, require
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
-from app.web.permissions import GROUPS, PERMISSIONS
+from app.web.permissions import declared_permissions, permission_groups
 from app.web.rendering import redirect_after, render
 
 CHART_DAYS = 7
@@ -142,7 +142,7 @@ def _key_page(key_id: str, shown: ShownSecret) -> Response:
         key=key,
         shown=shown,
         missing_scopes=services.lacking(key.scopes, principal().permissions),
-        scope_notes=PERMISSIONS,
+        scope_notes={permission.name: permission.note for permission in declared_permissions()},
         warning_days=EXPIRY_WARNING_DAYS,
         chart_rows=usage_rows(hours, per_day=per_day),
         has_uses=any(hour.used or hour.refused for hour in hours),
@@ -215,16 +215,16 @@ def _groups(chosen: Collection[str], already: Collection[str]) -> list[ScopeGrou
     mine = principal().permissions
     return [
         ScopeGroup(
-            group.title,
+            group.value,
             [
                 ScopeChoice(
-                    name,
-                    note,
-                    is_chosen=name in chosen and (name in mine or name in already),
-                    is_offered=name in mine or name in already,
+                    one.name,
+                    one.note,
+                    is_chosen=one.name in chosen and (one.name in mine or one.name in already),
+                    is_offered=one.name in mine or one.name in already,
                 )
-                for name, note in group.permissions.items()
+                for one in permissions
             ],
         )
-        for group in GROUPS
+        for group, permissions in permission_groups()
     ]

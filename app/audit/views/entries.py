@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Response, request
 from pydantic import ValidationError
 
 from app.audit import queries, rules
@@ -17,8 +17,9 @@ from app.audit.views.lists import NEWS, Listing, in_words, swaps, unchanged, ver
 from app.lib.paging import Page
 from app.web.access import current_team, require
 from app.web.rendering import render
+from app.web.schemes import Pages
 
-audit = Blueprint("audit", __name__, url_prefix="/t/<team>/audit")
+audit = Pages("audit", __name__, url_prefix="/t/<team>/audit")
 
 _LISTING = Listing(
     "audit.index", "audit.export", ("q", "actor_id", "object_type", "action", "object_id", "from", "to")

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import orjson
-from flask import Blueprint, Response, request
+from flask import Response, request
 from pydantic import ValidationError
 
 from app.audit import queries, rules
@@ -18,8 +18,9 @@ from app.extensions import current_settings
 from app.lib.paging import Page
 from app.web.access import current_team, require
 from app.web.rendering import render
+from app.web.schemes import Pages
 
-requests = Blueprint("requests", __name__, url_prefix="/t/<team>/requests")
+requests = Pages("requests", __name__, url_prefix="/t/<team>/requests")
 
 _LISTING = Listing("requests.index", "requests.export", ("q", "status", "method", "api_key_id", "from", "to"))
 _LABELS = {"from": "From", "to": "To", "q": "Search", "api_key_id": "API key"}

@@ -15,10 +15,10 @@ from app.events.catalogue import BUILT_IN, OPERATIONAL_PREFIX
 from app.events.fanout import NewEvent, notify_subscribers
 from app.events.models import Event, EventType
 from app.extensions import current_settings, db
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock
 from app.lib.errors import Conflict, FieldError, Invalid, SignalboxError, TooLarge, Unavailable
 from app.lib.ids import new_id
-from app.queues import nudge_dispatch
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from app.web.limits.counters import Counters, RedisUnavailable, counters
 from app.web.limits.enforcement import (
     QuotaExceeded,
     enforce,
+    provide_violation_hook,
     record_statuses,
     refuse,
     take_public,
@@ -32,6 +33,7 @@ __all__ = [
     "key_day",
     "key_hour",
     "peek",
+    "provide_violation_hook",
     "record_statuses",
     "refuse",
     "strict",

@@ -11,12 +11,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 import structlog
-from flask import current_app
 from redis import Redis
 from redis.commands.core import Script
 from redis.exceptions import RedisError
 
-from app.extensions import quick_redis
+from app.extensions import AppSlot, quick_redis
 from app.web.limits.policies import LimitStatus, Policy
 
 log = structlog.get_logger()
@@ -24,7 +23,6 @@ log = structlog.get_logger()
 #: After a failure Redis is left alone for so long.
 _APART_S = 1.0
 _OWN_COUNTERS_MAX = 50_000
-_EXTENSION = "signalbox.counters"
 
 #: `take(first, count, argument)`: for the counters KEYS[first…], with (quota, window in ms) in ARGV from `argument` on.
 #: Returns refused (0 or 1) and then used, milliseconds left and refusing (0 or 1; 2: the first of its window) of each.
@@ -194,8 +192,7 @@ def statuses_of(policies: Sequence[Policy], answer: Sequence[int]) -> tuple[list
 
 def counters() -> Counters:
     """Return the counters of the current app."""
-    found = current_app.extensions.get(_EXTENSION)
-    if found is None:
-        # setdefault: of two threads that come first, one wins and both use its memory.
-        found = current_app.extensions.setdefault(_EXTENSION, Counters(quick_redis()))
-    return cast(Counters, found)
+    return _counters.get()
+
+
+_counters = AppSlot[Counters]("counters", lambda: Counters(quick_redis()))

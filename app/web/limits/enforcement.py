@@ -3,12 +3,11 @@
 import math
 from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import cast
 
 import structlog
-from flask import Flask, current_app, g, request
+from flask import Flask, g, request
 
-from app.extensions import current_settings
+from app.extensions import AppSlot, current_settings
 from app.lib import clock
 from app.lib.errors import RateLimited
 from app.web.limits.counters import counters
@@ -18,9 +17,9 @@ log = structlog.get_logger()
 
 #: Pages that stay open ask by themselves; they may do so more often than a person clicks.
 _LIVE_FACTOR = 10
-_EXTENSION = "signalbox.on_violation"
 #: Called with the refusing status and the caller's team id, once per window and only inside of a team.
 OnViolation = Callable[[LimitStatus, str], None]
+_on_violation = AppSlot[OnViolation]("on_violation")
 
 
 class QuotaExceeded(RateLimited):
@@ -33,9 +32,9 @@ class QuotaExceeded(RateLimited):
         self.violated = tuple(violated)
 
 
-def on_violation(app: Flask, tell: OnViolation) -> None:
-    """Tell of every limit that begins to refuse. The audit trail stands above this layer: `wiring` connects it."""
-    app.extensions[_EXTENSION] = tell
+def provide_violation_hook(app: Flask, tell: OnViolation) -> None:
+    """Tell of every limit that begins to refuse. The audit trail stands above this layer."""
+    _on_violation.put(app, tell)
 
 
 def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
@@ -59,7 +58,7 @@ def refuse(statuses: Sequence[LimitStatus], *, team_id: str | None, is_first: bo
         log.warning(
             "limit_reached", limit=longest.policy.name, subject=longest.policy.subject, team_id=team_id
         )
-        tell = cast(OnViolation | None, current_app.extensions.get(_EXTENSION))
+        tell = _on_violation.find()
         if tell is not None and team_id is not None:
             tell(longest, team_id)
     wait_s = max(1, math.ceil(longest.resets_in_s))

@@ -9,14 +9,12 @@ import math
 from flask import Flask, Response, g
 
 from app.lib import clock
-from app.web.limits.enforcement import OnViolation, on_violation
 from app.web.limits.policies import LimitStatus
 
 
-def init_limits(app: Flask, *, tell: OnViolation) -> None:
-    """Write the headers of every answer that was limited; `tell` hears of every limit that begins to refuse."""
+def init_limits(app: Flask) -> None:
+    """Write the headers of every answer that was limited."""
     app.after_request(_write)
-    on_violation(app, tell)
 
 
 def _write(response: Response) -> Response:

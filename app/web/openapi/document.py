@@ -13,7 +13,7 @@ from app.web.access import Access, access_of
 from app.web.openapi.answers import HEADERS, REFUSALS, headers_of
 from app.web.openapi.examples import example_of
 from app.web.openapi.marks import is_idempotent
-from app.web.permissions import PERMISSIONS
+from app.web.permissions import note_of
 
 VERSION = "3.1.0"
 PREFIX = "/api/v1/"
@@ -122,7 +122,7 @@ def _needs(access: Access) -> str:
         return "Needs no API key."
     if access.permission is None:
         return "Needs an API key, with whatever scopes."
-    return f"Needs the scope `{access.permission}`: {PERMISSIONS[access.permission].lower()}."
+    return f"Needs the scope `{access.permission}`: {note_of(access.permission).lower()}."
 
 
 def _security(access: Access) -> list[dict[str, list[str]]]:

@@ -5,24 +5,24 @@ from dataclasses import dataclass
 from typing import cast
 
 import orjson
-from flask import Blueprint, Response, current_app, request
-from flask_openapi import APIBlueprint, OpenAPI, Tag
+from flask import Response, current_app, request
+from flask_openapi import OpenAPI, Tag
 from pydantic import BaseModel, ConfigDict
 from werkzeug.wrappers import Response as BaseResponse
 
-from app.web.access import DOCS_PATH, public
+from app.extensions import AppSlot
+from app.web.access import public
 from app.web.openapi.document import describe
 from app.web.rendering import render
+from app.web.schemes import DOCS_PATH, Api, Pages
 
-description_api = APIBlueprint(
+description_api = Api(
     "description_api",
     __name__,
     url_prefix="/api/v1",
     abp_tags=[Tag(name="About", description="Who is calling, how things are, and this description.")],
 )
-api_docs = Blueprint("api_docs", __name__)
-
-_EXTENSION = "signalbox.api_description"
+api_docs = Pages("api_docs", __name__)
 
 
 class Description(BaseModel):
@@ -74,9 +74,12 @@ def _groups() -> list[tuple[str, list[dict[str, str]]]]:
 
 def _stored() -> _Stored:
     """Return the document, put together at the first request: most processes are never asked for it."""
-    stored = current_app.extensions.get(_EXTENSION)
-    if stored is None:
-        body = orjson.dumps(describe(cast(OpenAPI, current_app)))
-        stored = _Stored(body, hashlib.sha256(body).hexdigest()[:32])
-        current_app.extensions[_EXTENSION] = stored
-    return cast(_Stored, stored)
+    return _description.get()
+
+
+def _describe() -> _Stored:
+    body = orjson.dumps(describe(cast(OpenAPI, current_app)))
+    return _Stored(body, hashlib.sha256(body).hexdigest()[:32])
+
+
+_description = AppSlot[_Stored]("api_description", _describe)

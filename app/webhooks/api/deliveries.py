@@ -5,10 +5,11 @@ from typing import Any
 
 import orjson
 from flask import Response, jsonify
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.web.access import principal, require
 from app.web.schemas import PROBLEMS, Problem
+from app.web.schemes import Api
 from app.webhooks.delivery_schemas import (
     AttemptOut,
     DeliveryDetailOut,
@@ -23,7 +24,7 @@ from app.webhooks.presentation import read_headers
 from app.webhooks.queries import deliveries as queries
 from app.webhooks.services import deliveries as services
 
-deliveries_api = APIBlueprint(
+deliveries_api = Api(
     "deliveries_api",
     __name__,
     url_prefix="/api/v1",

@@ -3,11 +3,12 @@
 from dataclasses import asdict
 from typing import Any
 
-from flask_openapi import APIBlueprint, Tag
+from flask_openapi import Tag
 
 from app.idempotency.api import idempotent
 from app.web.access import principal, require
 from app.web.schemas import PROBLEMS, Problem
+from app.web.schemes import Api
 from app.webhooks.models import Webhook
 from app.webhooks.queries import webhooks as queries
 from app.webhooks.queries.deliveries import get_delivery
@@ -28,7 +29,7 @@ from app.webhooks.schemas import (
 from app.webhooks.services import webhooks as services
 from app.webhooks.services.settings import WebhookSettings, settings_of
 
-webhooks_api = APIBlueprint(
+webhooks_api = Api(
     "webhooks_api",
     __name__,
     url_prefix="/api/v1",

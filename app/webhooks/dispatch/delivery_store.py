@@ -17,8 +17,8 @@ from app.clock_skew import ClockWatch
 from app.config import Settings
 from app.db.session import reading
 from app.extensions import db, sealer
+from app.jobs.table import enqueue
 from app.lib.errors import Unavailable
-from app.queues import enqueue
 from app.webhooks.dispatch.circuit_breaker import record_outcomes
 from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_due_webhooks, give_back
 from app.webhooks.dispatch.outcomes import Outcome

@@ -9,7 +9,7 @@ from redis import Redis
 from redis.client import PubSub
 from redis.exceptions import RedisError
 
-from app.queues import WAKE_CHANNEL, heartbeat
+from app.jobs.heartbeats import WAKE_CHANNEL, heartbeat
 
 _RECONNECT_S = 0.5
 _SIGN_OF_LIFE_S = 1.0

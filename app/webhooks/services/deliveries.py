@@ -7,10 +7,10 @@ from sqlalchemy import and_, not_, select, true, update
 from app.audit.trail import record
 from app.db.clock import DatabaseNow
 from app.extensions import db
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock
 from app.lib.errors import Conflict, NotFound
 from app.lib.ids import is_id
-from app.queues import nudge_dispatch
 from app.webhooks.models import Delivery, Webhook
 
 

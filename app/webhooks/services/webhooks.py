@@ -15,10 +15,10 @@ from app.events.catalogue import TEST_TYPE
 from app.events.services import add_event_without_fanout
 from app.extensions import db
 from app.idempotency.services import record_outcome
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock, signing
 from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
-from app.queues import nudge_dispatch
 from app.webhooks import custom_headers
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.webhooks import get_webhook

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Response, flash, make_response, request, url_for
+from flask import Response, flash, make_response, request, url_for
 from pydantic import ValidationError
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -16,13 +16,14 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, Page
 from app.web.access import current_team, require
 from app.web.rendering import is_htmx, redirect_after, render
+from app.web.schemes import Pages
 from app.webhooks import explanations, presentation
 from app.webhooks.delivery_schemas import STATES, DeliveryQuery
 from app.webhooks.queries import deliveries as queries
 from app.webhooks.queries.deliveries import DeliveryFilter, DeliveryRow
 from app.webhooks.services import deliveries as services
 
-deliveries = Blueprint("deliveries", __name__, url_prefix="/t/<team>/deliveries")
+deliveries = Pages("deliveries", __name__, url_prefix="/t/<team>/deliveries")
 
 FILTERS = ("state", "event_type", "webhook_id", "from", "to", "q")
 _LIST = "delivery-list"

@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 
-from flask import Blueprint, Response, flash, request, url_for
+from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.events.catalogue import TEST_TYPE
@@ -14,6 +14,7 @@ from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
+from app.web.schemes import Pages
 from app.webhooks.explanations import words
 from app.webhooks.forms import RetryFields, WebhookForm, form_of
 from app.webhooks.models import Webhook
@@ -26,7 +27,7 @@ from app.webhooks.services.settings import LIMITS, stored_headers
 from app.webhooks.snippets import SNIPPETS
 from app.webhooks.type_choices import choice_groups
 
-webhooks = Blueprint("webhooks", __name__, url_prefix="/t/<team>/webhooks")
+webhooks = Pages("webhooks", __name__, url_prefix="/t/<team>/webhooks")
 
 LATEST_DELIVERIES = 8
 _STATUSES = ("active", "paused", "disabled")

@@ -1,0 +1,69 @@
+"""What accounts announce: signing in, people and teams, and how somebody who is signed in is found."""
+
+from flask import Flask
+
+from app.accounts import members, sessions
+from app.accounts.api import accounts_api
+from app.accounts.cli import accounts_cli
+from app.accounts.views import accounts, teams
+from app.jobs.table import Job
+from app.web.access import provide_members
+from app.web.features import Feature, NavigationEntry, Section, Tab
+from app.web.permissions import FULL, Permission, PermissionGroup, Role
+from app.web.shell import provide_teams
+
+
+def _connect(app: Flask) -> None:
+    sessions.init_sessions(app)
+    provide_members(app, members.find_member)
+    provide_teams(app, members.teams_of_user)
+
+
+def _mail(name: str) -> Job:
+    return Job(name=f"accounts.{name}", path=f"app.accounts.jobs.{name}", max_retries=3)
+
+
+FEATURE = Feature(
+    name="accounts",
+    models=("app.accounts.models",),
+    pages=(accounts, teams),
+    apis=(accounts_api,),
+    navigation=(
+        NavigationEntry(
+            section=Section.TEAM,
+            label="Members",
+            icon="users",
+            position=30,
+            tabs=(Tab("Members", "teams.members", "members:read"),),
+        ),
+        NavigationEntry(
+            section=Section.TEAM,
+            label="Settings",
+            icon="settings",
+            position=40,
+            tabs=(Tab("Settings", "teams.settings", "team:manage"),),
+        ),
+    ),
+    jobs=(
+        _mail("send_password_reset"),
+        _mail("send_sign_in_link"),
+        _mail("send_email_confirmation"),
+        _mail("send_email_notice"),
+        _mail("send_invitation"),
+        Job(name="accounts.note_failed_sign_in", path="app.accounts.jobs.note_failed_sign_in"),
+        Job(name="accounts.trim_sessions", path="app.accounts.jobs.trim_sessions", every_s=3600),
+    ),
+    permissions=(
+        Permission("members:read", "See who is in the team", PermissionGroup.TEAM, Role.VIEWER),
+        Permission(
+            "members:manage",
+            "Invite and remove members and change their roles",
+            PermissionGroup.TEAM,
+            Role.ADMIN,
+        ),
+        Permission("team:manage", "Rename the team and hand it over", PermissionGroup.TEAM, Role.OWNER),
+        Permission(FULL, "Everything", PermissionGroup.TEAM, Role.OWNER),
+    ),
+    commands=(accounts_cli,),
+    connect=_connect,
+)

@@ -1,0 +1,47 @@
+"""What the audit trail announces: its pages and API, and who may read it. The request log is part of it."""
+
+from flask import Flask
+
+from app.audit.api import audit_api
+from app.audit.requests import init_request_log
+from app.audit.views import audit, requests
+from app.audit.violations import record_violation
+from app.jobs.table import Job
+from app.web.features import Feature, NavigationEntry, Section, Tab
+from app.web.limits import provide_violation_hook
+from app.web.permissions import Permission, PermissionGroup, Role
+
+
+def _connect(app: Flask) -> None:
+    init_request_log(app)
+    provide_violation_hook(app, record_violation)
+
+
+FEATURE = Feature(
+    name="audit",
+    models=("app.audit.models",),
+    pages=(audit, requests),
+    apis=(audit_api,),
+    navigation=(
+        NavigationEntry(
+            section=Section.TEAM,
+            label="Activity",
+            icon="history",
+            position=20,
+            tabs=(
+                Tab("Audit trail", "audit.index", "audit:read"),
+                Tab("Requests", "requests.index", "audit:read"),
+            ),
+        ),
+    ),
+    jobs=(
+        Job(name="audit.note_violation", path="app.audit.jobs.note_violation"),
+        Job(name="audit.trim", path="app.audit.jobs.trim", timeout_s=300, every_s=600),
+    ),
+    permissions=(
+        Permission(
+            "audit:read", "Read the audit trail and the request log", PermissionGroup.TEAM, Role.ADMIN
+        ),
+    ),
+    connect=_connect,
+)

@@ -1,0 +1,12 @@
+"""What repeatable requests announce: the table of answers, and the job that trims it."""
+
+from app.idempotency.api import init_idempotency
+from app.jobs.table import Job
+from app.web.features import Feature
+
+FEATURE = Feature(
+    name="idempotency",
+    models=("app.idempotency.models",),
+    jobs=(Job(name="idempotency.trim", path="app.idempotency.jobs.trim", every_s=3600),),
+    connect=init_idempotency,
+)

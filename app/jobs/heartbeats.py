@@ -1,0 +1,92 @@
+"""Which dispatchers and dispatch slices are alive, and how they hear that something became due."""
+
+import contextlib
+import time
+from collections.abc import Sequence
+from typing import cast
+
+import structlog
+from redis import Redis
+from redis.exceptions import RedisError
+
+from app.extensions import redis_client
+from app.jobs.table import DISPATCH_QUEUE, enqueue
+from app.lib.errors import Unavailable
+
+log = structlog.get_logger()
+
+#: Redis pub/sub channel on which dispatchers hear that something became due.
+WAKE_CHANNEL = "signalbox:wake"
+#: Sorted sets of who is alive, scored by the time of their last heartbeat on the clock of Redis.
+_SLICES = "signalbox:slices"
+_DISPATCHERS = "signalbox:dispatchers"
+_ALIVE_S = 3.0
+_WARN_AGAIN_S = 60.0
+_warned_at_s = -_WARN_AGAIN_S
+
+
+def nudge_dispatch() -> None:
+    """Tell the dispatchers that something became due. Call it after the commit.
+
+    Only a hint: what is due stands in the database, and dispatchers look there once a second by themselves.
+    """
+    try:
+        redis_client().publish(WAKE_CHANNEL, b"1")
+    except RedisError as error:
+        _warn_of_lost_nudges(str(error))
+
+
+def _warn_of_lost_nudges(reason: str) -> None:
+    """Say it once a minute, not once for every event that comes in while Redis is away."""
+    global _warned_at_s
+    now_s = time.monotonic()
+    if now_s - _warned_at_s >= _WARN_AGAIN_S:
+        _warned_at_s = now_s
+        log.warning("nudge_failed", error=reason)
+
+
+def ensure_dispatch(*, besides: str | None = None) -> bool:
+    """Enqueue a dispatch slice when fewer run or wait than there are dispatching workers.
+
+    Called by the ticker each second and by a slice about to end (`besides`: its own id, which no longer counts).
+    Returns whether Redis answered. RQ alone would restart a killed slice after minutes.
+    """
+    redis = redis_client()
+    try:
+        since = _redis_time_s(redis) - _ALIVE_S
+        pipe = redis.pipeline(transaction=False)
+        pipe.zrangebyscore(_SLICES, since, "+inf")
+        pipe.zcount(_DISPATCHERS, since, "+inf")
+        pipe.llen(f"rq:queue:{DISPATCH_QUEUE}")
+        slices, dispatchers, waiting = pipe.execute()
+        running = len([slice_id for slice_id in slices if slice_id.decode() != besides])
+        if running + waiting < dispatchers:
+            enqueue("webhooks.dispatch")
+        pipe = redis.pipeline(transaction=False)
+        pipe.zremrangebyscore(_SLICES, "-inf", since - 60)
+        pipe.zremrangebyscore(_DISPATCHERS, "-inf", since - 60)
+        pipe.execute()
+    except (RedisError, Unavailable):
+        return False
+    return True
+
+
+def heartbeat(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
+    """Say that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
+    now_s = _redis_time_s(redis)
+    if slice_id:
+        redis.zadd(_SLICES, {slice_id: now_s})
+    if dispatcher_ids:
+        redis.zadd(_DISPATCHERS, dict.fromkeys(dispatcher_ids, now_s))
+
+
+def _redis_time_s(redis: Redis) -> float:
+    """Return the time of the one clock that all who sign and look share."""
+    seconds, microseconds = cast(tuple[int, int], redis.time())
+    return seconds + microseconds / 1_000_000
+
+
+def end_slice(slice_id: str) -> None:
+    """Say that a slice has ended, so that it is not waited for."""
+    with contextlib.suppress(RedisError):
+        redis_client().zrem(_SLICES, slice_id)
