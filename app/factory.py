@@ -1,5 +1,7 @@
 """Builds the application; reads like a table of contents."""
 
+from collections.abc import Sequence
+
 from flask_openapi import Info, OpenAPI
 from jinja2 import StrictUndefined
 from redis.backoff import NoBackoff
@@ -13,6 +15,7 @@ from app.config import PROJECT_DIR, Settings, load_settings
 from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
 from app.extensions import QUICK_TIMEOUT_S, csrf, db, init_services, limiter, login_manager
+from app.web.features import Feature
 from app.web.headers import init_headers
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
@@ -23,8 +26,12 @@ from app.web.session_cookies import SessionCookies
 _BODY_MARGIN_BYTES = 16_384
 
 
-def create_app(settings: Settings | None = None) -> OpenAPI:
-    """Return the WSGI application. Raises `ConfigError` when the environment does not allow a start."""
+def create_app(settings: Settings | None = None, *, features: Sequence[Feature] = wiring.FEATURES) -> OpenAPI:
+    """Return the WSGI application.
+
+    Raises `ConfigError` when the environment does not allow a start, and ValueError when the features do not fit
+    together: a view without a scheme or a mark, a permission that nobody declares, two jobs of one name.
+    """
     settings = settings or load_settings()
     init_logs(settings)
     app = OpenAPI(
@@ -55,7 +62,7 @@ def create_app(settings: Settings | None = None) -> OpenAPI:
     init_clock_watch(app)
     init_headers(app, settings)
     init_problems(app)
-    wiring.connect(app)
+    wiring.connect(app, features)
     return app
 
 

@@ -1,5 +1,7 @@
 """Connects the features with the app. `FEATURES` is the one list of them; each announces itself in its `feature.py`."""
 
+from collections.abc import Sequence
+
 from flask_openapi import OpenAPI
 
 from app.accounts.feature import FEATURE as ACCOUNTS
@@ -37,7 +39,7 @@ FEATURES: tuple[Feature, ...] = (
 )
 
 
-def connect(app: OpenAPI, features: tuple[Feature, ...] = FEATURES) -> None:
+def connect(app: OpenAPI, features: Sequence[Feature]) -> None:
     """Connect the features with the app. Raises ValueError for what does not fit together, such as two of one name."""
     for feature in features:
         permissions.declare(feature.permissions)
