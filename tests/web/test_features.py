@@ -120,7 +120,11 @@ def test_two_jobs_of_one_name_do_not_start(settings: Settings) -> None:
 
 def test_navigation_to_nowhere_does_not_start(settings: Settings) -> None:
     entry = NavigationEntry(
-        section=Section.SENDING, label="Planted", icon="x", position=15, tabs=(Tab("x", "planted.index", "x"),)
+        section=Section.SENDING,
+        label="Planted",
+        icon="x",
+        position=15,
+        tabs=(Tab("x", "planted.index", "x"),),
     )
     with pytest.raises(ValueError, match=r"leads to planted\.index, which is no view"):
         start(settings, Feature(name="planted", navigation=(entry,)))
