@@ -4,8 +4,6 @@ from collections.abc import Callable
 from typing import Generic, TypeVar, cast
 
 from flask import Flask, current_app
-from flask_limiter import Limiter
-from flask_limiter.util import get_remote_address
 from flask_login import LoginManager
 from flask_sqlalchemy import SQLAlchemy
 from flask_wtf import CSRFProtect
@@ -59,7 +57,6 @@ QUICK_TIMEOUT_S = 0.12
 db = SQLAlchemy(metadata=Base.metadata)
 login_manager = LoginManager()
 csrf = CSRFProtect()
-limiter = Limiter(get_remote_address, strategy="fixed-window", headers_enabled=False)
 
 
 def current_settings() -> Settings:

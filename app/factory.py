@@ -4,8 +4,6 @@ from collections.abc import Sequence
 
 from flask_openapi import Info, OpenAPI
 from jinja2 import StrictUndefined
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app import __version__, wiring
@@ -14,9 +12,10 @@ from app.clock_skew import init_clock_watch
 from app.config import PROJECT_DIR, Settings, load_settings
 from app.db.migrations import init_migrations
 from app.db.session import prepare_engine
-from app.extensions import QUICK_TIMEOUT_S, csrf, db, init_services, limiter, login_manager
+from app.extensions import csrf, db, init_services, login_manager
 from app.web.features import Feature
 from app.web.headers import init_headers
+from app.web.limits import init_unknown_addresses
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
 from app.web.request_heads import BoundedRequestHeads
@@ -58,7 +57,7 @@ def create_app(settings: Settings | None = None, *, features: Sequence[Feature] 
     init_services(app, settings)
     login_manager.init_app(app)
     csrf.init_app(app)
-    limiter.init_app(app)
+    init_unknown_addresses(app)
     init_clock_watch(app)
     init_headers(app, settings)
     init_problems(app)
@@ -89,13 +88,5 @@ def _flask_config(settings: Settings) -> dict[str, object]:
         # Tokens that expire break dashboards that stay open; they are bound to the session anyway.
         "WTF_CSRF_TIME_LIMIT": None,
         "WTF_CSRF_SSL_STRICT": False,
-        "RATELIMIT_STORAGE_URI": settings.redis_url.replace("unix://", "redis+unix://"),
-        "RATELIMIT_STORAGE_OPTIONS": {
-            "socket_connect_timeout": QUICK_TIMEOUT_S,
-            "socket_timeout": QUICK_TIMEOUT_S,
-            "retry": Retry(NoBackoff(), 0),
-        },
-        "RATELIMIT_IN_MEMORY_FALLBACK_ENABLED": True,
-        "RATELIMIT_KEY_PREFIX": "signalbox",
         "PROPAGATE_EXCEPTIONS": False,
     }

@@ -105,7 +105,6 @@ class Stage:
         """Return the app; the first call starts the server and migrates."""
         if kind not in self._apps:
             with pytest.MonkeyPatch.context() as patch:
-                patch.setattr("app.factory.QUICK_TIMEOUT_S", REDIS_TIMEOUT_S)
                 patch.setattr("app.extensions.QUICK_TIMEOUT_S", REDIS_TIMEOUT_S)
                 app = create_app(self._new_settings(kind))
             if kind == SQLITE:

@@ -7,7 +7,6 @@ right password takes it back. An IPv6 address counts as its /64. A browser in wh
 Counts live in Redis. While Redis is away each process counts for itself.
 """
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -16,8 +15,7 @@ from flask import request
 
 from app.accounts import tokens
 from app.extensions import current_settings
-from app.lib.errors import RateLimited
-from app.web.limits import Policy, counters, subject_of_address
+from app.web.limits import Policy, counters, subject_of_address, take_or_refuse
 
 log = structlog.get_logger()
 
@@ -53,7 +51,7 @@ def count_sign_in(email: str, *, device_id: str | None) -> SignInTry:
     account = _hashed(email)
     if device_id is not None:
         own = [_policy("sign-in-device", f"{device_id}:{account}", TRIES_PER_KNOWN_DEVICE)]
-        _take(own, _OR_A_LINK)
+        take_or_refuse(own, _OR_A_LINK)
         return SignInTry(cleared=own, taken_back=())
     address, everybody = _address(), _policy("sign-ins", _FROM_ANYWHERE, _NO_LIMIT)
     limits = [
@@ -63,7 +61,7 @@ def count_sign_in(email: str, *, device_id: str | None) -> SignInTry:
     ]
     if _is_under_attack(everybody):
         limits = [replace(limit, quota=min(limit.quota, TRIES_UNDER_ATTACK)) for limit in limits]
-    _take([*limits, everybody], _OR_A_LINK)
+    take_or_refuse([*limits, everybody], _OR_A_LINK)
     return SignInTry(cleared=limits[:1], taken_back=[*limits[1:], everybody])
 
 
@@ -76,14 +74,14 @@ def sign_in_succeeded(counted: SignInTry) -> None:
 
 def count_reset_request(email: str) -> None:
     """Count a request for a reset mail. Raises RateLimited: nobody's mailbox is to be filled."""
-    _take(
+    take_or_refuse(
         [_policy("reset-address", _address(), _MAILS_PER_ADDRESS), _policy("reset", _hashed(email), _MAILS)]
     )
 
 
 def count_link_request(email: str) -> None:
     """Count a request for a mailed sign-in link. Raises RateLimited: nobody's mailbox is to be filled."""
-    _take(
+    take_or_refuse(
         [
             _policy("sign-in-link-address", _address(), _MAILS_PER_ADDRESS),
             _policy("sign-in-link", _hashed(email), _MAILS),
@@ -94,7 +92,7 @@ def count_link_request(email: str) -> None:
 
 def count_password_check(user_id: str) -> None:
     """Count a try to confirm with the current password. Raises RateLimited: a stolen session must not guess it."""
-    _take([_policy("password-check", user_id, _PER_ACCOUNT)])
+    take_or_refuse([_policy("password-check", user_id, _PER_ACCOUNT)])
 
 
 def count_code(user_id: str, *, device_id: str | None) -> Policy:
@@ -104,7 +102,7 @@ def count_code(user_id: str, *, device_id: str | None) -> Policy:
     (`device_id`) it is counted apart.
     """
     counted = _policy("code", f"{device_id}:{user_id}" if device_id else user_id, _PER_ACCOUNT)
-    _take([counted])
+    take_or_refuse([counted])
     return counted
 
 
@@ -120,27 +118,15 @@ def code_was_right(counted: Policy) -> None:
 
 def count_openid() -> None:
     """Count a visit to the OpenID provider. Raises RateLimited: each can cost requests to it."""
-    _take([_policy("openid", _address(), _PER_ADDRESS)])
+    take_or_refuse([_policy("openid", _address(), _PER_ADDRESS)])
 
 
 def count_sign_up() -> None:
     """Count a try to sign up. Raises RateLimited: each costs a slow hash."""
-    _take([_policy("sign-up", _address(), _PER_ADDRESS)])
+    take_or_refuse([_policy("sign-up", _address(), _PER_ADDRESS)])
 
 
 _OR_A_LINK = "Too many tries. Try again {when}, or have a sign-in link mailed to you."
-
-
-def _take(policies: Sequence[Policy], sentence: str = "Too many tries. Try again {when}.") -> None:
-    """Count against all of the policies or none. Raises RateLimited with the sentence."""
-    statuses, _ = counters().take(policies)
-    refusing = [standing for standing in statuses if standing.is_refusing]
-    if not refusing:
-        return
-    wait_s = max(1, math.ceil(max(standing.resets_in_s for standing in refusing)))
-    minutes = math.ceil(wait_s / 60)
-    when = f"in {minutes} minutes" if minutes > 1 else f"in {wait_s} seconds"
-    raise RateLimited(sentence.format(when=when), retry_after_s=wait_s)
 
 
 def _is_under_attack(everybody: Policy) -> bool:

@@ -13,6 +13,7 @@ from typing import Any, TypeVar, cast
 import structlog
 from flask import Flask, Response, abort, current_app, g, make_response, redirect, request, url_for
 from flask_login import current_user
+from werkzeug.routing import RequestRedirect
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.extensions import AppSlot
@@ -162,6 +163,7 @@ def _keep_team_in_addresses(endpoint: str, values: dict[str, Any]) -> None:
 
 def _enforce() -> BaseResponse | None:
     if request.endpoint is None or request.endpoint == "static":
+        _limit_unknown_addresses()
         return None
     _refuse_nul()
     access = access_of(current_app.view_functions[request.endpoint])
@@ -187,6 +189,12 @@ def _enforce() -> BaseResponse | None:
     if access.permission is not None and not g.principal.may(access.permission):
         raise AuthorizationFailed(_missing(g.principal, access.permission))
     return None
+
+
+def _limit_unknown_addresses() -> None:
+    """Count a request that no route serves; a redirect to the address with its slash is one that a route does serve."""
+    if request.endpoint is None and not isinstance(request.routing_exception, RequestRedirect):
+        limits.take_unknown_address()
 
 
 def _take_page_limit() -> None:

@@ -21,6 +21,7 @@ from app.extensions import db
 from app.lib import passwords
 from app.lib.errors import NotFound
 from app.web.limits import counters
+from app.web.limits.process_counters import ProcessCounters
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
 from tests.waiting_jobs import run_waiting_jobs
@@ -46,7 +47,7 @@ def away(app: Flask) -> Iterator[None]:
     found._away_until_s = float("inf")
     yield
     found._away_until_s = 0.0
-    found._own.clear()
+    found._own = ProcessCounters()
 
 
 class Strangers:

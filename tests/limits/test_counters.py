@@ -3,10 +3,12 @@
 import socket
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from importlib import import_module
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.lib.ids import new_id
-from app.web.limits import Counters, Policy
+from app.web.limits import Counters, Policy, process_counters
 from tests.dispatch import programs
 from tests.dispatch.scene import wait_until
 
@@ -40,6 +42,10 @@ def counters(redis_url: str) -> Counters:
 
 def policy(name: str = "key-hour", *, quota: int = 3, window_s: int = 3600, subject: str = "") -> Policy:
     return Policy(name, subject or new_id("key"), quota, window_s)
+
+
+def sliding(*, quota: int = 3, window_s: int = 900) -> Policy:
+    return Policy("act", new_id("key"), quota, window_s, is_sliding=True)
 
 
 def test_quota_is_let_through_and_not_one_more(counters: Counters) -> None:
@@ -139,6 +145,89 @@ def test_cleared_counter_begins_anew(counters: Counters) -> None:
     assert not counters.take([limit])[0][0].is_refusing
 
 
+class TestSlidingLimit:
+    """No span of the window's length holds more than the quota, wherever it begins."""
+
+    @pytest.fixture(params=["redis", "process"])
+    def crowd(self, request: pytest.FixtureRequest, redis_url: str) -> list[Counters]:
+        """Return two processes' counters that share what they count: in Redis, or as one process without it."""
+        if request.param == "redis":
+            return [Counters(client(redis_url)), Counters(client(redis_url))]
+        return [Counters(client("redis://127.0.0.1:1/0"))] * 2
+
+    @pytest.fixture
+    def pass_time(self, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy, float], None]:
+        """Return what makes all uses older: those in Redis, and by the clock of the process."""
+        monotonic, passed_s = time.monotonic, 0.0
+
+        def pass_time(limit: Policy, seconds: float) -> None:
+            nonlocal passed_s
+            passed_s += seconds
+            monkeypatch.setattr(
+                process_counters, "time", SimpleNamespace(monotonic=lambda: monotonic() + passed_s)
+            )
+            with Redis.from_url(redis_url) as redis:
+                for place, used_at_ms in enumerate(redis.lrange(limit.counter, 0, -1)):
+                    redis.lset(limit.counter, place, int(used_at_ms) - int(seconds * 1000))
+
+        return pass_time
+
+    def test_no_burst_passes_at_the_seam_of_two_windows(
+        self, crowd: list[Counters], pass_time: Callable[[Policy, float], None]
+    ) -> None:
+        limit = sliding(quota=10, window_s=900)
+        assert not crowd[0].take([limit])[0][0].is_refusing
+        pass_time(limit, 890)
+        for _ in range(9):
+            assert not crowd[0].take([limit])[0][0].is_refusing
+        pass_time(limit, 11)
+
+        answers = [crowd[1].take([limit])[0][0] for _ in range(10)]
+
+        assert [answer.is_refusing for answer in answers] == [False] + [True] * 9
+        assert 880 < answers[-1].resets_in_s <= 890, "when the first of the late ones leaves"
+        assert crowd[0].peek([limit])[0].used == 10
+
+    def test_crowd_gets_the_quota_and_not_one_more(self, crowd: list[Counters]) -> None:
+        limit = sliding(quota=10)
+        with ThreadPoolExecutor(20) as pool:
+            answers = list(pool.map(lambda number: crowd[number % 2].take([limit])[0][0], range(200)))
+
+        assert sum(not answer.is_refusing for answer in answers) == 10
+
+    def test_counts_together_with_windows_all_or_nothing(self, crowd: list[Counters]) -> None:
+        limit, window = sliding(quota=2), policy(quota=100)
+        for _ in range(5):
+            statuses, _ = crowd[0].take([window, limit])
+
+        assert [status.is_refusing for status in statuses] == [False, True]
+        assert [status.used for status in crowd[0].peek([window, limit])] == [2, 2]
+
+    def test_uses_are_taken_back_and_cleared(self, crowd: list[Counters]) -> None:
+        limit, unused = sliding(quota=3), sliding()
+        for _ in range(3):
+            crowd[0].take([limit])
+
+        crowd[0].take_back([limit, unused])
+        assert [status.used for status in crowd[0].peek([limit, unused])] == [2, 0]
+        crowd[0].clear([limit])
+        assert crowd[0].peek([limit])[0].used == 0
+
+    def test_lower_quota_refuses_until_enough_uses_left(
+        self, crowd: list[Counters], pass_time: Callable[[Policy, float], None]
+    ) -> None:
+        limit = sliding(quota=5, window_s=600)
+        for _ in range(4):
+            crowd[0].take([limit])
+            pass_time(limit, 100)
+
+        lowered = replace(limit, quota=2)
+        refused = crowd[0].take([lowered])[0][0]
+
+        assert (refused.is_refusing, refused.used) == (True, 4)
+        assert 390 < refused.resets_in_s <= 400, "when the third of four leaves"
+
+
 class TestWithoutRedis:
     """Nobody waits, and every process counts for itself."""
 
@@ -192,8 +281,7 @@ class TestWithoutRedis:
         assert counters.peek([limit])[0].used == 0
 
     def test_memory_is_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # The package names a function as it does this module.
-        monkeypatch.setattr(import_module("app.web.limits.counters"), "_OWN_COUNTERS_MAX", 10)
+        monkeypatch.setattr(process_counters, "_COUNTERS_MAX", 10)
         counters = Counters(client("redis://127.0.0.1:1/0"))
 
         for _ in range(50):

@@ -83,6 +83,33 @@ def test_stranger_has_so_many_requests_a_minute(people: People, limited: Limited
     assert codes == [200, 200, 200, 200, 429, 429]
 
 
+def test_addresses_that_no_route_serves_are_limited(people: People, limited: Limited) -> None:
+    anybody, mel = people.anybody(), people.mel.visitor
+    with limited(public_requests_per_minute=3):
+        pages = [anybody.get(f"/wp-admin/{number}").status_code for number in range(5)]
+        refused = anybody.get("/api/v1/nothing")
+        redirected = anybody.get("/t/acme/events")
+        elsewhere = anybody.get("/nothing", environ_base={"REMOTE_ADDR": "192.0.2.7"})
+        served = anybody.get("/sign-in")
+
+    assert pages == [404, 404, 404, 429, 429]
+    assert refused.get_json()["violated-policies"] == ["unknown-minute"]
+    assert (
+        "3 requests for unknown addresses per minute of your network address" in refused.get_json()["detail"]
+    )
+    assert 1 <= int(refused.headers["Retry-After"]) <= 60
+    assert redirected.status_code == 308, "the address with its slash is served"
+    assert elsewhere.status_code == 404
+    assert served.status_code == 200, "counted apart"
+    assert mel.get("/t/acme/events/").status_code == 200
+
+
+def test_requests_that_a_route_serves_do_not_pass_through_flask_limiter(app: Flask) -> None:
+    for hooks in (app.before_request_funcs, app.after_request_funcs, app.teardown_request_funcs):
+        modules = [getattr(hook, "func", hook).__module__ for group in hooks.values() for hook in group]
+        assert not [name for name in modules if name.startswith("flask_limiter")]
+
+
 def test_one_ipv6_host_is_one_stranger(people: People, limited: Limited) -> None:
     anybody = people.anybody()
     with limited(public_requests_per_minute=3):

@@ -17,7 +17,7 @@ from redis.exceptions import RedisError
 from app.extensions import quick_redis
 from app.lib import clock
 from app.web.limits import LimitStatus, Policy, RedisUnavailable, counters, key_day, key_hour, team_hour
-from app.web.limits.counters import TAKE_LUA, statuses_of, take_arguments
+from app.web.limits.scripts import TAKE_LUA, arguments_of, taken
 
 ENTRY_S = 300
 #: Longer than any check that began before the change can take.
@@ -130,14 +130,14 @@ class KeyCache:
         else:
             policies = entry.policies()
             keys += [USAGE, LAST_USES, *(policy.counter for policy in policies)]
-            arguments += ["take", *use_fields(entry, caller), *take_arguments(policies)]
+            arguments += ["take", *use_fields(entry, caller), *arguments_of(policies)]
         word, *rest = counters().run(self._check, keys, arguments)
         word = word.decode()
         if word == "STALE":
             return Answer(word, _unpacked(kid, int(rest[0]), rest[1]))
         if word != "ok" or not rest:
             return Answer(word)
-        statuses, is_first = statuses_of(policies, rest)
+        statuses, is_first = taken(policies, rest)
         return Answer(word, entry, statuses, is_first)
 
     def fill(self, entry: Entry, digest: str) -> None:

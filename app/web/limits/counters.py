@@ -2,10 +2,9 @@
 
 While Redis is down or silent each process counts for itself: a limit then holds per process, and nobody waits. What
 a process counted alone is not added to Redis afterwards. Windows begin with the first use, so within two of them at
-most twice the quota passes in a burst.
+most twice the quota passes in a burst; sliding limits are exact at any moment, and cost a number for each use.
 """
 
-import threading
 import time
 from collections.abc import Sequence
 from typing import Any, cast
@@ -16,51 +15,14 @@ from redis.commands.core import Script
 from redis.exceptions import RedisError
 
 from app.extensions import AppSlot, quick_redis
+from app.web.limits import scripts
 from app.web.limits.policies import LimitStatus, Policy
+from app.web.limits.process_counters import ProcessCounters
 
 log = structlog.get_logger()
 
 #: After a failure Redis is left alone for so long.
 _APART_S = 1.0
-_OWN_COUNTERS_MAX = 50_000
-
-#: `take(first, count, argument)`: for the counters KEYS[first…], with (quota, window in ms) in ARGV from `argument` on.
-#: Returns refused (0 or 1) and then used, milliseconds left and refusing (0 or 1; 2: the first of its window) of each.
-TAKE_LUA = """
-local function take(first, count, argument)
-  local answer, refused = {0}, 0
-  for i = 0, count - 1 do
-    local used = tonumber(redis.call('GET', KEYS[first + i]) or '0')
-    local left = redis.call('PTTL', KEYS[first + i])
-    if left < 0 then used = 0; left = tonumber(ARGV[argument + 2 * i + 1]) end
-    local refusing = 0
-    if used >= tonumber(ARGV[argument + 2 * i]) then
-      refused = 1
-      refusing = 1
-      if redis.call('SET', KEYS[first + i] .. ':told', '1', 'NX', 'PX', left) then refusing = 2 end
-    end
-    answer[#answer + 1] = used
-    answer[#answer + 1] = left
-    answer[#answer + 1] = refusing
-  end
-  answer[1] = refused
-  if refused == 0 then
-    for i = 0, count - 1 do
-      local used = redis.call('INCR', KEYS[first + i])
-      if used == 1 then redis.call('PEXPIRE', KEYS[first + i], ARGV[argument + 2 * i + 1]) end
-      answer[2 + 3 * i] = used
-    end
-  end
-  return answer
-end
-"""
-_TAKE = TAKE_LUA + "return take(1, #KEYS, 1)"
-_TAKE_BACK = """
-for _, key in ipairs(KEYS) do
-  if tonumber(redis.call('GET', key) or '0') > 0 then redis.call('DECR', key) end
-end
-return {}
-"""
 
 
 class RedisUnavailable(Exception):
@@ -72,11 +34,11 @@ class Counters:
 
     def __init__(self, redis: Redis) -> None:
         self._redis = redis
-        self._take = redis.register_script(_TAKE)
-        self._take_back = redis.register_script(_TAKE_BACK)
+        self._take = redis.register_script(scripts.TAKE)
+        self._peek = redis.register_script(scripts.PEEK)
+        self._take_back = redis.register_script(scripts.TAKE_BACK)
         self._away_until_s = 0.0
-        self._guard = threading.Lock()
-        self._own: dict[str, tuple[int, float]] = {}
+        self._own = ProcessCounters()
 
     @property
     def is_away(self) -> bool:
@@ -105,27 +67,20 @@ class Counters:
         Returns their statuses in order, and whether a refusal is the first of its window.
         """
         try:
-            answer = self.run(self._take, [policy.counter for policy in policies], take_arguments(policies))
+            return scripts.taken(policies, self._run(self._take, policies))
         except RedisUnavailable:
             return self.take_alone(policies), False
-        return statuses_of(policies, answer)
 
     def take_back(self, policies: Sequence[Policy]) -> None:
         """Take one use of each policy back; windows go on, and none falls below zero."""
         try:
-            self.run(self._take_back, [policy.counter for policy in policies], [])
+            self._run(self._take_back, policies)
         except RedisUnavailable:
-            with self._guard:
-                for policy in policies:
-                    used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
-                    if used:
-                        self._own[policy.counter] = (used - 1, ends_at_s)
+            self._own.take_back(policies)
 
     def clear(self, policies: Sequence[Policy]) -> None:
         """Forget what was used of each policy."""
-        with self._guard:
-            for policy in policies:
-                self._own.pop(policy.counter, None)
+        self._own.clear(policies)
         if self.is_away:
             return
         try:
@@ -135,59 +90,19 @@ class Counters:
 
     def peek(self, policies: Sequence[Policy]) -> list[LimitStatus]:
         """Return the statuses in order, without counting."""
-        if not self.is_away:
-            try:
-                pipe = self._redis.pipeline(transaction=False)
-                for policy in policies:
-                    pipe.get(policy.counter)
-                    pipe.pttl(policy.counter)
-                answers = pipe.execute()
-                return [
-                    LimitStatus(policy, int(used or 0), (left if left > 0 else policy.window_s * 1000) / 1000)
-                    for policy, used, left in zip(policies, answers[::2], answers[1::2], strict=True)
-                ]
-            except RedisError as error:
-                self.note_failure(error)
-        now_s = time.monotonic()
-        with self._guard:
-            return [self._own_standing(policy, now_s) for policy in policies]
+        if not policies:
+            return []
+        try:
+            return scripts.peeked(policies, self._run(self._peek, policies))
+        except RedisUnavailable:
+            return self._own.peek(policies)
 
     def take_alone(self, policies: Sequence[Policy]) -> list[LimitStatus]:
         """Count in this process only, all or nothing."""
-        now_s = time.monotonic()
-        with self._guard:
-            statuses = [self._own_standing(policy, now_s) for policy in policies]
-            if any(status.used >= status.policy.quota for status in statuses):
-                return [
-                    LimitStatus(one.policy, one.used, one.resets_in_s, one.used >= one.policy.quota)
-                    for one in statuses
-                ]
-            for one in statuses:
-                self._own[one.policy.counter] = (one.used + 1, now_s + one.resets_in_s)
-            while len(self._own) > _OWN_COUNTERS_MAX:
-                # The oldest: a flood of subjects must not grow the process, nor cost a walk over all of them.
-                del self._own[next(iter(self._own))]
-            return [LimitStatus(one.policy, one.used + 1, one.resets_in_s) for one in statuses]
+        return self._own.take(policies)
 
-    def _own_standing(self, policy: Policy, now_s: float) -> LimitStatus:
-        used, ends_at_s = self._own.get(policy.counter, (0, 0.0))
-        if ends_at_s <= now_s:
-            return LimitStatus(policy, 0, policy.window_s)
-        return LimitStatus(policy, used, ends_at_s - now_s)
-
-
-def take_arguments(policies: Sequence[Policy]) -> list[int]:
-    """Return what TAKE_LUA reads from ARGV for these policies."""
-    return [number for policy in policies for number in (policy.quota, policy.window_s * 1000)]
-
-
-def statuses_of(policies: Sequence[Policy], answer: Sequence[int]) -> tuple[list[LimitStatus], bool]:
-    """Return what TAKE_LUA answered: statuses in order, and whether a refusal is the first of its window."""
-    statuses = [
-        LimitStatus(policy, answer[1 + 3 * index], answer[2 + 3 * index] / 1000, answer[3 + 3 * index] > 0)
-        for index, policy in enumerate(policies)
-    ]
-    return statuses, any(answer[3 + 3 * index] == 2 for index in range(len(policies)))
+    def _run(self, script: Script, policies: Sequence[Policy]) -> list[Any]:
+        return self.run(script, [policy.counter for policy in policies], scripts.arguments_of(policies))
 
 
 def counters() -> Counters:

@@ -45,6 +45,21 @@ def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
         refuse(statuses, team_id=team_id, is_first=is_first)
 
 
+def take_or_refuse(policies: Sequence[Policy], sentence: str = "Too many tries. Try again {when}.") -> None:
+    """Count a try against all of the policies or none, silently: no header tells a guesser what is left.
+
+    Raises RateLimited with the sentence, in which `{when}` is when there is room again.
+    """
+    statuses, _ = counters().take(policies)
+    waits_s = [status.resets_in_s for status in statuses if status.is_refusing]
+    if not waits_s:
+        return
+    wait_s = max(1, math.ceil(max(waits_s)))
+    minutes = math.ceil(wait_s / 60)
+    when = f"in {minutes} minutes" if minutes > 1 else f"in {wait_s} seconds"
+    raise RateLimited(sentence.format(when=when), retry_after_s=wait_s)
+
+
 def record_statuses(statuses: Sequence[LimitStatus]) -> None:
     """Keep what the headers of the answer will tell."""
     g.setdefault("limits", []).extend(statuses)

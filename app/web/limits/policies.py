@@ -8,7 +8,7 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """`quota` uses for `subject` within `window_s` seconds from the first.
+    """`quota` uses for `subject` within `window_s` seconds from the first; `is_sliding`: within any `window_s` seconds.
 
     The counter is found by `name` and `subject` only, so that another quota keeps what is used already.
     """
@@ -17,16 +17,21 @@ class Policy:
     subject: str
     quota: int
     window_s: int
+    is_sliding: bool = False
 
     @property
     def counter(self) -> str:
         """The key of the counter in Redis."""
-        return f"signalbox:limit:{self.name}:{self.subject}"
+        kind = "sliding-limit" if self.is_sliding else "limit"
+        return f"signalbox:{kind}:{self.name}:{self.subject}"
 
 
 @dataclass(frozen=True, slots=True)
 class LimitStatus:
-    """What is used of a policy and when its window ends; `is_refusing`: it had no room for what was asked."""
+    """What is used of a policy, and when its window ends; `is_refusing`: it had no room for what was asked.
+
+    Of a sliding limit `resets_in_s` is when its next use ends, or the first one that makes room.
+    """
 
     policy: Policy
     used: int
@@ -47,6 +52,7 @@ TITLES = {
     "user-minute": ("requests per minute", "your account"),
     "user-live": ("automatic refreshes per minute", "your account"),
     "public-minute": ("requests per minute", "your network address"),
+    "unknown-minute": ("requests for unknown addresses per minute", "your network address"),
     "key-failures": ("refused API keys per minute", "your network address"),
 }
 
