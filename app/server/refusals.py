@@ -5,15 +5,16 @@ from http import HTTPStatus
 
 import orjson
 
+from app.lib.errors import Code
 from app.lib.ids import new_id
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request is not served: `code` is one of the API's, `detail` says what to do."""
+    """Why a request is not served; `detail` says what to do."""
 
     status: HTTPStatus
-    code: str
+    code: Code
     detail: str
     retry_after_s: int | None = None
 

@@ -6,14 +6,8 @@ import orjson
 from flask import Flask, request
 from flask.json.provider import JSONProvider
 
-from app.lib.errors import Invalid, Malformed, SignalboxError
+from app.lib.errors import Invalid, Malformed, NotJson
 from app.web.schemes import wants_json
-
-
-class UnsupportedMediaType(SignalboxError):
-    status = 415
-    code = "VALIDATION_ERROR"
-    title = "The body is not JSON"
 
 
 class OrjsonProvider(JSONProvider):
@@ -39,7 +33,7 @@ def _read() -> None:
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return
     if not request.is_json:
-        raise UnsupportedMediaType("Send the body as JSON with the header 'Content-Type: application/json'.")
+        raise NotJson(NotJson.kind.example)
     try:
         body = orjson.loads(request.get_data(cache=True))
     except orjson.JSONDecodeError as error:

@@ -1,43 +1,30 @@
 """Errors as answers: problem+json (RFC 9457) for programs, a page that says what to do for people."""
 
-from typing import Any
-
-import orjson
 import structlog
-from flask import Flask, Response, g, jsonify, make_response, render_template
+from flask import Flask, Response, current_app, g, make_response, render_template
 from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
 
-from app.lib.errors import FieldError, Invalid, Malformed, SignalboxError, Unavailable
+from app.lib.errors import (
+    ERRORS,
+    ErrorKind,
+    FieldError,
+    InternalError,
+    Invalid,
+    Malformed,
+    SignalboxError,
+    Unavailable,
+)
 from app.web.limits import QuotaExceeded
+from app.web.schemas import PROBLEM_TYPE, FieldProblem, Problem
 from app.web.schemes import wants_json
 
 log = structlog.get_logger()
 
 _ERRORS_LISTED_MAX = 100
 _NAME_CHARS_MAX = 100
-_CODES = {
-    400: "VALIDATION_ERROR",
-    401: "AUTHENTICATION_FAILED",
-    403: "AUTHORIZATION_FAILED",
-    404: "RESOURCE_NOT_FOUND",
-    405: "VALIDATION_ERROR",
-    409: "CONFLICT",
-    413: "VALIDATION_ERROR",
-    415: "VALIDATION_ERROR",
-    422: "VALIDATION_ERROR",
-    429: "RATE_LIMIT_EXCEEDED",
-    503: "SERVICE_UNAVAILABLE",
-}
-_DETAILS = {
-    404: "There is nothing at this address.",
-    405: "This address does not take that method.",
-    413: "The request is larger than this address takes.",
-    429: "Too many requests. Wait a moment, then try again.",
-    500: "Signalbox made a mistake. It is logged under the request id below.",
-}
 
 
 def init_problems(app: Flask) -> None:
@@ -68,10 +55,7 @@ def invalid_from_pydantic(error: ValidationError) -> Response:
 
 def answer(error: SignalboxError) -> Response:
     """Return the response for an expected error."""
-    response = _render(error.status, error.code, error.title, error.detail, error.errors)
-    if isinstance(error, QuotaExceeded) and response.is_json:
-        problem = response.get_json() | {"type": error.type, "violated-policies": error.violated}
-        response.data = orjson.dumps(problem)
+    response = _render(error.kind, error)
     if error.retry_after_s is not None:
         response.headers["Retry-After"] = str(error.retry_after_s)
     return response
@@ -90,13 +74,11 @@ def _http(error: HTTPException) -> Response:
     status = error.code or 500
     if status < 400 and error.response is not None:
         return make_response(error.response)
-    response = _render(
-        status,
-        _CODES.get(status, "INTERNAL_ERROR"),
-        error.name,
-        _DETAILS.get(status) or error.description or error.name,
-        (),
-    )
+    if status in ERRORS:
+        kind = ERRORS[status].kind
+    else:
+        kind = ErrorKind(status=status, code="INTERNAL_ERROR", title=error.name)
+    response = _render(kind, SignalboxError(kind.detail or error.description or error.name))
     for name, value in error.get_headers():
         if name not in ("Content-Type", "Content-Length"):
             response.headers[name] = value
@@ -111,26 +93,23 @@ def _database_away(error: OperationalError) -> Response:
 
 def _unexpected(error: Exception) -> Response:
     log.error("unhandled_error", exc_info=error)
-    return _render(500, "INTERNAL_ERROR", "Something went wrong", _DETAILS[500], ())
+    return answer(InternalError(InternalError.kind.detail))
 
 
-def _render(status: int, code: str, title: str, detail: str, errors: tuple[FieldError, ...]) -> Response:
+def _render(kind: ErrorKind, error: SignalboxError) -> Response:
     if not wants_json():
-        return _render_page(status, title, detail)
-    problem: dict[str, Any] = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": code,
-        "request_id": g.get("request_id", ""),
-    }
-    if errors:
-        problem["errors"] = [{"field": item.field, "message": item.message} for item in errors]
-    response = jsonify(problem)
-    response.status_code = status
-    response.content_type = "application/problem+json"
-    return response
+        return _render_page(kind.status, kind.title, error.detail)
+    problem = Problem(
+        type=error.type,
+        title=kind.title,
+        status=kind.status,
+        detail=error.detail,
+        code=kind.code,
+        request_id=g.get("request_id", ""),
+        errors=[FieldProblem(field=one.field, message=one.message) for one in error.errors] or None,
+        violated_policies=list(error.violated) if isinstance(error, QuotaExceeded) else None,
+    )
+    return current_app.response_class(problem.as_json(), status=kind.status, content_type=PROBLEM_TYPE)
 
 
 def _render_page(status: int, title: str, detail: str) -> Response:

@@ -9,8 +9,10 @@ import re
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-import orjson
 from werkzeug.wrappers import Response
+
+from app.lib.errors import Invalid
+from app.web.schemas import PROBLEM_TYPE, Problem
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -52,12 +54,5 @@ class BoundedRequestHeads:
 
 
 def _refusal(status: int, title: str, detail: str) -> Response:
-    problem = {
-        "type": "about:blank",
-        "title": title,
-        "status": status,
-        "detail": detail,
-        "code": "VALIDATION_ERROR",
-        "request_id": "",
-    }
-    return Response(orjson.dumps(problem), status=status, content_type="application/problem+json")
+    problem = Problem(title=title, status=status, detail=detail, code=Invalid.kind.code, request_id="")
+    return Response(problem.as_json(), status=status, content_type=PROBLEM_TYPE)

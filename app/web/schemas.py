@@ -2,12 +2,13 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated
 
 from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.lib.errors import Code
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 
 
@@ -106,17 +107,7 @@ class FieldProblem(BaseModel):
     message: str
 
 
-#: The eight codes of `app.lib.errors`.
-Code = Literal[
-    "AUTHENTICATION_FAILED",
-    "AUTHORIZATION_FAILED",
-    "VALIDATION_ERROR",
-    "RESOURCE_NOT_FOUND",
-    "CONFLICT",
-    "RATE_LIMIT_EXCEEDED",
-    "SERVICE_UNAVAILABLE",
-    "INTERNAL_ERROR",
-]
+PROBLEM_TYPE = "application/problem+json"
 
 
 class Problem(BaseModel):
@@ -134,10 +125,14 @@ class Problem(BaseModel):
     errors: list[FieldProblem] | None = Field(default=None, description="The wrong fields, where some are.")
     violated_policies: list[str] | None = Field(
         default=None,
-        alias="violated-policies",
+        serialization_alias="violated-policies",
         description="The limits that refused (draft-ietf-httpapi-ratelimit-headers).",
         examples=[["key-hour"]],
     )
+
+    def as_json(self) -> str:
+        """Return the body of the answer, without what there is nothing to say about."""
+        return self.model_dump_json(by_alias=True, exclude_none=True)
 
 
 #: The errors that every operation of the API can answer with; which of them it really does, its description says.

@@ -1,11 +1,12 @@
 """Errors of the API: always a problem, with one of the eight codes, saying what to do."""
 
 import re
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from flask.testing import FlaskClient
 
+from app.lib.errors import ERRORS, Code
 from tests.events.api import Api
 
 REFUSED: list[tuple[str, str, dict[str, Any], int, str]] = [
@@ -30,9 +31,17 @@ def test_refusal_is_a_problem(
 
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
     assert (problem["status"], problem["code"], problem["type"]) == (status, code, "about:blank")
-    assert problem["title"]
+    assert problem["title"] == ERRORS[status].kind.title, "the same whether Flask or a service found it"
     assert problem["detail"].endswith((".", "}", "…"))
     assert problem["request_id"] == answer.headers["X-Request-Id"]
+
+
+def test_errors_are_declared_once() -> None:
+    assert {error.kind.code for error in ERRORS.values()} == set(get_args(Code))
+    for status, error in ERRORS.items():
+        kind = error.kind
+        assert (kind.status, "kind" in vars(error)) == (status, True), error
+        assert kind.detail or kind.example, error
 
 
 def test_unknown_field_is_named_with_the_one_that_was_meant(api: Api) -> None:

@@ -1,138 +1,37 @@
 """What every operation of the API can answer beside its success: problems, and the headers of all answers."""
 
-from dataclasses import dataclass
 from typing import Any
 
-PROBLEM_TYPE = "application/problem+json"
+import orjson
 
+from app.lib.errors import ERRORS, ErrorKind
+from app.web.schemas import PROBLEM_TYPE, FieldProblem, Problem
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """One error status as every operation answers it."""
-
-    status: int
-    name: str
-    code: str
-    title: str
-    detail: str
-    description: str
-    errors: tuple[tuple[str, str], ...] = ()
-
-    def as_response(self) -> dict[str, Any]:
-        """Return the response object for `components.responses`."""
-        example: dict[str, Any] = {
-            "type": "about:blank",
-            "title": self.title,
-            "status": self.status,
-            "detail": self.detail,
-            "code": self.code,
-            "request_id": "req_01k9zq4w6v3m8t7c5x2b9d0r1s",
-        }
-        if self.errors:
-            example["errors"] = [{"field": field, "message": message} for field, message in self.errors]
-        schema = {"$ref": "#/components/schemas/Problem"}
-        headers = headers_of(self.status)
-        return {
-            "description": self.description,
-            "headers": headers,
-            "content": {PROBLEM_TYPE: {"schema": schema, "example": example}},
-        }
-
-
-REFUSALS: dict[int, Refusal] = {
-    refusal.status: refusal
-    for refusal in (
-        Refusal(
-            400,
-            "Malformed",
-            "VALIDATION_ERROR",
-            "The request cannot be read",
-            "The body is not valid JSON: unexpected character at line 1, column 9.",
-            "The body is not JSON, or a header cannot be read.",
-        ),
-        Refusal(
-            401,
-            "AuthenticationFailed",
-            "AUTHENTICATION_FAILED",
-            "Who is calling?",
-            "Send an API key: 'Authorization: Bearer sb_live_…' or 'X-API-Key: sb_live_…'.",
-            "No API key was sent, or it is unknown, revoked or expired.",
-        ),
-        Refusal(
-            403,
-            "AuthorizationFailed",
-            "AUTHORIZATION_FAILED",
-            "Not allowed",
-            "This API key lacks the scope webhooks:manage. Use a key that has it.",
-            "The API key lacks the scope that this needs, or must not be used from this address.",
-        ),
-        Refusal(
-            404,
-            "NotFound",
-            "RESOURCE_NOT_FOUND",
-            "Not found",
-            "There is no such webhook in this team. It may have been deleted.",
-            "There is no such object in the API key's team.",
-        ),
-        Refusal(
-            409,
-            "Conflict",
-            "CONFLICT",
-            "That conflicts with what is stored",
-            "The webhook is paused, so nothing is sent to it. Resume it, then send the test.",
-            "It conflicts with what is stored, or the first request under this `Idempotency-Key` is still running.",
-        ),
-        Refusal(
-            413,
-            "TooLarge",
-            "VALIDATION_ERROR",
-            "The request is too large",
-            "The request is larger than this address takes.",
-            "The body is too large.",
-        ),
-        Refusal(
-            415,
-            "NotJson",
-            "VALIDATION_ERROR",
-            "The body is not JSON",
-            "Send the body as JSON with the header 'Content-Type: application/json'.",
-            "The body is not declared as JSON.",
-        ),
-        Refusal(
-            422,
-            "Invalid",
-            "VALIDATION_ERROR",
-            "Some values need a correction",
-            "Correct the fields listed under errors.",
-            "Some values need a correction; `errors` says which. Or the `Idempotency-Key` belongs to another request.",
-            (("name", "Give it a name of 1 to 100 characters."),),
-        ),
-        Refusal(
-            429,
-            "RateLimited",
-            "RATE_LIMIT_EXCEEDED",
-            "Too many requests",
-            "Too many requests. Wait a moment, then try again.",
-            "A limit is used up. `Retry-After` says when it is worth another try.",
-        ),
-        Refusal(
-            500,
-            "InternalError",
-            "INTERNAL_ERROR",
-            "Something went wrong",
-            "Signalbox made a mistake. It is logged under the request id below.",
-            "A mistake of Signalbox.",
-        ),
-        Refusal(
-            503,
-            "Unavailable",
-            "SERVICE_UNAVAILABLE",
-            "Not available right now",
-            "The database does not answer, so nothing was stored. Try again in a moment.",
-            "Something that Signalbox needs does not answer. Nothing was done.",
-        ),
-    )
+_REQUEST_ID = "req_01k9zq4w6v3m8t7c5x2b9d0r1s"
+#: The name that an error has in `components.responses`, by its status.
+REFUSALS: dict[int, str] = {
+    status: error.__name__ for status, error in ERRORS.items() if error.kind.description
 }
+
+
+def refusal_response(kind: ErrorKind) -> dict[str, Any]:
+    """Return the response object of an error for `components.responses`."""
+    errors = [FieldProblem(field=one.field, message=one.message) for one in kind.example_errors]
+    example = Problem(
+        title=kind.title,
+        status=kind.status,
+        detail=kind.example or kind.detail,
+        code=kind.code,
+        request_id=_REQUEST_ID,
+        errors=errors or None,
+    )
+    content = {"schema": {"$ref": "#/components/schemas/Problem"}, "example": orjson.loads(example.as_json())}
+    return {
+        "description": kind.description,
+        "headers": headers_of(kind.status),
+        "content": {PROBLEM_TYPE: content},
+    }
+
 
 _TEXT, _NUMBER = {"type": "string"}, {"type": "integer", "minimum": 0}
 
@@ -141,7 +40,7 @@ HEADERS: dict[str, dict[str, Any]] = {
         "description": "Names this request in the logs and in the request log. Yours, when you sent one of 8 to 64"
         " letters, digits, dots, hyphens and underscores.",
         "schema": _TEXT,
-        "example": "req_01k9zq4w6v3m8t7c5x2b9d0r1s",
+        "example": _REQUEST_ID,
     },
     "X-RateLimit-Limit": {
         "description": "Requests that the tightest limit allows in its window.",

@@ -9,8 +9,9 @@ from flask_openapi import OpenAPI
 from werkzeug.routing import Rule
 
 from app import __version__
+from app.lib.errors import ERRORS
 from app.web.access import Access, access_of
-from app.web.openapi.answers import HEADERS, REFUSALS, headers_of
+from app.web.openapi.answers import HEADERS, REFUSALS, headers_of, refusal_response
 from app.web.openapi.examples import example_of
 from app.web.openapi.marks import is_idempotent
 from app.web.permissions import note_of
@@ -110,8 +111,7 @@ def _operation(raw: Document, view: Callable[..., Any], schemas: Mapping[str, An
     operation["responses"] = {
         **_successes(raw, view, schemas),
         **{
-            str(status): {"$ref": f"#/components/responses/{REFUSALS[status].name}"}
-            for status in sorted(refusals)
+            str(status): {"$ref": f"#/components/responses/{REFUSALS[status]}"} for status in sorted(refusals)
         },
     }
     return operation
@@ -221,6 +221,6 @@ def _components(schemas: dict[str, Any]) -> Document:
             }
         },
         "headers": HEADERS,
-        "responses": {refusal.name: refusal.as_response() for refusal in REFUSALS.values()},
+        "responses": {name: refusal_response(ERRORS[status].kind) for status, name in REFUSALS.items()},
         "schemas": schemas,
     }
