@@ -19,6 +19,7 @@ from app.web.limits import init_unknown_addresses
 from app.web.logs import init_logs
 from app.web.problems import init_problems, invalid_from_pydantic
 from app.web.request_heads import BoundedRequestHeads
+from app.web.responses import Application
 from app.web.session_cookies import SessionCookies
 
 #: An event's envelope and the multipart overhead of forms come on top of the largest event.
@@ -33,7 +34,7 @@ def create_app(settings: Settings | None = None, *, features: Sequence[Feature] 
     """
     settings = settings or load_settings()
     init_logs(settings)
-    app = OpenAPI(
+    app = Application(
         "app",
         info=Info(title="Signalbox", version=__version__),
         template_folder=str(PROJECT_DIR / "templates"),

@@ -4,14 +4,10 @@ Handing the team over, leaving it and making owners stay with people: a machine 
 must not take the team away.
 """
 
-from typing import Any
-
 from flask import url_for
 from flask_openapi import Tag
 
 from app.accounts import queries
-from app.accounts.models import Team
-from app.accounts.queries import Member, ShownInvitation
 from app.accounts.schemas import (
     InvitationCreated,
     InvitationIn,
@@ -29,6 +25,7 @@ from app.accounts.services import invitations
 from app.accounts.services import teams as services
 from app.extensions import current_settings
 from app.idempotency.api import idempotent
+from app.lib.redact import MASK
 from app.web.access import principal, require
 from app.web.permissions import Role
 from app.web.schemas import PROBLEMS, PageQuery, Problem
@@ -43,33 +40,33 @@ _INVITATIONS = Tag(name="Invitations", description="Links that let one person jo
 
 @accounts_api.get("/team", tags=[_TEAM], summary="Get the team", responses={200: TeamOut})
 @require("members:read")
-def get_team() -> dict[str, Any]:
+def get_team() -> TeamOut:
     """Return the API key's team."""
-    return _team(queries.get_team(principal().team_id))
+    return TeamOut.of(queries.get_team(principal().team_id))
 
 
 @accounts_api.patch("/team", tags=[_TEAM], summary="Rename the team", responses={200: TeamOut})
 @require("team:manage")
-def change_team(body: TeamChange) -> dict[str, Any]:
+def change_team(body: TeamChange) -> TeamOut:
     """Give the team another name; its address stays. Handing it over stays with its owner."""
     if body.name is not None:
         services.rename_team(principal().team_id, body.name)
-    return _team(queries.get_team(principal().team_id))
+    return TeamOut.of(queries.get_team(principal().team_id))
 
 
 @accounts_api.get("/members", tags=[_MEMBERS], summary="List members", responses={200: MemberList})
 @require("members:read")
-def list_members(query: PageQuery) -> dict[str, Any]:
+def list_members(query: PageQuery) -> MemberList:
     """Return the members of the team, those who signed up last first."""
     page = queries.list_members(principal().team_id, limit=query.limit, cursor=query.cursor)
-    return {"data": [_member(member) for member in page.rows], "next_cursor": page.next_cursor}
+    return MemberList.of(page, data=[MemberOut.of(member) for member in page.rows])
 
 
 @accounts_api.get("/members/<user_id>", tags=[_MEMBERS], summary="Get a member", responses={200: MemberOut})
 @require("members:read")
-def get_member(path: MemberPath) -> dict[str, Any]:
+def get_member(path: MemberPath) -> MemberOut:
     """Return one member."""
-    return _member(queries.get_member(principal().team_id, path.user_id))
+    return MemberOut.of(queries.get_member(principal().team_id, path.user_id))
 
 
 @accounts_api.patch(
@@ -79,11 +76,11 @@ def get_member(path: MemberPath) -> dict[str, Any]:
     responses={200: MemberOut},
 )
 @require("members:manage")
-def change_member(path: MemberPath, body: MemberChange) -> dict[str, Any]:
+def change_member(path: MemberPath, body: MemberChange) -> MemberOut:
     """Give a member another role. An API key may do what an admin may: owners are made and unmade by people."""
     team_id = principal().team_id
     services.change_role(team_id, path.user_id, Role(body.role), actor_id=None)
-    return _member(queries.get_member(team_id, path.user_id))
+    return MemberOut.of(queries.get_member(team_id, path.user_id))
 
 
 @accounts_api.delete("/members/<user_id>", tags=[_MEMBERS], summary="Remove a member", responses={204: None})
@@ -98,25 +95,25 @@ def remove_member(path: MemberPath) -> tuple[str, int]:
     "/invitations", tags=[_INVITATIONS], summary="List invitations", responses={200: InvitationList}
 )
 @require("members:manage")
-def list_invitations(query: PageQuery) -> dict[str, Any]:
+def list_invitations(query: PageQuery) -> InvitationList:
     """Return the invitations of the team, whatever became of them, newest first."""
     page = queries.list_invitations(principal().team_id, limit=query.limit, cursor=query.cursor)
-    return {"data": [_invitation(row) for row in page.rows], "next_cursor": page.next_cursor}
+    return InvitationList.of(page, data=[InvitationOut.of(row) for row in page.rows])
 
 
 @accounts_api.post(
     "/invitations", tags=[_INVITATIONS], summary="Invite somebody", responses={201: InvitationCreated}
 )
 @require("members:manage")
-@idempotent(InvitationCreated, status=201, replay=lambda invitation_id: _invited(invitation_id))
-def create_invitation(body: InvitationIn) -> tuple[dict[str, Any], int]:
+@idempotent(InvitationCreated, status=201, replay=lambda invitation_id: _created(invitation_id))
+def create_invitation(body: InvitationIn) -> tuple[InvitationCreated, int]:
     """Make a link that lets one person join within a week, and mail it if there is an address."""
     team_id = principal().team_id
     created = invitations.invite(
         team_id, role=Role(body.role), email=body.email, actor_id=None, key_id=principal().id
     )
     url = current_settings().public_url + url_for("accounts.invitation", token=created.token)
-    return {**_invited(created.id), "url": url, "is_mailed": created.is_mailed}, 201
+    return _created(created.id, url=url, is_mailed=created.is_mailed), 201
 
 
 @accounts_api.get(
@@ -126,9 +123,9 @@ def create_invitation(body: InvitationIn) -> tuple[dict[str, Any], int]:
     responses={200: InvitationOut},
 )
 @require("members:manage")
-def get_invitation(path: InvitationPath) -> dict[str, Any]:
+def get_invitation(path: InvitationPath) -> InvitationOut:
     """Return one invitation, without its link."""
-    return _invitation(queries.get_invitation(principal().team_id, path.invitation_id))
+    return InvitationOut.of(queries.get_invitation(principal().team_id, path.invitation_id))
 
 
 @accounts_api.delete(
@@ -144,19 +141,7 @@ def revoke_invitation(path: InvitationPath) -> tuple[str, int]:
     return "", 204
 
 
-def _team(team: Team) -> dict[str, Any]:
-    return {name: getattr(team, name) for name in TeamOut.model_fields}
-
-
-def _member(member: Member) -> dict[str, Any]:
-    return {name: getattr(member, name) for name in MemberOut.model_fields}
-
-
-def _invited(invitation_id: str) -> dict[str, Any]:
-    """Return an invitation of which nothing shows that its mail was queued."""
+def _created(invitation_id: str, *, url: str = MASK, is_mailed: bool | None = False) -> InvitationCreated:
+    """Return an invitation; without its link, one of which nothing shows that its mail was queued."""
     invitation = queries.get_invitation(principal().team_id, invitation_id)
-    return {**_invitation(invitation), "is_mailed": False if invitation.email else None}
-
-
-def _invitation(invitation: ShownInvitation) -> dict[str, Any]:
-    return {name: getattr(invitation, name) for name in InvitationOut.model_fields}
+    return InvitationCreated.of(invitation, url=url, is_mailed=is_mailed if invitation.email else None)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.accounts.rules import EMAIL_CHARS_MAX, TEAM_NAME_CHARS_MAX
-from app.web.schemas import Body, SecretField, ShownOnce
+from app.web.schemas import Body, Out, SecretField, ShownOnce
 
 _Role = Literal["owner", "admin", "member", "viewer"]
 #: Owners are made and unmade by people.
@@ -17,7 +17,7 @@ _USER_ID = "usr_01k9zq4w6v3m8t7c5x2b9d0r1s"
 _INVITATION_ID = "inv_01k9zq4w6v3m8t7c5x2b9d0r1s"
 
 
-class TeamOut(BaseModel):
+class TeamOut(Out):
     """A team."""
 
     id: str = Field(examples=[_TEAM_ID])
@@ -37,7 +37,7 @@ class TeamChange(Body):
     name: str | None = Field(default=None, description=f"1 to {TEAM_NAME_CHARS_MAX} characters.")
 
 
-class MemberOut(BaseModel):
+class MemberOut(Out):
     """A user in the team."""
 
     user_id: str = Field(examples=[_USER_ID])
@@ -47,7 +47,7 @@ class MemberOut(BaseModel):
     joined_at: datetime
 
 
-class MemberList(BaseModel):
+class MemberList(Out):
     """Members, those who signed up last first."""
 
     data: list[MemberOut]
@@ -77,7 +77,7 @@ class InvitationIn(Body):
     )
 
 
-class InvitationOut(BaseModel):
+class InvitationOut(Out):
     """An invitation. Its link is never returned again."""
 
     id: str = Field(examples=[_INVITATION_ID])
@@ -110,7 +110,7 @@ class InvitationCreated(InvitationOut, ShownOnce):
     )
 
 
-class InvitationList(BaseModel):
+class InvitationList(Out):
     """Invitations, newest first."""
 
     data: list[InvitationOut]

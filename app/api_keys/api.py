@@ -1,16 +1,16 @@
 """`/api/v1/keys`."""
 
-from dataclasses import asdict
 from datetime import UTC
-from typing import Any
 
 from flask import request
 from flask_openapi import Tag
 
 from app.api_keys import queries, services
-from app.api_keys.queries import ShownKey
 from app.api_keys.schemas import (
     CallerList,
+    CallerOut,
+    CheckOut,
+    HourOut,
     KeyChange,
     KeyChanged,
     KeyCreated,
@@ -33,6 +33,7 @@ from app.api_keys.simulation import build_call, simulate
 from app.api_keys.verification import introspection
 from app.api_keys.verification.key_cache import ENTRY_S
 from app.idempotency.api import idempotent
+from app.lib.redact import MASK
 from app.web import limits
 from app.web.access import principal, require, signed_in
 from app.web.schemas import PROBLEMS, Problem
@@ -49,16 +50,16 @@ keys_api = Api(
 
 @keys_api.get("/keys", summary="List API keys", responses={200: KeyList})
 @require("keys:manage")
-def list_keys(query: KeyQuery) -> dict[str, Any]:
+def list_keys(query: KeyQuery) -> KeyList:
     """Return the team's keys, newest first, without their secrets."""
     page = queries.list_keys(principal().team_id, query.wanted(), limit=query.limit, cursor=query.cursor)
-    return {"data": [_shown(key) for key in page.rows], "next_cursor": page.next_cursor}
+    return KeyList.of(page, data=[KeyOut.of(key) for key in page.rows])
 
 
 @keys_api.post("/keys", summary="Create an API key", responses={201: KeyCreated, 409: Problem})
 @require("keys:manage")
-@idempotent(KeyCreated, status=201, replay=lambda key_id: _after_change(key_id, is_known_everywhere=True))
-def create_key(body: KeyIn) -> tuple[dict[str, Any], int]:
+@idempotent(KeyCreated, status=201, replay=lambda key_id: _with_secret(CreatedKey(key_id, MASK)))
+def create_key(body: KeyIn) -> tuple[KeyCreated, int]:
     """Create a key. Only this answer holds it. A key cannot grant what it lacks.
 
     At most 10 creations and regenerations in 15 minutes.
@@ -79,7 +80,7 @@ def create_key(body: KeyIn) -> tuple[dict[str, Any], int]:
 
 @keys_api.post("/keys/verify", summary="Verify an API key", responses={200: Verified})
 @signed_in
-def verify_key(body: VerifyIn) -> dict[str, Any]:
+def verify_key(body: VerifyIn) -> Verified:
     """Say whether a key that was shown to your own service may be used: now, for a scope, from an address.
 
     Knows the keys of the calling key's team only. Needs no scope, so that a service that checks keys need not be able
@@ -89,19 +90,19 @@ def verify_key(body: VerifyIn) -> dict[str, Any]:
     verified = introspection.verify_key(
         principal().team_id, body.key.strip(), scope=body.scope, address=body.address
     )
-    return asdict(verified) | {"valid": verified.valid}
+    return Verified.of(verified)
 
 
 @keys_api.get("/keys/<key_id>", summary="Get an API key", responses={200: KeyOut})
 @require("keys:manage")
-def get_key(path: KeyPath) -> dict[str, Any]:
+def get_key(path: KeyPath) -> KeyOut:
     """Return one key and how it is used."""
-    return _shown(queries.get_key(principal().team_id, path.key_id))
+    return KeyOut.of(queries.get_key(principal().team_id, path.key_id))
 
 
 @keys_api.patch("/keys/<key_id>", summary="Change an API key", responses={200: KeyChanged, 409: Problem})
 @require("keys:manage")
-def change_key(path: KeyPath, body: KeyChange) -> dict[str, Any]:
+def change_key(path: KeyPath, body: KeyChange) -> KeyChanged:
     """Change settings; what is left out stays as it is. Counts from the next request with the key on.
 
     403 when the key has a scope that the calling key lacks, 409 for a revoked key.
@@ -114,7 +115,7 @@ def change_key(path: KeyPath, body: KeyChange) -> dict[str, Any]:
 
 @keys_api.delete("/keys/<key_id>", summary="Revoke an API key", responses={204: None, 202: RevocationPending})
 @require("keys:manage")
-def revoke_key(path: KeyPath) -> tuple[dict[str, Any] | str, int]:
+def revoke_key(path: KeyPath) -> tuple[RevocationPending | str, int]:
     """Revoke a key for good: when this is answered with 204, no further request with it succeeds anywhere.
 
     202 when Redis did not answer: it is revoked, but for some minutes it may still be accepted here and there.
@@ -122,9 +123,8 @@ def revoke_key(path: KeyPath) -> tuple[dict[str, Any] | str, int]:
     revoked = services.revoke_key(principal().team_id, path.key_id)
     if revoked.is_known_everywhere:
         return "", 204
-    return {
-        "detail": f"Revoked. It takes effect everywhere within {ENTRY_S // 60} minutes at the latest."
-    }, 202
+    detail = f"Revoked. It takes effect everywhere within {ENTRY_S // 60} minutes at the latest."
+    return RevocationPending(detail=detail), 202
 
 
 @keys_api.post(
@@ -134,8 +134,12 @@ def revoke_key(path: KeyPath) -> tuple[dict[str, Any] | str, int]:
 )
 @require("keys:manage")
 # Whether the server died before or after every process forgot the old state is not known.
-@idempotent(KeyCreated, status=200, replay=lambda key_id: _after_change(key_id, is_known_everywhere=False))
-def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
+@idempotent(
+    KeyCreated,
+    status=200,
+    replay=lambda key_id: _with_secret(CreatedKey(key_id, MASK, is_known_everywhere=False)),
+)
+def regenerate_key(path: KeyPath, body: RegenerateIn) -> KeyCreated:
     """Give the key a new secret, which only this answer holds. The old one works for `grace_s` seconds more.
 
     An older one that was still in its grace ends at once. 403 when the key has a scope that the calling key lacks,
@@ -154,7 +158,7 @@ def regenerate_key(path: KeyPath, body: RegenerateIn) -> dict[str, Any]:
     responses={200: KeyChanged, 409: Problem},
 )
 @require("keys:manage")
-def keep_key(path: KeyPath) -> dict[str, Any]:
+def keep_key(path: KeyPath) -> KeyChanged:
     """Let a key that waits for its review go on as before. Without a review to make, nothing changes.
 
     403 when the key has a scope that the calling key lacks, 409 for a revoked key.
@@ -165,13 +169,12 @@ def keep_key(path: KeyPath) -> dict[str, Any]:
         granted_by=principal().permissions,
         responsible_id=principal().id,
     )
-    key = queries.get_key(principal().team_id, path.key_id)
-    return _shown(key) | {"is_known_everywhere": kept.is_known_everywhere}
+    return _after_change(path.key_id, is_known_everywhere=kept.is_known_everywhere)
 
 
 @keys_api.post("/keys/<key_id>/end-grace", summary="End the grace of an old key", responses={200: KeyChanged})
 @require("keys:manage")
-def end_grace(path: KeyPath) -> dict[str, Any]:
+def end_grace(path: KeyPath) -> KeyChanged:
     """End the old key of a regeneration now. Without one, nothing changes."""
     ended = services.end_grace(principal().team_id, path.key_id)
     return _after_change(path.key_id, is_known_everywhere=ended.is_known_everywhere)
@@ -179,27 +182,27 @@ def end_grace(path: KeyPath) -> dict[str, Any]:
 
 @keys_api.get("/keys/<key_id>/callers", summary="Get who uses the old key", responses={200: CallerList})
 @require("keys:manage")
-def get_key_callers(path: KeyPath) -> dict[str, Any]:
+def get_key_callers(path: KeyPath) -> CallerList:
     """Return the programs that used the old key since the regeneration. Some seconds behind."""
     key = queries.get_key(principal().team_id, path.key_id)
     callers = queries.callers_of(principal().team_id, path.key_id)
-    return {"data": [asdict(caller) for caller in callers], "grace_ends_at": key.previous_ends_at}
+    return CallerList(data=[CallerOut.of(caller) for caller in callers], grace_ends_at=key.previous_ends_at)
 
 
 @keys_api.get("/keys/<key_id>/usage", summary="Get the use of an API key", responses={200: UsageOut})
 @require("keys:manage")
-def get_key_usage(path: KeyPath, query: UsageQuery) -> dict[str, Any]:
+def get_key_usage(path: KeyPath, query: UsageQuery) -> UsageOut:
     """Return how often the key was used and refused, by hours. Some seconds behind."""
     key = queries.get_key(principal().team_id, path.key_id)
     hours = queries.usage_of(principal().team_id, key.id, days=query.days)
-    return {"data": [asdict(hour) for hour in hours]}
+    return UsageOut(data=[HourOut.of(hour) for hour in hours])
 
 
 @keys_api.post(
     "/keys/<key_id>/simulate", summary="Simulate a call with an API key", responses={200: SimulationOut}
 )
 @require("keys:manage")
-def simulate_call(path: KeyPath, body: SimulationIn) -> dict[str, Any]:
+def simulate_call(path: KeyPath, body: SimulationIn) -> SimulationOut:
     """Say whether the key would be allowed to call this, from there, then, and which rule decides.
 
     Whether the object exists and the body is right, only the call itself can tell.
@@ -210,33 +213,19 @@ def simulate_call(path: KeyPath, body: SimulationIn) -> dict[str, Any]:
     call = build_call(method=body.method, path=body.path, address=address, at=at)
     verdict = simulate(principal().team_id, key, call)
     decided = verdict.decided_by
-    return {
-        "is_allowed": verdict.is_allowed,
-        "decided_by": decided.rule if decided else None,
-        "status": decided.status if decided else None,
-        "checks": [
-            {"rule": one.rule, "outcome": one.outcome.value, "reason": one.reason} for one in verdict.checks
-        ],
-    }
+    return SimulationOut(
+        is_allowed=verdict.is_allowed,
+        decided_by=decided.rule if decided else None,
+        status=decided.status if decided else None,
+        checks=[CheckOut.of(check) for check in verdict.checks],
+    )
 
 
-def _with_secret(created: CreatedKey) -> dict[str, Any]:
-    shown = _after_change(created.id, is_known_everywhere=created.is_known_everywhere)
-    return shown | {"key": created.token}
+def _with_secret(created: CreatedKey) -> KeyCreated:
+    key = queries.get_key(principal().team_id, created.id)
+    return KeyCreated.of(key, is_known_everywhere=created.is_known_everywhere, key=created.token)
 
 
-def _after_change(key_id: str, *, is_known_everywhere: bool) -> dict[str, Any]:
-    shown = _shown(queries.get_key(principal().team_id, key_id))
-    return shown | {"is_known_everywhere": is_known_everywhere}
-
-
-def _shown(key: ShownKey) -> dict[str, Any]:
-    values = asdict(key)
-    for name in ("masked", "previous_masked", "previous_ends_at", "used_lately"):
-        del values[name]
-    return values | {
-        "masked_key": key.masked,
-        "state": key.state.value,
-        "grace_ends_at": key.previous_ends_at,
-        "used_last_24_hours": key.used_lately,
-    }
+def _after_change(key_id: str, *, is_known_everywhere: bool) -> KeyChanged:
+    key = queries.get_key(principal().team_id, key_id)
+    return KeyChanged.of(key, is_known_everywhere=is_known_everywhere)

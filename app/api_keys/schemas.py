@@ -3,19 +3,20 @@
 import ipaddress
 import re
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
 from app.api_keys.models import PER_DAY, PER_HOUR
-from app.api_keys.queries import KeyFilter
+from app.api_keys.queries import KeyFilter, ShownKey
 from app.api_keys.rules import EXPIRY_DAYS_MAX, PER_WINDOW_MAX
 from app.api_keys.services import GRACE_S_MAX, NAME_CHARS_MAX
+from app.api_keys.simulation import Check
 from app.lib import clock
 from app.lib.errors import Invalid
 from app.web.permissions import is_declared, scopes
-from app.web.schemas import Body, PageQuery, SecretField, ShownOnce
+from app.web.schemas import Body, Out, PageQuery, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 
 _KEY_ID = "key_01k9zq4w6v3m8t7c5x2b9d0r1s"
@@ -130,7 +131,7 @@ def _expiry(body: KeyIn | KeyChange) -> dict[str, datetime | None]:
     return {"expires_at": at.replace(tzinfo=UTC) if at is not None and at.tzinfo is None else at}
 
 
-class KeyOut(BaseModel):
+class KeyOut(Out):
     """A key, without its secret: that was in the answer that created it, and nobody has it since."""
 
     id: str = Field(examples=[_KEY_ID])
@@ -162,6 +163,18 @@ class KeyOut(BaseModel):
     )
     review_reason: str | None = Field(examples=[None])
 
+    @classmethod
+    def of(cls, source: ShownKey, **named: Any) -> Self:
+        """Return the key in the words of the API."""
+        return super().of(
+            source,
+            masked_key=source.masked,
+            state=source.state.value,
+            grace_ends_at=source.previous_ends_at,
+            used_last_24_hours=source.used_lately,
+            **named,
+        )
+
 
 class KeyChanged(KeyOut):
     """A key after a change."""
@@ -186,13 +199,13 @@ class KeyCreated(KeyChanged, ShownOnce):
     )
 
 
-class RevocationPending(BaseModel):
+class RevocationPending(Out):
     """It is revoked, but Redis did not answer."""
 
     detail: str = Field(examples=["Revoked. It takes effect everywhere within 5 minutes at the latest."])
 
 
-class KeyList(BaseModel):
+class KeyList(Out):
     """Keys, newest first."""
 
     data: list[KeyOut]
@@ -235,7 +248,7 @@ class RegenerateIn(Body):
     )
 
 
-class CallerOut(BaseModel):
+class CallerOut(Out):
     """A program that used the old key since the regeneration."""
 
     address: str = Field(examples=["203.0.113.7"])
@@ -245,7 +258,7 @@ class CallerOut(BaseModel):
     last_seen_at: datetime
 
 
-class CallerList(BaseModel):
+class CallerList(Out):
     """Programs that have to be given the new key, who called last first, up to 200."""
 
     data: list[CallerOut]
@@ -260,7 +273,7 @@ class UsageQuery(BaseModel):
     days: int = Field(default=7, ge=1, le=30, description="The last so many days, by whole hours.")
 
 
-class HourOut(BaseModel):
+class HourOut(Out):
     """One hour of a key."""
 
     hour: datetime = Field(description="When it began.")
@@ -268,7 +281,7 @@ class HourOut(BaseModel):
     refused: int = Field(description="Requests that a limit refused.", examples=[0])
 
 
-class UsageOut(BaseModel):
+class UsageOut(Out):
     """Every hour, the oldest first, those without use too."""
 
     data: list[HourOut]
@@ -292,7 +305,7 @@ class VerifyIn(Body):
     )
 
 
-class Verified(BaseModel):
+class Verified(Out):
     """Whether the key may be used. Of a key that is not your team's, or not right, nothing is told."""
 
     valid: bool = Field(examples=[True])
@@ -324,7 +337,7 @@ class SimulationIn(Body):
     at: datetime | None = Field(default=None, description="When. Left out: now.")
 
 
-class CheckOut(BaseModel):
+class CheckOut(Out):
     """One rule."""
 
     rule: Literal["route", "key", "network", "limits", "scope"]
@@ -333,8 +346,13 @@ class CheckOut(BaseModel):
         examples=["It needs events:write (emit events and retry deliveries), which the key has."]
     )
 
+    @classmethod
+    def of(cls, source: Check, **named: Any) -> Self:
+        """Return the rule and what came of it."""
+        return super().of(source, outcome=source.outcome.value, **named)
 
-class SimulationOut(BaseModel):
+
+class SimulationOut(Out):
     """What would become of the call. Nothing was called, and nothing counted."""
 
     is_allowed: bool = Field(examples=[True])

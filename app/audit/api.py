@@ -1,8 +1,5 @@
 """`/api/v1/audit-entries` and `/api/v1/requests`."""
 
-from typing import Any
-
-import orjson
 from flask_openapi import Tag
 
 from app.audit import queries
@@ -32,46 +29,31 @@ audit_api = Api(
 
 @audit_api.get("/audit-entries", summary="List the audit trail", responses={200: EntryList})
 @require("audit:read")
-def list_audit_entries(query: EntryListQuery) -> dict[str, Any]:
+def list_audit_entries(query: EntryListQuery) -> EntryList:
     """Newest first. Follow `next_cursor` until it is null."""
     page = queries.list_entries(principal().team_id, query.wanted(), size=query.limit)
-    return {
-        "data": [EntryOut.model_validate(row).model_dump() for row in page.rows],
-        "next_cursor": page.next_cursor,
-        "searched_back_to": page.searched_back_to,
-    }
+    return EntryList.of(page, data=[EntryOut.of(row) for row in page.rows])
 
 
 @audit_api.get("/audit-entries/<entry_id>", summary="Show an audit entry", responses={200: EntryOut})
 @require("audit:read")
-def show_audit_entry(path: EntryPath) -> dict[str, Any]:
+def show_audit_entry(path: EntryPath) -> EntryOut:
     """Return one act with what it changed."""
-    return EntryOut.model_validate(queries.get_entry(principal().team_id, path.entry_id)).model_dump()
+    return EntryOut.of(queries.get_entry(principal().team_id, path.entry_id))
 
 
 @audit_api.get("/requests", summary="List calls of the API", responses={200: RequestList})
 @require("audit:read")
-def list_requests(query: RequestListQuery) -> dict[str, Any]:
+def list_requests(query: RequestListQuery) -> RequestList:
     """Newest first; a call appears about a second after it was answered. Follow `next_cursor` until it is null."""
     page = queries.list_requests(principal().team_id, query.wanted(), size=query.limit)
-    return {
-        "data": [RequestOut.model_validate(row).model_dump() for row in page.rows],
-        "next_cursor": page.next_cursor,
-        "searched_back_to": page.searched_back_to,
-    }
+    return RequestList.of(page, data=[RequestOut.of(row) for row in page.rows])
 
 
 @audit_api.get(
     "/requests/<request_log_id>", summary="Show a call of the API", responses={200: RequestDetailOut}
 )
 @require("audit:read")
-def show_request(path: RequestPath) -> dict[str, Any]:
+def show_request(path: RequestPath) -> RequestDetailOut:
     """Return one call; a refused one with its headers and bodies."""
-    logged = queries.get_request(principal().team_id, path.request_log_id)
-    headers = orjson.loads(logged.request_headers) if logged.request_headers else None
-    shown = RequestOut.model_validate(logged).model_dump()
-    return shown | {
-        "request_headers": headers,
-        "request_body": logged.request_body,
-        "response_body": logged.response_body,
-    }
+    return RequestDetailOut.of(queries.get_request(principal().team_id, path.request_log_id))

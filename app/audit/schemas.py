@@ -3,13 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from app.audit.models import LoggedRequest
 from app.audit.queries import EntryFilter, RequestFilter
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 from app.web.filters import FilterText, Moment, Unset
-from app.web.schemas import Pair, StrictQuery
+from app.web.schemas import Out, Pair, StrictQuery
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 #: Classes of statuses, with the lowest and the highest of each.
@@ -141,11 +143,7 @@ class RequestPath(BaseModel):
     request_log_id: str = Field(description="The id of a logged request.")
 
 
-class _Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class EntryOut(_Out):
+class EntryOut(Out):
     """One act: who did what to which object, from where."""
 
     id: str = Field(examples=["aud_01k9zq4w6v3m8t7c5x2b9d0r1s"])
@@ -167,7 +165,7 @@ class EntryOut(_Out):
     request_id: str | None
 
 
-class EntryList(BaseModel):
+class EntryList(Out):
     """Entries, newest first."""
 
     data: list[EntryOut]
@@ -177,7 +175,7 @@ class EntryList(BaseModel):
     )
 
 
-class RequestOut(_Out):
+class RequestOut(Out):
     """One call of the API and how it was answered."""
 
     id: str = Field(examples=["req_01k9zq4w6v3m8t7c5x2b9d0r1s"])
@@ -205,8 +203,14 @@ class RequestDetailOut(RequestOut):
     request_body: str | None
     response_body: str | None
 
+    @classmethod
+    def of(cls, source: LoggedRequest, **named: Any) -> Self:
+        """Return the call with its headers read."""
+        headers = orjson.loads(source.request_headers) if source.request_headers else None
+        return super().of(source, request_headers=headers, **named)
 
-class RequestList(BaseModel):
+
+class RequestList(Out):
     """Calls of the API, newest first."""
 
     data: list[RequestOut]

@@ -1,13 +1,9 @@
 """`/api/v1/me` and `/api/v1/statistics`: what a program asks first."""
 
-import dataclasses
-from typing import Any
-
 from flask_openapi import Tag
 
 from app.dashboard import figures, queries
-from app.dashboard.queries import HourCount
-from app.dashboard.schemas import Me, Statistics
+from app.dashboard.schemas import Hour, Me, MeLimits, MeTeam, Statistics, Totals
 from app.extensions import current_settings
 from app.web.access import principal, require, signed_in
 from app.web.schemas import PROBLEMS
@@ -25,43 +21,32 @@ dashboard_api = Api(
 
 @dashboard_api.get("/me", summary="Who am I?", responses={200: Me})
 @signed_in
-def get_me() -> dict[str, Any]:
+def get_me() -> Me:
     """Return the API key that is calling: its scopes, its team, its expiry and its limits."""
     caller = principal()
     key, team = queries.key_with_team(caller.team_id, caller.id)
-    return {
-        "id": key.id,
-        "name": key.name,
-        "mode": "test" if key.is_test else "live",
-        "scopes": key.scopes,
-        "permissions": sorted(caller.permissions),
-        "networks": key.networks,
-        "expires_at": key.expires_at,
-        "created_at": key.created_at,
-        "team": {"id": team.id, "slug": team.slug, "name": team.name, "tier": team.tier},
-        "limits": {
-            "key_per_hour": key.per_hour,
-            "key_per_day": key.per_day,
-            "team_per_hour": team.per_hour or current_settings().requests_per_hour(team.tier),
-        },
-    }
+    return Me.of(
+        key,
+        mode="test" if key.is_test else "live",
+        permissions=sorted(caller.permissions),
+        team=MeTeam.of(team),
+        limits=MeLimits(
+            key_per_hour=key.per_hour,
+            key_per_day=key.per_day,
+            team_per_hour=team.per_hour or current_settings().requests_per_hour(team.tier),
+        ),
+    )
 
 
 @dashboard_api.get("/statistics", summary="Get the last 24 hours", responses={200: Statistics})
 @require("events:read")
-def get_statistics() -> dict[str, Any]:
+def get_statistics() -> Statistics:
     """Return what the home page shows: deliveries and attempts of the last 24 hours, and what waits."""
     team_id = principal().team_id
     hours = queries.hourly_counts(team_id)
-    return {
-        "totals": dataclasses.asdict(figures.day_figures(hours)),
-        "hours": [_hour(hour) for hour in hours],
-        "pending_deliveries": count_pending(team_id),
-        "pending_deliveries_counted_to": PENDING_COUNT_MAX,
-    }
-
-
-def _hour(count: HourCount) -> dict[str, Any]:
-    values = dataclasses.asdict(count)
-    total_ms = values.pop("total_ms")
-    return values | {"average_ms": total_ms / count.attempts if count.attempts else None}
+    return Statistics(
+        totals=Totals.of(figures.day_figures(hours)),
+        hours=[Hour.of(hour) for hour in hours],
+        pending_deliveries=count_pending(team_id),
+        pending_deliveries_counted_to=PENDING_COUNT_MAX,
+    )

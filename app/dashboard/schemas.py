@@ -1,12 +1,15 @@
 """What the API returns about the caller and about how things are."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, Field
+from pydantic import Field
+
+from app.dashboard.queries import HourCount
+from app.web.schemas import Out
 
 
-class MeTeam(BaseModel):
+class MeTeam(Out):
     """The team of the key."""
 
     id: str = Field(examples=["team_01k9zq4w6v3m8t7c5x2b9d0r1s"])
@@ -15,7 +18,7 @@ class MeTeam(BaseModel):
     tier: Literal["free", "pro", "enterprise"]
 
 
-class MeLimits(BaseModel):
+class MeLimits(Out):
     """How many requests are allowed. What is left of them stands in the headers of every answer."""
 
     key_per_hour: int = Field(examples=[1000])
@@ -23,7 +26,7 @@ class MeLimits(BaseModel):
     team_per_hour: int = Field(description="For all keys of the team together.", examples=[20_000])
 
 
-class Me(BaseModel):
+class Me(Out):
     """The API key that is calling."""
 
     id: str = Field(examples=["key_01k9zq4w6v3m8t7c5x2b9d0r1s"])
@@ -42,7 +45,7 @@ class Me(BaseModel):
     limits: MeLimits
 
 
-class Hour(BaseModel):
+class Hour(Out):
     """What happened in the hour that begins at `hour`."""
 
     hour: datetime
@@ -52,8 +55,14 @@ class Hour(BaseModel):
     attempt_failures: int = Field(examples=[7])
     average_ms: float | None = Field(description="Mean duration of an attempt.", examples=[84.2])
 
+    @classmethod
+    def of(cls, source: HourCount, **named: Any) -> Self:
+        """Return the hour with its mean."""
+        average_ms = source.total_ms / source.attempts if source.attempts else None
+        return super().of(source, average_ms=average_ms, **named)
 
-class Totals(BaseModel):
+
+class Totals(Out):
     """The sums of the hours."""
 
     succeeded: int = Field(examples=[2_310])
@@ -66,7 +75,7 @@ class Totals(BaseModel):
     average_ms: float | None = Field(examples=[91.7])
 
 
-class Statistics(BaseModel):
+class Statistics(Out):
     """The last 24 hours, by whole hours."""
 
     totals: Totals

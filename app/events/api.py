@@ -1,16 +1,11 @@
 """`/api/v1/events` and `/api/v1/event-types`."""
 
-import dataclasses
-from typing import Any
-
 import orjson
 from flask import Response, request
 from flask_openapi import Tag
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.events import queries, services
-from app.events.catalogue import KnownType
-from app.events.models import Event
 from app.events.schemas import (
     EventAccepted,
     EventBatchAccepted,
@@ -18,6 +13,7 @@ from app.events.schemas import (
     EventDetail,
     EventIn,
     EventList,
+    EventOut,
     EventPath,
     EventQuery,
     EventTypeChange,
@@ -50,7 +46,7 @@ _TYPES = Tag(name="Event types", description="What kinds of events there are.")
 )
 @require("events:write")
 @takes_idempotency_key
-def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
+def emit_event(body: EventIn) -> tuple[EventAccepted, int]:
     """Store an event and what it owes to every webhook that wants it.
 
     202: it is stored. 200: it was stored before under the same idempotency key, which counts for as long as the event
@@ -63,7 +59,7 @@ def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
         idempotency_key=_idempotency_key(body.idempotency_key),
         is_test=principal().is_test,
     )
-    return _accepted(emitted), 202 if emitted.is_new else 200
+    return EventAccepted.of(emitted), 202 if emitted.is_new else 200
 
 
 @events_api.post(
@@ -73,16 +69,16 @@ def emit_event(body: EventIn) -> tuple[dict[str, Any], int]:
     responses={202: EventBatchAccepted, 409: Problem, 413: Problem},
 )
 @require("events:write")
-def emit_events(body: EventBatchIn) -> tuple[dict[str, Any], int]:
+def emit_events(body: EventBatchIn) -> tuple[EventBatchAccepted, int]:
     """Store several events in one transaction: all of them, or, when one is refused, none."""
     events = [services.EventToEmit(item.type, item.data, item.idempotency_key) for item in body.events]
     emitted = services.emit_batch(principal().team_id, events, is_test=principal().is_test)
-    return {"data": [_accepted(one) for one in emitted]}, 202
+    return EventBatchAccepted(data=[EventAccepted.of(one) for one in emitted]), 202
 
 
 @events_api.get("/events", tags=[_EVENTS], summary="List events", responses={200: EventList})
 @require("events:read")
-def list_events(query: EventQuery) -> dict[str, Any]:
+def list_events(query: EventQuery) -> EventList:
     """Return events without their data, newest first."""
     page = queries.list_events(
         principal().team_id,
@@ -91,23 +87,23 @@ def list_events(query: EventQuery) -> dict[str, Any]:
         event_type=query.type,
         is_test=query.is_test,
     )
-    return {"data": [_shown(event) for event in page.rows], "next_cursor": page.next_cursor}
+    return EventList.of(page, data=[EventOut.of(event) for event in page.rows])
 
 
 @events_api.get("/events/<event_id>", tags=[_EVENTS], summary="Get an event", responses={200: EventDetail})
 @require("events:read")
-def get_event(path: EventPath) -> dict[str, Any]:
+def get_event(path: EventPath) -> EventDetail:
     """Return one event with its data."""
     event = queries.get_event(principal().team_id, path.event_id)
-    return _shown(event) | {"data": orjson.loads(event.body)["data"]}
+    return EventDetail.of(event, data=orjson.loads(event.body)["data"])
 
 
 @events_api.get("/event-types", tags=[_TYPES], summary="List event types", responses={200: EventTypeList})
 @require("events:read")
-def list_event_types(query: EventTypeQuery) -> dict[str, Any]:
+def list_event_types(query: EventTypeQuery) -> EventTypeList:
     """Return the built-in types, then the team's own by name, with an example of each."""
     page = queries.list_types(principal().team_id, limit=query.limit, cursor=query.cursor)
-    return {"data": [_described(known) for known in page.rows], "next_cursor": page.next_cursor}
+    return EventTypeList.of(page, data=[EventTypeOut.of(known) for known in page.rows])
 
 
 @events_api.post(
@@ -115,23 +111,23 @@ def list_event_types(query: EventTypeQuery) -> dict[str, Any]:
 )
 @require("event_types:manage")
 @idempotent(
-    EventTypeOut, status=201, replay=lambda name: _described(queries.get_type(principal().team_id, name))
+    EventTypeOut, status=201, replay=lambda name: EventTypeOut.of(queries.get_type(principal().team_id, name))
 )
-def create_event_type(body: EventTypeIn) -> tuple[dict[str, Any], int]:
+def create_event_type(body: EventTypeIn) -> tuple[EventTypeOut, int]:
     """Add a type of your own."""
     known = services.create_type(
         principal().team_id, name=body.name, description=body.description, example=body.example
     )
-    return _described(known), 201
+    return EventTypeOut.of(known), 201
 
 
 @events_api.get(
     "/event-types/<name>", tags=[_TYPES], summary="Get an event type", responses={200: EventTypeOut}
 )
 @require("events:read")
-def get_event_type(path: EventTypePath) -> dict[str, Any]:
+def get_event_type(path: EventTypePath) -> EventTypeOut:
     """Return one type."""
-    return _described(queries.get_type(principal().team_id, path.name))
+    return EventTypeOut.of(queries.get_type(principal().team_id, path.name))
 
 
 @events_api.patch(
@@ -141,12 +137,12 @@ def get_event_type(path: EventTypePath) -> dict[str, Any]:
     responses={200: EventTypeOut, 409: Problem},
 )
 @require("event_types:manage")
-def change_event_type(path: EventTypePath, body: EventTypeChange) -> dict[str, Any]:
+def change_event_type(path: EventTypePath, body: EventTypeChange) -> EventTypeOut:
     """Change the description or the example of a type of your own. Its name stays."""
     team_id = principal().team_id
     queries.get_type(team_id, path.name)
     changed = services.change_type(team_id, path.name, description=body.description, example=body.example)
-    return _described(changed)
+    return EventTypeOut.of(changed)
 
 
 @events_api.delete(
@@ -179,25 +175,3 @@ def _idempotency_key(in_body: str | None) -> str | None:
             "The header Idempotency-Key and the field idempotency_key differ. Send one, or both the same.",
         )
     return in_header if in_body is None else in_body
-
-
-def _accepted(emitted: services.Emitted) -> dict[str, Any]:
-    return {
-        "id": emitted.event_id,
-        "deliveries": emitted.delivery_count,
-        "is_duplicate": not emitted.is_new,
-    }
-
-
-def _shown(event: Event) -> dict[str, Any]:
-    return {
-        "id": event.id,
-        "type": event.type,
-        "timestamp": event.created_at,
-        "is_test": event.is_test,
-        "idempotency_key": event.idempotency_key,
-    }
-
-
-def _described(known: KnownType) -> dict[str, Any]:
-    return dataclasses.asdict(known)

@@ -1,13 +1,15 @@
 """What the API takes and returns for events and event types."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.events.models import Event
 from app.events.rules import BATCH_EVENTS_MAX, DESCRIPTION_MAX_CHARS, TYPE_NAME_MAX_CHARS
+from app.events.services import Emitted
 from app.lib.paging import PAGE_SIZE_MAX
-from app.web.schemas import Body, PageQuery
+from app.web.schemas import Body, Out, PageQuery
 
 _DATA: dict[str, JsonValue] = {
     "post_id": "post_01k9zq4w6v",
@@ -41,12 +43,17 @@ class EventIn(Body):
     )
 
 
-class EventAccepted(BaseModel):
+class EventAccepted(Out):
     """The event is stored, and so is every delivery that it needs."""
 
     id: str = Field(examples=[_EVENT_ID])
     deliveries: int = Field(description="How many deliveries this request added.", examples=[2])
     is_duplicate: bool = Field(description="Whether it was accepted before under its idempotency key.")
+
+    @classmethod
+    def of(cls, source: Emitted, **_named: Any) -> Self:
+        """Return what became of an event. The most frequent answer: no attribute is looked for."""
+        return cls(id=source.event_id, deliveries=source.delivery_count, is_duplicate=not source.is_new)
 
 
 class EventBatchIn(Body):
@@ -55,13 +62,13 @@ class EventBatchIn(Body):
     events: list[EventIn] = Field(min_length=1, max_length=BATCH_EVENTS_MAX)
 
 
-class EventBatchAccepted(BaseModel):
+class EventBatchAccepted(Out):
     """What became of each event, in the order of the request."""
 
     data: list[EventAccepted]
 
 
-class EventOut(BaseModel):
+class EventOut(Out):
     """An event."""
 
     id: str = Field(examples=[_EVENT_ID])
@@ -70,6 +77,11 @@ class EventOut(BaseModel):
     is_test: bool = Field(description="Emitted by a test key or as a test: no real event.")
     idempotency_key: str | None = Field(examples=["post-8123-published"])
 
+    @classmethod
+    def of(cls, source: Event, **named: Any) -> Self:
+        """Return the event as it is shown."""
+        return super().of(source, timestamp=source.created_at, **named)
+
 
 class EventDetail(EventOut):
     """An event with its data."""
@@ -77,7 +89,7 @@ class EventDetail(EventOut):
     data: dict[str, Any] = Field(examples=[_DATA])
 
 
-class EventList(BaseModel):
+class EventList(Out):
     """Events, newest first."""
 
     data: list[EventOut]
@@ -120,7 +132,7 @@ class EventTypeChange(Body):
     example: dict[str, Any] | None = None
 
 
-class EventTypeOut(BaseModel):
+class EventTypeOut(Out):
     """An event type."""
 
     name: str = Field(examples=["order.shipped"])
@@ -133,7 +145,7 @@ class EventTypeOut(BaseModel):
     is_own: bool = Field(description="Added by the team, not built in.", examples=[True])
 
 
-class EventTypeList(BaseModel):
+class EventTypeList(Out):
     """All event types: the built-in ones, then the team's own."""
 
     data: list[EventTypeOut]

@@ -10,18 +10,19 @@ from typing import Any
 
 import orjson
 import structlog
-from flask import Flask, Response, current_app, jsonify, request
+from flask import Flask, Response, current_app, request
 from pydantic import BaseModel
 from sqlalchemy import event
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.extensions import db
 from app.idempotency import rules, services
-from app.idempotency.masking import masked
+from app.idempotency.masking import masks
 from app.lib.errors import Conflict, RateLimited, SignalboxError
 from app.web.access import principal
 from app.web.openapi.marks import takes_idempotency_key
 from app.web.problems import answer
+from app.web.responses import respond
 from app.web.schemas import secret_fields
 
 log = structlog.get_logger()
@@ -30,8 +31,8 @@ HEADER = "Idempotency-Key"
 REPLAYED = "Idempotency-Replayed"
 
 View = Callable[..., Any]
-#: Returns the answer's body for what was created, by its id, without its secrets. Raises NotFound when it is gone.
-Replay = Callable[[str], dict[str, Any]]
+#: Returns the answer for what was created, by its id; its secrets are replaced. Raises NotFound when it is gone.
+Replay = Callable[[str], BaseModel]
 
 
 def init_idempotency(_app: Flask) -> None:
@@ -97,7 +98,8 @@ def _first(claim: services.Claim, model: type[BaseModel], view: View, arguments:
 def _without_secrets(response: Response, model: type[BaseModel]) -> bytes:
     if response.status_code >= 400 or not secret_fields(model):
         return response.get_data()
-    return orjson.dumps(masked(model, response.get_json()))
+    body = response.get_json()
+    return orjson.dumps({**body, **masks(model, body["id"])})
 
 
 def _rebuilt(committed: services.Committed, model: type[BaseModel], status: int, replay: Replay) -> Response:
@@ -106,9 +108,8 @@ def _rebuilt(committed: services.Committed, model: type[BaseModel], status: int,
             "The first request under this Idempotency-Key was carried out, but its answer is lost. Look for what it"
             " created before you use a new key."
         )
-    response = jsonify(masked(model, replay(committed.object_id)))
-    response.status_code = status
-    return _repeated(response)
+    masked = replay(committed.object_id).model_copy(update=masks(model, committed.object_id))
+    return _repeated(respond(masked, status))
 
 
 def _repeated(response: Response) -> Response:

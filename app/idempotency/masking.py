@@ -1,22 +1,22 @@
 """What a repetition returns instead of the secrets that only the first answer holds."""
 
-from collections.abc import Mapping
-from typing import Any
-
 from pydantic import BaseModel
 
 from app.lib.redact import MASK
 from app.web.schemas import secret_fields
 
 
-def masked(model: type[BaseModel], body: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the answer `body` of this model with its secrets masked, and a `notice` that says what to do."""
+def masks(model: type[BaseModel], object_id: str) -> dict[str, str]:
+    """Return what replaces the secrets in an answer of this model: masks, and a `notice` that says what to do.
+
+    `object_id` is the id that the answer gives to what was created. Nothing is returned for a model without secrets.
+    """
     secrets = secret_fields(model)
     if not secrets:
-        return dict(body)
+        return {}
     notices = [
         f"The field {name} was in the first answer only. If you did not get it: "
-        + mark.when_lost.replace("{id}", str(body["id"]))
+        + mark.when_lost.replace("{id}", object_id)
         for name, mark in secrets.items()
     ]
-    return {**body, **dict.fromkeys(secrets, MASK), "notice": " ".join(notices)}
+    return {**dict.fromkeys(secrets, MASK), "notice": " ".join(notices)}

@@ -2,7 +2,7 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
@@ -59,11 +59,24 @@ def secret_fields(model: type[BaseModel]) -> dict[str, SecretField]:
     }
 
 
-class ShownOnce(BaseModel):
+class Out(BaseModel):
+    """Base of what the API returns."""
+
+    @classmethod
+    def of(cls, source: Any, **named: Any) -> Self:  # noqa: ANN401 - a row or a record, and values for fields
+        """Return the model of `source`: fields in `named` are these, all other required ones its attributes."""
+        missing = (
+            name for name, field in cls.model_fields.items() if name not in named and field.is_required()
+        )
+        return cls(**named, **{name: getattr(source, name) for name in missing})
+
+
+class ShownOnce(Out):
     """Base of answers with a secret that no other answer holds."""
 
     notice: str | None = Field(
         default=None,
+        exclude_if=lambda notice: notice is None,
         description="Only in repetitions under an `Idempotency-Key`: why the secret is masked, and what to do.",
         examples=[None],
     )

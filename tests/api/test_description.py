@@ -1,6 +1,7 @@
 """The description of the API is complete, valid, and says what the code says."""
 
-from typing import Any
+import inspect
+from typing import Any, get_type_hints
 
 import pytest
 from flask import Flask
@@ -10,6 +11,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator, validate
 
 from app.web.access import access_of
 from app.web.openapi.document import routes
+from app.web.secret_fields import models_in
 
 METHODS = {"get", "post", "put", "patch", "delete"}
 
@@ -71,6 +73,24 @@ def test_every_operation_says_what_it_is_and_what_it_needs(app: Flask, document:
         scopes = [mark.permission] if mark.permission else []
         assert operation["security"] == [{"bearer": scopes}, {"apiKey": scopes}], name
         assert {"401", "403", "429", "500", "503"} <= operation["responses"].keys(), name
+
+
+def test_views_return_the_models_that_they_declare(app: Flask, document: dict[str, Any]) -> None:
+    """What a view returns is validated by its model; that it is the declared one, only its annotation says."""
+    returned = {
+        view.__name__: {model.__name__ for model in models_in(get_type_hints(inspect.unwrap(view))["return"])}
+        for _, view in routes(app)  # type: ignore[arg-type]
+    }
+    for name, operation in operations(document):
+        contents = [
+            content["schema"]["$ref"].rpartition("/")[2]
+            for status, response in operation["responses"].items()
+            if status.startswith("2")
+            for content in response.get("content", {}).values()
+        ]
+        # The description itself is kept as the bytes that it is answered with.
+        declared = set(contents) - {"Description"}
+        assert returned[operation["operationId"]] == declared, name
 
 
 def test_operations_have_names_of_their_own(document: dict[str, Any]) -> None:

@@ -29,7 +29,7 @@ from app.lib.outbound.urls import check_url
 from app.web.request_heads import BoundedRequestHeads
 from app.web.secret_fields import RequestSecrets
 from app.webhooks import custom_headers, patterns, presentation
-from app.webhooks import schemas as webhook_schemas
+from app.webhooks.schemas import webhooks as webhook_schemas
 from tests.linear_time.attacks import Attack, attacks_on_parsers
 from tests.linear_time.growth import SIZES, Call, too_fast_growth
 

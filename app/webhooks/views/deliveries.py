@@ -18,9 +18,9 @@ from app.web.access import current_team, require
 from app.web.rendering import is_htmx, redirect_after, render
 from app.web.schemes import Pages
 from app.webhooks import explanations, presentation
-from app.webhooks.delivery_schemas import STATES, DeliveryQuery
 from app.webhooks.queries import deliveries as queries
 from app.webhooks.queries.deliveries import DeliveryFilter, DeliveryRow
+from app.webhooks.schemas.deliveries import STATES, DeliveryQuery
 from app.webhooks.services import deliveries as services
 
 deliveries = Pages("deliveries", __name__, url_prefix="/t/<team>/deliveries")

@@ -8,8 +8,10 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 from app.web.filters import FilterText, Moment, Unset
-from app.web.schemas import Pair, StrictQuery
+from app.web.schemas import Out, Pair, StrictQuery
 from app.webhooks.explanations import ERROR_KINDS
+from app.webhooks.models import Attempt
+from app.webhooks.presentation import read_headers
 from app.webhooks.queries.deliveries import DeliveryFilter
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
@@ -89,11 +91,7 @@ class DeliveryPath(BaseModel):
     delivery_id: str = Field(description="A delivery id.", examples=[_DELIVERY_ID])
 
 
-class _Out(BaseModel):
-    model_config = ConfigDict(from_attributes=True)
-
-
-class DeliveryOut(_Out):
+class DeliveryOut(Out):
     """A delivery: one event for one webhook."""
 
     id: str = Field(examples=[_DELIVERY_ID])
@@ -114,7 +112,7 @@ class DeliveryOut(_Out):
     finished_at: datetime | None
 
 
-class AttemptOut(_Out):
+class AttemptOut(Out):
     """One HTTP try. Durations are those of each phase."""
 
     id: str = Field(examples=["att_01k9zq4w6v3m8t7c5x2b9d0r1s"])
@@ -148,6 +146,14 @@ class AttemptOut(_Out):
         description="It happened, but took so long that another attempt decides the delivery's state."
     )
 
+    @classmethod
+    def of(cls, source: Attempt, **named: Any) -> Self:
+        """Return the attempt with its headers read."""
+        received = _pairs(source.response_headers) if source.response_headers else None
+        return super().of(
+            source, request_headers=_pairs(source.request_headers), response_headers=received, **named
+        )
+
 
 class DeliveryDetailOut(DeliveryOut):
     """A delivery with what was sent and what came of it."""
@@ -167,7 +173,7 @@ class DeliveryDetailOut(DeliveryOut):
     attempts_truncated: bool = Field(description="Whether older attempts were left out.")
 
 
-class DeliveryListOut(BaseModel):
+class DeliveryListOut(Out):
     """Deliveries, newest first."""
 
     data: list[DeliveryOut]
@@ -178,7 +184,7 @@ class DeliveryListOut(BaseModel):
     )
 
 
-class RetriedOut(BaseModel):
+class RetriedOut(Out):
     """The delivery is due again."""
 
     id: str = Field(examples=[_DELIVERY_ID])
@@ -186,3 +192,7 @@ class RetriedOut(BaseModel):
     detail: str = Field(
         description="When it will be sent, in words.", examples=["Queued: it will be sent in a moment."]
     )
+
+
+def _pairs(stored: str) -> list[list[str]]:
+    return [[name, value] for name, value in read_headers(stored)]

@@ -1,13 +1,15 @@
 """What the API takes and returns for webhooks."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.lib.redact import MASK
-from app.web.schemas import Body, PageQuery, SecretField, ShownOnce
+from app.web.schemas import Body, Out, PageQuery, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
+from app.webhooks.models import Webhook
+from app.webhooks.services.settings import settings_of
 
 _EXAMPLE: dict[str, JsonValue] = {
     "name": "Order desk",
@@ -53,7 +55,7 @@ class WebhookChange(Body):
     timeout_s: int | None = None
 
 
-class WebhookStats(BaseModel):
+class WebhookStats(Out):
     """The last 24 hours, by whole hours."""
 
     succeeded: int = Field(examples=[412])
@@ -63,7 +65,7 @@ class WebhookStats(BaseModel):
     backlog: int = Field(description="Deliveries that wait now; counted up to 1001.", examples=[0])
 
 
-class WebhookOut(BaseModel):
+class WebhookOut(Out):
     """A webhook. Its secret and the values of its headers are never returned."""
 
     id: str = Field(examples=[_WEBHOOK_ID])
@@ -89,6 +91,11 @@ class WebhookOut(BaseModel):
     updated_at: datetime
     last_24_hours: WebhookStats
 
+    @classmethod
+    def of(cls, source: Webhook, **named: Any) -> Self:
+        """Return the webhook with its headers masked."""
+        return super().of(source, headers=dict(settings_of(source).headers), **named)
+
 
 class WebhookCreated(WebhookOut, ShownOnce):
     """A new webhook, with the secret that only this answer holds."""
@@ -102,7 +109,7 @@ class WebhookCreated(WebhookOut, ShownOnce):
     ] = Field(description="Signs every delivery (Standard Webhooks).", examples=["whsec_…"])
 
 
-class WebhookList(BaseModel):
+class WebhookList(Out):
     """Webhooks, newest first."""
 
     data: list[WebhookOut]
@@ -141,7 +148,7 @@ class TestIn(Body):
     )
 
 
-class TestSent(BaseModel):
+class TestSent(Out):
     """The test event and its only delivery."""
 
     event_id: str = Field(examples=["evt_01k9zq4w6v3m8t7c5x2b9d0r1s"])
