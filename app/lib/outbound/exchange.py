@@ -25,11 +25,18 @@ from app.lib.outbound.failures import Progress, classify
 from app.lib.outbound.hosts import Resolved, host_of
 from app.lib.outbound.options import set_constant_options
 from app.lib.outbound.sockets import CurlAddress, Descriptor, check_socket
-from app.lib.outbound.transfer import HEADER_BYTES_MAX, Request, Result, header_lines, read_headers
+from app.lib.outbound.transfer import (
+    HEADER_BYTES_MAX,
+    Request,
+    Result,
+    check_scheme,
+    header_lines,
+    read_headers,
+    shape_of,
+)
 
 _LARGE_BODY_BYTES = 16_384
 _SHORTEST_S = 0.001
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 # libcurl adds these three by itself; a line without value leaves its own out and does not touch one given by
 # the caller.
 _NO_DEFAULTS = ["Expect:", "Accept:", "Content-Type:"]
@@ -89,10 +96,11 @@ class Exchange:
         """
         lines = header_lines(request.headers)
         lines += _NO_DEFAULTS
-        if not request.url.startswith(("https://", "http://")):
-            _check_scheme(request.url)
+        check_scheme(request.url)
         shape = (
-            request.method if request.method == self._shape and request.method == "POST" else _shape(request)
+            request.method
+            if request.method == self._shape and request.method == "POST"
+            else shape_of(request)
         )
         if shape != self._shape:
             self._reshape(shape)
@@ -289,20 +297,3 @@ class Exchange:
         # Anything but the length stops the transfer and closes the connection.
         self._body_parts.append(chunk[:room])
         return -1
-
-
-def _shape(request: Request) -> str:
-    """Return the handle's set-up: requests of one shape differ in URL, headers, body, deadlines only."""
-    method = request.method
-    if method in _METHODS_WITH_BODY:
-        return method
-    if method not in ("GET", "HEAD"):
-        raise ValueError(f"The method {method!r} is not supported.")
-    if request.body:
-        raise ValueError(f"A {method} request has no body.")
-    return method
-
-
-def _check_scheme(url: str) -> None:
-    if not url.lower().startswith(("https://", "http://")):
-        raise ValueError("The URL must start with http:// or https://.")

@@ -4,7 +4,7 @@ import pycurl
 
 _DISALLOW_USERNAME_IN_URL = 278  # CURLOPT_…, which pycurl has no names for.
 _QUICK_EXIT = 322
-_IDLE_CONNECTION_AGE_S = 50
+IDLE_CONNECTION_AGE_S = 50
 
 
 def set_constant_options(handle: pycurl.Curl, *, ca_file: str | None) -> None:
@@ -27,5 +27,5 @@ def set_constant_options(handle: pycurl.Curl, *, ca_file: str | None) -> None:
     setopt(pycurl.SSL_VERIFYHOST, 2)
     if ca_file:
         setopt(pycurl.CAINFO, ca_file)
-    setopt(pycurl.MAXAGE_CONN, _IDLE_CONNECTION_AGE_S)
+    setopt(pycurl.MAXAGE_CONN, IDLE_CONNECTION_AGE_S)
     setopt(_QUICK_EXIT, 1)

@@ -1,4 +1,4 @@
-"""What is asked of a transfer and what comes back: `Request`, `Result`, and the rules for headers."""
+"""What is asked of a transfer and what comes back: `Request`, `Result`, and the rules for methods and headers."""
 
 import re
 from collections.abc import Sequence
@@ -46,6 +46,7 @@ RESERVED_HEADERS = frozenset(
     }
 )
 
+_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _known_names: set[str] = set()
 
@@ -158,3 +159,24 @@ def _final_block(parts: Sequence[bytes]) -> list[bytes]:
         else:
             block = []
     return block
+
+
+def shape_of(request: Request) -> str:
+    """Return the handle's set-up: requests of one shape differ in URL, headers, body, deadlines only.
+
+    Raises ValueError, in words for people, for a method that is not sent, or not with a body.
+    """
+    method = request.method
+    if method in _METHODS_WITH_BODY:
+        return method
+    if method not in ("GET", "HEAD"):
+        raise ValueError(f"The method {method!r} is not supported.")
+    if request.body:
+        raise ValueError(f"A {method} request has no body.")
+    return method
+
+
+def check_scheme(url: str) -> None:
+    """Raise ValueError, in words for people, unless it is http or https."""
+    if not url.startswith(("https://", "http://")) and not url.lower().startswith(("https://", "http://")):
+        raise ValueError("The URL must start with http:// or https://.")
