@@ -13,6 +13,7 @@ from redis.retry import Retry
 
 from app.config import Settings
 from app.db.base import Base
+from app.lib.outbound import AllowedNetworks, Client
 from app.lib.sealed import Sealer
 
 T = TypeVar("T")
@@ -82,6 +83,21 @@ def quick_redis() -> Redis:
 def sealer() -> Sealer:
     """Return what seals and opens the secrets of the current app's tables."""
     return _sealer.get()
+
+
+def outbound_client() -> Client:
+    """Return the current app's client for requests to other services, which keeps connections between calls."""
+    return _outbound_client.get()
+
+
+def _new_outbound_client() -> Client:
+    settings = current_settings()
+    return Client(
+        AllowedNetworks.parse(settings.outbound_allowed_networks), ca_file=settings.outbound_ca_bundle or None
+    )
+
+
+_outbound_client = AppSlot("outbound_client", _new_outbound_client)
 
 
 def init_services(app: Flask, settings: Settings) -> None:

@@ -54,6 +54,7 @@ class Provider:
     wrong: Misbehaviour = field(default_factory=Misbehaviour)
     #: Every request: method, path and headers.
     seen: list[tuple[str, str, Mapping[str, str]]] = field(default_factory=list)
+    connection_count: int = 0
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
     key: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one", "use": "sig"}))
     stranger: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
@@ -153,6 +154,11 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
+    protocol_version = "HTTP/1.1"
+
+    def setup(self) -> None:
+        super().setup()
+        self.server.provider.connection_count += 1
 
     def do_GET(self) -> None:
         provider = self.server.provider

@@ -43,6 +43,7 @@ def running() -> Iterator[Provider]:
 def provider(app: Flask, running: Provider, monkeypatch: pytest.MonkeyPatch) -> Provider:
     """Return the provider that the app is configured for; Alice signs in there."""
     running.person, running.wrong, running.seen = dict(ALICE), Misbehaviour(), []
+    running.connection_count = 0
     running.codes.clear()
     running.redirect_uri = app.config["SETTINGS"].public_url + "/sign-in/openid/callback"
     configure(app, monkeypatch, running)
@@ -60,7 +61,9 @@ def configure(app: Flask, monkeypatch: pytest.MonkeyPatch, provider: Provider, *
         | more
     )
     monkeypatch.setitem(app.config, "SETTINGS", settings)
-    monkeypatch.setitem(app.extensions, "signalbox.openid", None)
+    for name in ("signalbox.openid", "signalbox.outbound_client"):
+        monkeypatch.setitem(app.extensions, name, None)
+        del app.extensions[name]  # Made anew from these settings; gone again after the test.
 
 
 def at_provider(location: str | None) -> str:
@@ -461,6 +464,19 @@ def test_description_is_read_once_an_hour(
     sign_in(linked.anybody())
 
     assert [path for _, path, _ in provider.seen].count("/keys") > 1
+
+
+def test_all_requests_of_the_server_share_a_connection(linked: People, provider: Provider) -> None:
+    for _ in range(3):
+        visitor = linked.anybody()
+        location = visitor.get("/sign-in/openid").location
+        before_browser = provider.connection_count
+        back = at_provider(location)
+        provider.connection_count = before_browser
+        assert visitor.get(back).status_code == 303
+
+    assert [path for _, path, _ in provider.seen].count("/token") == 3
+    assert provider.connection_count == 1
 
 
 def test_address_from_user_info_where_the_token_has_none(

@@ -20,7 +20,7 @@ from joserfc.errors import JoseError
 
 from app.accounts.openid.contract import Authorization, Identity, NotProven, ProviderUnreachable
 from app.config import Settings
-from app.lib.outbound import AllowedNetworks
+from app.lib.outbound import Client
 from app.lib.outbound.requests_adapter import OutboundAdapter, RequestException
 
 log = structlog.get_logger()
@@ -43,7 +43,7 @@ _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
     """The relying party of one provider. One for each process; threads share it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, outbound: Client) -> None:
         super().__init__(
             framework=None,
             name="openid",
@@ -55,10 +55,7 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         )
         self.issuer = settings.openid_issuer
         self._adapter = OutboundAdapter(
-            allowed=AllowedNetworks.parse(settings.outbound_allowed_networks),
-            ca_file=settings.outbound_ca_bundle or None,
-            timeout_s=TIMEOUT_S,
-            max_body_bytes=ANSWER_MAX_BYTES,
+            outbound, key="openid", timeout_s=TIMEOUT_S, max_body_bytes=ANSWER_MAX_BYTES
         )
         self.client_cls = self._new_session
         self._lock = threading.Lock()

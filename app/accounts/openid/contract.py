@@ -6,7 +6,7 @@ Authlib and what it brings are a tenth of a process's memory: they are loaded by
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from app.extensions import AppSlot, current_settings
+from app.extensions import AppSlot, current_settings, outbound_client
 from app.lib.errors import NotFound
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def openid_client() -> "OpenIdClient":
 def _new_client() -> "OpenIdClient":
     from app.accounts.openid.client import OpenIdClient
 
-    return OpenIdClient(current_settings())
+    return OpenIdClient(current_settings(), outbound_client())
 
 
 _client = AppSlot("openid", _new_client)

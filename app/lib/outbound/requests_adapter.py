@@ -13,7 +13,7 @@ from requests.exceptions import ConnectionError as CannotConnect
 from requests.exceptions import ContentDecodingError, InvalidURL, Timeout, TooManyRedirects
 from requests.exceptions import RequestException as RequestException  # what callers catch
 
-from app.lib.outbound import AllowedNetworks, Request, Result, send
+from app.lib.outbound import Client, Request, Result
 from app.lib.outbound.transfer import RESERVED_HEADERS
 
 #: Written by the connection itself, or promising to unpack what is not unpacked.
@@ -21,18 +21,18 @@ _LEFT_OUT = RESERVED_HEADERS | {"accept-encoding"}
 
 
 class OutboundAdapter(BaseAdapter):
-    """Carries each request of a `requests` session through `send()`, with its deadlines, caps and address rules.
+    """Carries each request of a `requests` session through a `Client`, with its deadlines, caps and address rules.
+
+    Connections are those of `key`; closing the session leaves them to the client.
 
     What the session says about time-outs, proxies, certificates and streaming counts for nothing here. Redirects
     are refused. Failures are raised as `requests` raises them.
     """
 
-    def __init__(
-        self, *, allowed: AllowedNetworks, ca_file: str | None, timeout_s: float, max_body_bytes: int
-    ) -> None:
+    def __init__(self, client: Client, *, key: str, timeout_s: float, max_body_bytes: int) -> None:
         super().__init__()
-        self._allowed = allowed
-        self._ca_file = ca_file
+        self._client = client
+        self._key = key
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
 
@@ -47,7 +47,7 @@ class OutboundAdapter(BaseAdapter):
             if name.lower() not in _LEFT_OUT
         ]
         try:
-            result = send(
+            result = self._client.send(
                 Request(
                     url=request.url or "",
                     method=request.method or "GET",
@@ -57,8 +57,7 @@ class OutboundAdapter(BaseAdapter):
                     timeout_s=self._timeout_s,
                     max_body_bytes=self._max_body_bytes,
                 ),
-                allowed=self._allowed,
-                ca_file=self._ca_file,
+                key=self._key,
             )
         except ValueError as error:
             raise InvalidURL(str(error), request=request) from None
@@ -66,7 +65,7 @@ class OutboundAdapter(BaseAdapter):
         return _response(result, request)
 
     def close(self) -> None:
-        """Close nothing: each request has a connection of its own."""
+        """Close nothing: the client keeps the connections."""
 
 
 def _raise_for_failure(result: Result, request: requests.PreparedRequest) -> None:

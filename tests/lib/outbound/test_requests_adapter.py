@@ -3,7 +3,7 @@
 import pytest
 import requests
 
-from app.lib.outbound import NOTHING_ALLOWED, AllowedNetworks
+from app.lib.outbound import NOTHING_ALLOWED, AllowedNetworks, Client
 from app.lib.outbound.requests_adapter import OutboundAdapter
 from tests.hostile_receivers import Behaviour, Receiver, answer, answer_ok, drip_body, never_answer
 from tests.lib.outbound.conftest import LOOPBACK
@@ -12,13 +12,14 @@ from tests.lib.outbound.conftest import LOOPBACK
 def session(
     allowed: AllowedNetworks = LOOPBACK, ca_file: str | None = None, *, timeout_s: float = 60
 ) -> requests.Session:
+    client = Client(allowed, ca_file=ca_file)
     made = requests.Session()
     made.trust_env = False
     made.adapters.clear()
     for scheme in ("https://", "http://"):
         made.mount(
             scheme,
-            OutboundAdapter(allowed=allowed, ca_file=ca_file, timeout_s=timeout_s, max_body_bytes=1000),
+            OutboundAdapter(client, key="test", timeout_s=timeout_s, max_body_bytes=1000),
         )
     return made
 
@@ -33,6 +34,16 @@ def test_request_and_answer_pass_through() -> None:
 
     assert (got.status_code, got.json(), got.headers["x-a"]) == (201, {"a": "b"}, "1, 2")
     assert got.encoding == "utf-8"
+
+
+def test_connection_outlives_the_session() -> None:
+    with Receiver(answer_ok) as receiver, Client(LOOPBACK) as client:
+        for _ in range(3):
+            with requests.Session() as made:
+                made.mount("http://", OutboundAdapter(client, key="test", timeout_s=60, max_body_bytes=1000))
+                assert made.get(receiver.url).status_code == 200
+
+        assert receiver.connection_count == 1
 
 
 def test_form_is_sent_without_promising_to_unpack() -> None:
