@@ -152,7 +152,7 @@ def test_request_is_what_it_has_to_be(
     assert len(query["state"]) >= 20
     assert len(query["nonce"]) >= 20
     with Redis.from_url(redis_url) as redis:
-        (key,) = redis.keys("signalbox:openid:*")
+        (key,) = redis.keys("signalbox:oauth:*")
         kept = json.loads(redis.get(key))
         assert 0 < redis.ttl(key) <= 600
     assert query["state"] not in key.decode()
@@ -167,7 +167,7 @@ def test_verifier_is_in_no_log(
         people.anybody().get("/sign-in/openid")
 
     with Redis.from_url(redis_url) as redis:
-        (key,) = redis.keys("signalbox:openid:*")
+        (key,) = redis.keys("signalbox:oauth:*")
         verifier = json.loads(redis.get(key))["verifier"]
     assert verifier not in caplog.text
 
@@ -554,11 +554,11 @@ def test_link_is_for_who_asked_for_it(app: Flask, people: People, provider: Prov
     back = at_provider(asked.headers["Refresh"].partition("url=")[2])
     browser = people.alice.visitor
     with browser.client.session_transaction() as session:
-        kept = session["openid_browser"]
+        kept = session["oauth_browser"]
     browser.post("/sign-out")
     browser.sign_in("bob@example.com")
     with browser.client.session_transaction() as session:
-        session["openid_browser"] = kept
+        session["oauth_browser"] = kept
 
     assert browser.get(back).status_code == 403
     assert stored(app)[1] == 0

@@ -1,34 +1,38 @@
 """Speaks with the company's OpenID provider, through Authlib and the one door out.
 
-What Authlib leaves open is closed here: it takes every key of the provider's description as an argument of its
-client, algorithms from there too (`none` included), checks `aud` only when told to, and does not look at `iss` in
-the answer (RFC 9207).
+Authorization and tokens are `app.oauth`'s. Here is what OpenID Connect adds: the provider's description, and the
+id_token. What Authlib leaves open of that is closed: it takes algorithms from the description (`none` included), and
+checks `aud` only when told to.
 """
 
-import base64
-import logging
+import secrets
 import threading
 import time
 from typing import Any
-from urllib.parse import quote_plus
 
 import structlog
-from authlib.integrations.base_client import BaseApp, OAuth2Mixin, OAuthError, OpenIDMixin
-from authlib.integrations.requests_client import OAuth2Session
-from authlib.oauth2.auth import ClientAuth
+from authlib.integrations.base_client import OpenIDMixin
 from joserfc.errors import JoseError
 
-from app.accounts.openid.contract import Authorization, Identity, NotProven, ProviderUnreachable
+from app.accounts.openid.contract import Identity, NotProven
 from app.config import Settings
 from app.lib.outbound import Client
-from app.lib.outbound.requests_adapter import OutboundAdapter, RequestException
+from app.lib.outbound.requests_adapter import RequestException
+from app.oauth.client import OAuthClient, ProviderSession, open_session
+from app.oauth.contract import (
+    Authorization,
+    OAuthError,
+    ProviderUnavailable,
+    Registration,
+    WrongIssuer,
+    check_issuer,
+)
 
 log = structlog.get_logger()
-# At DEBUG it writes PKCE verifiers into the log.
-logging.getLogger("authlib").setLevel(logging.INFO)
 
 TIMEOUT_S = 8.0
-ANSWER_MAX_BYTES = 262_144
+#: Whose connections: the operator's, for all who sign in.
+_KEY = "openid"
 #: The provider's description and keys are asked for again after this long: keys that it withdrew count no more.
 METADATA_VALID_S = 3600
 #: A provider that just failed is left alone for so long.
@@ -40,59 +44,54 @@ _ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "E
 _ENDPOINTS = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 
 
-class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
+class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
     """The relying party of one provider. One for each process; threads share it."""
 
     def __init__(self, settings: Settings, outbound: Client) -> None:
-        super().__init__(
-            framework=None,
-            name="openid",
-            client_id=settings.openid_client_id,
-            client_secret=settings.openid_client_secret,
-            server_metadata_url=settings.openid_issuer.rstrip("/") + "/.well-known/openid-configuration",
-            client_kwargs={"scope": "openid email profile", "code_challenge_method": "S256"},
-            client_auth_methods=[("client_secret_basic", _encode_basic)],
-        )
+        self.client_id = settings.openid_client_id
         self.issuer = settings.openid_issuer
-        self._adapter = OutboundAdapter(
-            outbound, key="openid", timeout_s=TIMEOUT_S, max_body_bytes=ANSWER_MAX_BYTES
-        )
-        self.client_cls = self._new_session
+        #: Authlib keeps the provider's keys in it.
+        self.server_metadata: dict[str, Any] = {}
+        self._client_secret = settings.openid_client_secret
+        self._server_metadata_url = settings.openid_issuer.rstrip("/") + "/.well-known/openid-configuration"
+        self._outbound = outbound
+        self._timeout_s = TIMEOUT_S
         self._lock = threading.Lock()
         self._loaded_at_s = self._failed_at_s = -float("inf")
 
     def begin(self, redirect_uri: str) -> Authorization:
-        """Return a new pending to the provider. Raises ProviderUnreachable."""
+        """Return a new authorization at the provider. Raises ProviderUnavailable."""
         try:
-            made = self.create_authorization_url(redirect_uri)
+            return self._oauth().begin(redirect_uri, nonce=secrets.token_urlsafe(20))
         except (RequestException, ValueError) as error:
-            raise _unreachable(error) from error
-        return Authorization(made["url"], made["state"], made["nonce"], made["code_verifier"])
+            raise _unavailable(error) from error
 
     def check_sender(self, iss: str | None) -> None:
-        """Check who sent the browser back (RFC 9207). Raises NotProven, ProviderUnreachable."""
+        """Check who sent the browser back (RFC 9207). Raises NotProven, ProviderUnavailable."""
         try:
             is_promised = self.load_server_metadata()["authorization_response_iss_parameter_supported"]
+            check_issuer(iss, self.issuer, is_promised=is_promised)
+        except WrongIssuer as error:
+            raise NotProven(str(error)) from error
         except (RequestException, ValueError) as error:
-            raise _unreachable(error) from error
-        if (iss is None and is_promised) or iss not in (None, self.issuer):
-            raise NotProven("the answer came from another issuer")
+            raise _unavailable(error) from error
 
     def finish(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Identity:
-        """Exchange the code and return who signed in. Raises NotProven, ProviderUnreachable."""
+        """Exchange the code and return who signed in. Raises NotProven, ProviderUnavailable."""
         try:
-            token = self.fetch_access_token(redirect_uri, code=code, code_verifier=verifier)
-            if not isinstance(token.get("id_token"), str):
+            tokens = self._oauth().exchange(code=code, redirect_uri=redirect_uri, verifier=verifier)
+            token = {"access_token": tokens.access_token, "id_token": tokens.extras.get("id_token")}
+            if not isinstance(token["id_token"], str):
                 raise NotProven("the answer holds no id_token")
             claims = dict(
                 self.parse_id_token(token, nonce, self._claims_options(), leeway=_CLOCK_DIFFERENCE_S)
             )
             if "email" not in claims and self.server_metadata.get("userinfo_endpoint"):
-                claims = self._with_userinfo(token, claims)
+                claims = self._with_userinfo(tokens.access_token, claims)
+        except (ProviderUnavailable, RequestException, ValueError, KeyError, TypeError) as error:
+            raise _unavailable(error) from error
         except (OAuthError, JoseError) as error:
             raise NotProven(str(error)) from error
-        except (RequestException, ValueError, KeyError, TypeError) as error:
-            raise _unreachable(error) from error
         return self._identity(claims)
 
     def load_server_metadata(self) -> dict[str, Any]:
@@ -115,14 +114,23 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         with self._get_session() as session:
             answer = session.request("GET", self._server_metadata_url, withhold_token=True)
             answer.raise_for_status()
-            return _judged(answer.json(), self.issuer)
+            return _checked(answer.json(), self.issuer)
 
-    def _new_session(self, **options: Any) -> OAuth2Session:
-        session = OAuth2Session(trust_env=False, **options)
-        session.adapters.clear()
-        for scheme in ("https://", "http://"):
-            session.mount(scheme, self._adapter)
-        return session
+    def _oauth(self) -> OAuthClient:
+        metadata = self.load_server_metadata()
+        registration = Registration(
+            client_id=self.client_id,
+            client_secret=self._client_secret,
+            authorization_url=metadata["authorization_endpoint"],
+            token_url=metadata["token_endpoint"],
+            scope="openid email profile",
+            client_auth=metadata["token_endpoint_auth_method"],
+        )
+        return OAuthClient(registration, self._outbound, key=_KEY, timeout_s=self._timeout_s)
+
+    def _get_session(self) -> ProviderSession:
+        """Return what the mixin fetches the provider's keys with."""
+        return open_session(self._outbound, key=_KEY, timeout_s=self._timeout_s)
 
     def _claims_options(self) -> dict[str, Any]:
         return {
@@ -133,8 +141,8 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
             "exp": {"essential": True},
         }
 
-    def _with_userinfo(self, token: dict[str, Any], claims: dict[str, Any]) -> dict[str, Any]:
-        headers = {"Authorization": f"Bearer {token['access_token']}"}
+    def _with_userinfo(self, access_token: str, claims: dict[str, Any]) -> dict[str, Any]:
+        headers = {"Authorization": f"Bearer {access_token}"}
         with self._get_session() as session:
             answer = session.request(
                 "GET", self.server_metadata["userinfo_endpoint"], withhold_token=True, headers=headers
@@ -159,16 +167,7 @@ class OpenIdClient(OAuth2Mixin, OpenIDMixin, BaseApp):  # type: ignore[misc]
         )
 
 
-def _encode_basic(
-    client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str
-) -> tuple[str, dict[str, str], str]:
-    """Add the client's secret as RFC 6749 §2.3.1 wants it; Authlib leaves the encoding of both parts out."""
-    pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
-    headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-    return uri, headers, body
-
-
-def _judged(document: object, issuer: str) -> dict[str, Any]:
+def _checked(document: object, issuer: str) -> dict[str, Any]:
     """Return what is used of the provider's description. Raises ValueError when it cannot be used."""
     if not isinstance(document, dict) or document.get("issuer") != issuer:
         raise ValueError(f"the description at OPENID_ISSUER is not of the issuer {issuer}")
@@ -198,6 +197,6 @@ def _judged(document: object, issuer: str) -> dict[str, Any]:
     }
 
 
-def _unreachable(error: Exception) -> ProviderUnreachable:
+def _unavailable(error: Exception) -> ProviderUnavailable:
     log.warning("openid_provider_unreachable", reason=str(error), kind=type(error).__name__)
-    return ProviderUnreachable(str(error))
+    return ProviderUnavailable(str(error))

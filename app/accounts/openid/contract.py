@@ -13,22 +13,8 @@ if TYPE_CHECKING:
     from app.accounts.openid.client import OpenIdClient
 
 
-class ProviderUnreachable(Exception):
-    """The provider does not answer, or not in a way that is understood."""
-
-
 class NotProven(Exception):
     """What the provider answered does not prove who signed in."""
-
-
-@dataclass(frozen=True, slots=True)
-class Authorization:
-    """Where to send the browser, and what has to be remembered until it comes back."""
-
-    url: str
-    state: str
-    nonce: str
-    verifier: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """The company's OpenID provider: signing in, joining and linking through it."""
 
+from collections.abc import Mapping
+
 import structlog
 from flask import Response, flash, redirect, request, url_for
 from flask_login import current_user
@@ -7,34 +9,39 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, throttle
 from app.accounts.forms import LinkForm
-from app.accounts.openid import auth_state
-from app.accounts.openid.auth_state import AuthState
-from app.accounts.openid.contract import Identity, NotProven, ProviderUnreachable, openid_client, openid_name
+from app.accounts.openid.contract import Identity, NotProven, openid_client, openid_name
 from app.accounts.services import openid as services
 from app.accounts.sessions import start_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.db.session import writing
 from app.lib.errors import NotFound, SignalboxError, Unavailable
+from app.oauth import states
+from app.oauth.contract import ProviderUnavailable
+from app.oauth.states import PendingAuthorization
 from app.web.access import public, signed_in
 from app.web.mails import absolute_url
 from app.web.rendering import redirect_after, render
 
 log = structlog.get_logger()
 
+#: What its authorizations are kept under. Their purposes: sign_in; link, to the user's account; join, by an invitation.
+_PROVIDER = "openid"
+
 
 @accounts.get("/sign-in/openid")
 @public
 def openid_sign_in() -> BaseResponse:
+    next_path = local_path(request.args.get("next"))
     # A link, not a form: browsers hold `form-action` against every redirect that follows a form, and the provider's
     # pages redirect as they like. What can be started from elsewhere only signs people in as themselves.
-    return redirect(_begin("sign_in", next_path=local_path(request.args.get("next"))), 303)
+    return redirect(_begin("sign_in", details={"next_path": next_path} if next_path else {}), 303)
 
 
 @accounts.get("/invitations/<token>/openid")
 @public
 def openid_join(token: str) -> BaseResponse:
     # Whether the invitation is open is asked when the visitor is back; no transaction waits for the provider.
-    return redirect(_begin("join", invitation=token), 303)
+    return redirect(_begin("join", details={"invitation": token}), 303)
 
 
 @accounts.get("/account/openid")
@@ -91,7 +98,7 @@ def openid_unlink(account_id: str) -> BaseResponse:
 def openid_callback() -> BaseResponse:
     """Take the browser back from the provider. Everything is checked before anything is changed."""
     client = openid_client()
-    pending = auth_state.take(request.args.get("state", ""))
+    pending = states.take(request.args.get("state", ""), provider=_PROVIDER)
     if pending is None:
         return _failed(
             "This sign-in is over",
@@ -116,7 +123,7 @@ def openid_callback() -> BaseResponse:
             " tell your operator: the reason is in the log.",
             403,
         )
-    except ProviderUnreachable:
+    except ProviderUnavailable:
         return _failed_there()
     try:
         services.refuse_unless_allowed(identity)
@@ -127,7 +134,7 @@ def openid_callback() -> BaseResponse:
         return _failed(error.title, error.detail, error.status)
 
 
-def _finish(pending: AuthState, identity: Identity) -> BaseResponse:
+def _finish(pending: PendingAuthorization, identity: Identity) -> BaseResponse:
     if pending.purpose == "link":
         if not current_user.is_authenticated or current_user.id != pending.user_id:
             return _failed("You are signed out", "Sign in, then link the company account again.", 403)
@@ -135,35 +142,32 @@ def _finish(pending: AuthState, identity: Identity) -> BaseResponse:
         flash("The company account is linked. It signs you in from now on.", "success")
         return redirect_after(url_for("accounts.openid_accounts"))
     user_id = services.find_user_of(identity)
-    if pending.purpose == "join" and pending.invitation:
+    invitation = pending.details.get("invitation")
+    if pending.purpose == "join" and invitation:
         if user_id is None:
-            signed_up = services.join(identity, pending.invitation)
+            signed_up = services.join(identity, invitation)
             start_session(signed_up.user_id, method="openid")
             return redirect_after(home_of(signed_up.team_slug))
         start_session(user_id, method="openid")
-        return redirect_after(url_for("accounts.invitation", token=pending.invitation))
+        return redirect_after(url_for("accounts.invitation", token=invitation))
     if user_id is None:
         user_id = services.sign_up(identity)
     # No code is asked for besides: how people prove themselves there is the provider's to decide.
     start_session(user_id, method="openid")
-    return redirect_after(pending.next_path or url_for("accounts.start"))
+    return redirect_after(pending.details.get("next_path") or url_for("accounts.start"))
 
 
-def _begin(
-    purpose: str, *, next_path: str | None = None, user_id: str | None = None, invitation: str | None = None
-) -> str:
+def _begin(purpose: str, *, user_id: str | None = None, details: Mapping[str, str] | None = None) -> str:
     """Return where to send the browser. Raises RateLimited, Unavailable."""
     client = openid_client()
     throttle.count_openid()
     try:
         authorization = client.begin(_redirect_uri())
-    except ProviderUnreachable:
+    except ProviderUnavailable:
         raise Unavailable(
             f"The provider of {openid_name()} does not answer. Try again in a minute, or sign in with your password."
         ) from None
-    auth_state.keep(
-        authorization, purpose=purpose, next_path=next_path, user_id=user_id, invitation=invitation
-    )
+    states.keep(authorization, provider=_PROVIDER, purpose=purpose, user_id=user_id, details=details)
     return authorization.url
 
 

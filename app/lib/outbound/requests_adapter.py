@@ -12,6 +12,7 @@ from requests.adapters import BaseAdapter
 from requests.exceptions import ConnectionError as CannotConnect
 from requests.exceptions import ContentDecodingError, InvalidURL, Timeout, TooManyRedirects
 from requests.exceptions import RequestException as RequestException  # what callers catch
+from requests.models import Response as Response  # what they get
 
 from app.lib.outbound import Client, Request, Result
 from app.lib.outbound.transfer import RESERVED_HEADERS
@@ -36,7 +37,7 @@ class OutboundAdapter(BaseAdapter):
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
 
-    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> requests.Response:
+    def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Response:
         """Send the request and return the whole answer. Raises the exceptions of `requests`."""
         body = request.body or b""
         if not isinstance(body, str | bytes):
@@ -78,8 +79,8 @@ def _raise_for_failure(result: Result, request: requests.PreparedRequest) -> Non
         raise TooManyRedirects(f"Redirects are not followed ({result.status_code}).", request=request)
 
 
-def _response(result: Result, request: requests.PreparedRequest) -> requests.Response:
-    response = requests.Response()
+def _response(result: Result, request: requests.PreparedRequest) -> Response:
+    response = Response()
     response.status_code = result.status_code or 0
     response.headers.update(_joined(result.headers))
     response.encoding = requests.utils.get_encoding_from_headers(response.headers)

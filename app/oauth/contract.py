@@ -1,0 +1,79 @@
+"""What the OAuth client promises, without the library behind it.
+
+Authlib and what it brings are a tenth of a process's memory: `app.oauth.client` is imported by the first who needs it.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+
+class OAuthError(Exception):
+    """Something went wrong between us and a provider. `code`: its error code (RFC 6749 §5.2), or empty."""
+
+    def __init__(self, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class ProviderUnavailable(OAuthError):
+    """The provider does not answer, answers that it cannot now, or not in a way that is understood: try again later."""
+
+
+class GrantRefused(OAuthError):
+    """The code or the refresh token is not valid (any more): the user has to give their consent again.
+
+    Of two refreshes at once the slower one may get this although the grant lives: first look whether the stored
+    token has changed meanwhile.
+    """
+
+
+class ClientRefused(OAuthError):
+    """The provider does not accept our registration: wrong id or secret. No user can mend it."""
+
+
+class RequestRefused(OAuthError):
+    """The provider refuses for another reason, or its answer is no token: the same request will fail again."""
+
+
+class WrongIssuer(OAuthError):
+    """The browser was sent back by another provider than the one it was sent to (RFC 9207)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Our registration at a provider, and its endpoints. `scope` as the provider separates its scopes."""
+
+    client_id: str
+    authorization_url: str
+    token_url: str
+    client_secret: str = field(default="", repr=False)
+    #: None where tokens cannot be revoked.
+    revocation_url: str | None = None
+    scope: str = ""
+    #: How we prove at the token and revocation endpoints who we are; `none`: a public client.
+    client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
+    #: Off only for providers that refuse it.
+    uses_pkce: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """Where to send the browser, and what has to be remembered until it comes back."""
+
+    url: str
+    state: str = field(repr=False)
+    #: Empty without PKCE.
+    verifier: str = field(repr=False)
+    #: Of OpenID Connect; empty elsewhere.
+    nonce: str = field(default="", repr=False)
+
+
+def check_issuer(presented: str | None, expected: str, *, is_promised: bool) -> None:
+    """Check who sent the browser back (RFC 9207 §2.4). Raises WrongIssuer.
+
+    `is_promised`: the provider says that it always names itself.
+    """
+    if presented is None and not is_promised:
+        return
+    if presented != expected:
+        raise WrongIssuer("the answer came from another issuer")

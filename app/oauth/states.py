@@ -1,0 +1,96 @@
+"""Authorizations under way: kept in Redis for ten minutes, for one browser, and taken once.
+
+They hold the PKCE verifier and the nonce, which is why they do not travel in the cookie.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import cast
+
+from flask import session
+from redis.exceptions import RedisError
+
+from app.extensions import redis_client
+from app.lib.errors import Unavailable
+from app.oauth.contract import Authorization
+
+VALID_S = 600
+#: Session key: what ties authorizations to this browser.
+_BROWSER = "oauth_browser"
+
+
+@dataclass(frozen=True, slots=True)
+class PendingAuthorization:
+    """Why somebody was sent to a provider, and what proves that it is them who comes back."""
+
+    provider: str
+    #: What the callback is to do, in the words of who began.
+    purpose: str
+    verifier: str = field(repr=False)
+    nonce: str = field(repr=False)
+    #: Digest of what the browser's session holds.
+    browser: str = field(repr=False)
+    #: For whom: whoever comes back has to be this user, in this team. None where it does not matter.
+    user_id: str | None = None
+    team_id: str | None = None
+    details: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
+def keep(
+    authorization: Authorization,
+    *,
+    provider: str,
+    purpose: str,
+    user_id: str | None = None,
+    team_id: str | None = None,
+    details: Mapping[str, str] | None = None,
+) -> None:
+    """Remember an authorization that this browser begins. Raises Unavailable while Redis does not answer."""
+    browser = session.setdefault(_BROWSER, secrets.token_urlsafe(24))
+    pending = PendingAuthorization(
+        provider,
+        purpose,
+        authorization.verifier,
+        authorization.nonce,
+        _digest(browser),
+        user_id,
+        team_id,
+        dict(details or {}),
+    )
+    try:
+        redis_client().set(_key(authorization.state), json.dumps(asdict(pending)), ex=VALID_S)
+    except RedisError as error:
+        raise _no_redis() from error
+
+
+def take(state: str, *, provider: str) -> PendingAuthorization | None:
+    """Return the authorization of this state and forget it: of several who ask for it at once, one gets it.
+
+    None when there is none (any more), or it began in another browser or with another provider: each has a callback
+    of its own, so that none can finish what another began (RFC 9700 §4.4). Raises Unavailable.
+    """
+    try:
+        kept = cast(bytes | None, redis_client().getdel(_key(state)))
+    except RedisError as error:
+        raise _no_redis() from error
+    if kept is None:
+        return None
+    pending = PendingAuthorization(**json.loads(kept))
+    is_same_browser = hmac.compare_digest(pending.browser, _digest(session.get(_BROWSER, "")))
+    return pending if is_same_browser and pending.provider == provider else None
+
+
+def _key(state: str) -> str:
+    return f"signalbox:oauth:{_digest(state)}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _no_redis() -> Unavailable:
+    return Unavailable("Redis does not answer, so this sign-in cannot be kept. Try again in a minute.")
