@@ -6,6 +6,7 @@ Every variable stands in `docs/configuration.md`. A variable of the environment 
 
 import os
 import re
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
@@ -21,6 +22,7 @@ SECRET_MIN_DIFFERENT_CHARS = 10
 #: The longest a webhook may wait for its receiver; the lease must outlive it.
 DELIVERY_TIMEOUT_MAX_S = 30
 LEASE_MARGIN_S = 15
+_PROCESSES_MAX = 64
 
 
 class ConfigError(Exception):
@@ -36,6 +38,27 @@ class AppEnv(StrEnum):
 class SignUp(StrEnum):
     INVITED = "invited"
     OPEN = "open"
+
+
+class JobQueue(StrEnum):
+    """The queues of jobs, by how long what waits in them may wait."""
+
+    #: Slices of dispatching; its processes run nothing else.
+    DISPATCH = "dispatch"
+    #: Somebody looks into a mailbox.
+    MAIL = "mail"
+    #: Seconds.
+    DEFAULT = "default"
+    #: May take minutes, and wait for others that do.
+    SLOW = "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerGroup:
+    """So many processes of a worker that serve these queues, the first of them first."""
+
+    queues: tuple[JobQueue, ...]
+    processes: int
 
 
 class LogFormat(StrEnum):
@@ -84,6 +107,7 @@ class Settings(BaseSettings):
     dispatch_slice_s: float = Field(default=5, gt=0, le=60)
     dispatch_lease_s: float = Field(default=75, gt=0, le=3600)
     dispatch_workers: int = Field(default=1, ge=1, le=64)
+    worker_queues: str = "dispatch,mail+default,slow"
     web_workers: int = Field(default=1, ge=1, le=64)
     web_threads: int = Field(default=4, ge=1, le=256)
     web_connections_max: int = Field(default=2000, ge=16, le=100_000)
@@ -143,6 +167,7 @@ class Settings(BaseSettings):
         for key in self.encryption_keys_previous:
             _judge_secret("ENCRYPTION_KEYS_PREVIOUS", key)
         _judge_openid(self)
+        _parse_worker_queues(self.worker_queues, dispatch_workers=self.dispatch_workers)
         if (
             self.app_env is not AppEnv.TEST
             and self.dispatch_lease_s < DELIVERY_TIMEOUT_MAX_S + LEASE_MARGIN_S
@@ -156,6 +181,11 @@ class Settings(BaseSettings):
     def requests_per_hour(self, tier: str) -> int:
         """Return how many API requests per hour a team of this tier may make."""
         return int(getattr(self, f"team_requests_per_hour_{Tier(tier)}"))
+
+    @property
+    def worker_groups(self) -> tuple[WorkerGroup, ...]:
+        """The processes that one worker starts."""
+        return _parse_worker_queues(self.worker_queues, dispatch_workers=self.dispatch_workers)
 
     @property
     def is_production(self) -> bool:
@@ -175,6 +205,31 @@ def _with_driver(url: str) -> str:
     if not url.startswith(("sqlite://", "postgresql+psycopg://")):
         raise ValueError("DATABASE_URL must start with sqlite:// or postgresql://")
     return url
+
+
+def _parse_worker_queues(text: str, *, dispatch_workers: int) -> tuple[WorkerGroup, ...]:
+    """Return the groups of `dispatch,mail+default:2,slow`. Raises ValueError."""
+    groups = tuple(_parse_group(part.strip(), dispatch_workers) for part in text.split(",") if part.strip())
+    if not groups:
+        raise ValueError("WORKER_QUEUES must name a queue, such as mail")
+    return groups
+
+
+def _parse_group(text: str, dispatch_workers: int) -> WorkerGroup:
+    names, has_count, count = text.partition(":")
+    try:
+        queues = tuple(dict.fromkeys(JobQueue(name.strip()) for name in names.split("+")))
+    except ValueError:
+        raise ValueError(f"WORKER_QUEUES: {names!r} is none of {', '.join(JobQueue)}") from None
+    if JobQueue.DISPATCH in queues and len(queues) > 1:
+        raise ValueError("WORKER_QUEUES: the processes of dispatch serve no other queue; write dispatch,mail")
+    if not has_count:
+        return WorkerGroup(queues, dispatch_workers if JobQueue.DISPATCH in queues else 1)
+    if not (re.fullmatch(r" *[0-9]{1,2} *", count) and 1 <= int(count) <= _PROCESSES_MAX):
+        raise ValueError(
+            f"WORKER_QUEUES: {text!r} must end with a number of processes from 1 to {_PROCESSES_MAX}"
+        )
+    return WorkerGroup(queues, int(count))
 
 
 def _judge_openid(settings: Settings) -> None:

@@ -6,19 +6,20 @@ from flask import Flask
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app.config import JobQueue
 from app.extensions import db, redis_client
-from app.jobs.table import DEFAULT_QUEUE
 
 
 def run_waiting_jobs(app: Flask) -> list[str]:
-    """Run the jobs that wait for a worker, oldest first, and return the names of their functions."""
+    """Run the jobs that wait for a worker, by queue and then oldest first, and return the names of their functions."""
     with app.app_context():
-        queue = Queue(DEFAULT_QUEUE, connection=redis_client(), serializer=JSONSerializer)
         names = []
-        for job in queue.jobs:
-            module, _, name = str(job.func_name).rpartition(".")
-            getattr(import_module(module), name)(*job.args)
-            names.append(name)
-        queue.empty()  # type: ignore[no-untyped-call]
+        for queue_name in (JobQueue.MAIL, JobQueue.DEFAULT, JobQueue.SLOW):
+            queue = Queue(queue_name, connection=redis_client(), serializer=JSONSerializer)
+            for job in queue.jobs:
+                module, _, name = str(job.func_name).rpartition(".")
+                getattr(import_module(module), name)(*job.args)
+                names.append(name)
+            queue.empty()  # type: ignore[no-untyped-call]
         db.session.remove()
     return names

@@ -6,6 +6,7 @@ from app.accounts import members, sessions
 from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
+from app.config import JobQueue
 from app.jobs.table import Job
 from app.web.access import provide_members
 from app.web.features import Feature, NavigationEntry, Section, Tab
@@ -20,7 +21,7 @@ def _connect(app: Flask) -> None:
 
 
 def _mail(name: str) -> Job:
-    return Job(name=f"accounts.{name}", path=f"app.accounts.jobs.{name}", max_retries=3)
+    return Job(name=f"accounts.{name}", path=f"app.accounts.jobs.{name}", queue=JobQueue.MAIL, max_retries=3)
 
 
 FEATURE = Feature(

@@ -6,6 +6,7 @@ from app.audit.api import audit_api
 from app.audit.requests import init_request_log
 from app.audit.views import audit, requests
 from app.audit.violations import record_violation
+from app.config import JobQueue
 from app.jobs.table import Job
 from app.web.features import Feature, NavigationEntry, Section, Tab
 from app.web.limits import provide_violation_hook
@@ -36,7 +37,13 @@ FEATURE = Feature(
     ),
     jobs=(
         Job(name="audit.note_violation", path="app.audit.jobs.note_violation"),
-        Job(name="audit.trim", path="app.audit.jobs.trim", timeout_s=300, every_s=600),
+        Job(
+            name="audit.trim",
+            path="app.audit.jobs.trim",
+            queue=JobQueue.SLOW,
+            timeout_s=300,
+            every_s=600,
+        ),
     ),
     permissions=(
         Permission(

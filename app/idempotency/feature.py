@@ -1,5 +1,6 @@
 """What repeatable requests announce: the table of answers, and the job that trims it."""
 
+from app.config import JobQueue
 from app.idempotency.api import init_idempotency
 from app.jobs.table import Job
 from app.web.features import Feature
@@ -7,6 +8,14 @@ from app.web.features import Feature
 FEATURE = Feature(
     name="idempotency",
     models=("app.idempotency.models",),
-    jobs=(Job(name="idempotency.trim", path="app.idempotency.jobs.trim", every_s=3600),),
+    jobs=(
+        Job(
+            name="idempotency.trim",
+            path="app.idempotency.jobs.trim",
+            queue=JobQueue.SLOW,
+            timeout_s=300,
+            every_s=3600,
+        ),
+    ),
     connect=init_idempotency,
 )

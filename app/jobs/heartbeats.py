@@ -9,8 +9,9 @@ import structlog
 from redis import Redis
 from redis.exceptions import RedisError
 
+from app.config import JobQueue
 from app.extensions import redis_client
-from app.jobs.table import DISPATCH_QUEUE, enqueue
+from app.jobs.table import enqueue
 from app.lib.errors import Unavailable
 
 log = structlog.get_logger()
@@ -57,7 +58,7 @@ def ensure_dispatch(*, besides: str | None = None) -> bool:
         pipe = redis.pipeline(transaction=False)
         pipe.zrangebyscore(_SLICES, since, "+inf")
         pipe.zcount(_DISPATCHERS, since, "+inf")
-        pipe.llen(f"rq:queue:{DISPATCH_QUEUE}")
+        pipe.llen(f"rq:queue:{JobQueue.DISPATCH}")
         slices, dispatchers, waiting = pipe.execute()
         running = len([slice_id for slice_id in slices if slice_id.decode() != besides])
         if running + waiting < dispatchers:

@@ -12,15 +12,15 @@ from redis.exceptions import RedisError
 from rq import Queue, Retry
 from rq.serializers import JSONSerializer
 
+from app.config import JobQueue
 from app.extensions import redis_client
 from app.lib.errors import Unavailable
 
 log = structlog.get_logger()
 
-DISPATCH_QUEUE = "dispatch"
-DEFAULT_QUEUE = "default"
-
 NO_TIMEOUT = -1
+#: What takes longer waits among its like, so that nothing else waits for it.
+_PATIENCE_S = 60
 _FAILED_JOB_KEPT_S = 7 * 86_400
 #: By name; filled once, when the features are connected.
 _table: dict[str, "Job"] = {}
@@ -32,7 +32,7 @@ class Job:
 
     name: str
     path: str
-    queue: str = DEFAULT_QUEUE
+    queue: JobQueue = JobQueue.DEFAULT
     #: `NO_TIMEOUT`: never killed.
     timeout_s: int = 60
     #: A mail server that is away for a moment must not lose the mail.
@@ -42,8 +42,12 @@ class Job:
 
 
 def declare(jobs: Iterable[Job]) -> None:
-    """Add jobs to the table. Raises ValueError for a name that another job has."""
+    """Add jobs to the table. Raises ValueError for a name that another job has, and for one in too quick a queue."""
     for job in jobs:
+        if job.queue is JobQueue.DEFAULT and not 0 < job.timeout_s <= _PATIENCE_S:
+            raise ValueError(
+                f"{job.name} may take longer than {_PATIENCE_S} s: declare it for the queue slow"
+            )
         if _table.setdefault(job.name, job) != job:
             raise ValueError(f"two jobs are named {job.name}: {_table[job.name].path} and {job.path}")
 

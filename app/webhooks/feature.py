@@ -1,7 +1,8 @@
 """What webhooks announce: themselves, their deliveries, the jobs that send them, and who may manage them."""
 
+from app.config import JobQueue
 from app.events import event_deliveries, fanout
-from app.jobs.table import DISPATCH_QUEUE, NO_TIMEOUT, Job
+from app.jobs.table import NO_TIMEOUT, Job
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Subscription, Tab
 from app.web.permissions import Permission, PermissionGroup, Role
 from app.webhooks.api import deliveries_api, webhooks_api
@@ -36,11 +37,15 @@ FEATURE = Feature(
         Job(
             name="webhooks.dispatch",
             path="app.webhooks.jobs.dispatch",
-            queue=DISPATCH_QUEUE,
+            queue=JobQueue.DISPATCH,
             timeout_s=NO_TIMEOUT,
         ),
         Job(name="webhooks.cancel_leftovers", path="app.webhooks.jobs.cancel_leftovers", every_s=60),
-        Job(name="webhooks.send_disabled_notice", path="app.webhooks.jobs.send_disabled_notice"),
+        Job(
+            name="webhooks.send_disabled_notice",
+            path="app.webhooks.jobs.send_disabled_notice",
+            queue=JobQueue.MAIL,
+        ),
     ),
     permissions=(
         Permission("webhooks:read", "See webhooks and their settings", PermissionGroup.EVENTS, Role.VIEWER),

@@ -42,7 +42,7 @@ def _processes(stage: Stage) -> Iterator[Figure]:
                 time.sleep(_IDLE_S)
                 yield from _memory(stage, "web", web.pid, "one web process")
                 yield from _memory(
-                    stage, "worker", worker_pid, "the ticker, one dispatching and one job process"
+                    stage, "worker", worker_pid, "the ticker, one dispatching and two job processes"
                 )
     yield Figure("start-up: web answers /healthz", stage.database, web_start_s, "s")
     yield Figure("start-up: worker dispatches", stage.database, worker_start_s, "s")

@@ -17,12 +17,11 @@ from sqlalchemy import text
 
 import worker
 from app.clock_skew import ClockWatch, skewed_clocks
-from app.config import AppEnv, Settings
+from app.config import AppEnv, JobQueue, Settings
 from app.db.clock import DatabaseNow, read_clock
 from app.extensions import db, redis_client
 from app.factory import create_app
 from app.jobs.heartbeats import ensure_dispatch, heartbeat
-from app.jobs.table import DISPATCH_QUEUE
 from app.lib import clock
 from app.webhooks.dispatch.claims import claim, find_due_webhooks, give_back
 from app.webhooks.services.deliveries import retry
@@ -201,7 +200,7 @@ def test_who_is_alive_is_counted_by_the_clock_of_redis(app: Flask, set_wrong: Se
         heartbeat(redis, dispatcher_ids=["ahead-1"])
         assert ensure_dispatch()
         assert ensure_dispatch()
-        assert redis.llen(f"rq:queue:{DISPATCH_QUEUE}") == 2
+        assert redis.llen(f"rq:queue:{JobQueue.DISPATCH}") == 2
 
 
 def test_a_clock_that_is_right_is_not_called_wrong(apart: Scene) -> None:

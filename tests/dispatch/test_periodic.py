@@ -4,9 +4,10 @@ import pytest
 from redis import Redis
 from rq import Queue
 
+from app.config import JobQueue
 from app.extensions import db
 from app.jobs.periodic import enqueue_periodic
-from app.jobs.table import DEFAULT_QUEUE, declared_jobs
+from app.jobs.table import declared_jobs
 from app.lib import clock
 from app.webhooks.jobs import cancel_leftovers
 from tests.dispatch.scene import Scene
@@ -19,7 +20,7 @@ def test_a_periodic_job_is_enqueued_once_for_all_tickers(scene: Scene, redis_url
         for _ in range(3):
             enqueue_periodic()
 
-        assert Queue(DEFAULT_QUEUE, connection=redis).count == len(
+        assert sum(Queue(queue, connection=redis).count for queue in JobQueue) == len(
             [job for job in declared_jobs() if job.every_s]
         )
 

@@ -13,15 +13,16 @@ from redis import Redis
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from app.config import JobQueue
 from app.extensions import redis_client
 from app.jobs.heartbeats import end_slice, ensure_dispatch, heartbeat, nudge_dispatch
-from app.jobs.table import DEFAULT_QUEUE, DISPATCH_QUEUE, Job, enqueue
+from app.jobs.table import Job, enqueue
 from app.lib.errors import Unavailable
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 from app.wiring import FEATURES
+from app.worker.processes import DispatchWorker
 from tests.dispatch.receivers import Receiver
 from tests.dispatch.scene import Scene, wait_until
-from worker import DispatchWorker
 
 
 @pytest.fixture
@@ -36,13 +37,13 @@ def redis(redis_url: str) -> Iterator["Redis"]:
 def test_every_job_of_the_table_can_be_found(job: Job) -> None:
     module, _, function = job.path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), function))
-    assert job.queue in (DISPATCH_QUEUE, DEFAULT_QUEUE)
+    assert job.queue in JobQueue
 
 
 def test_a_job_carries_its_arguments_as_json(scene: Scene, redis: "Redis") -> None:
     with scene.app.app_context():
         enqueue("accounts.send_invitation", "inv_1")
-    (job,) = Queue(DEFAULT_QUEUE, connection=redis, serializer=JSONSerializer).jobs
+    (job,) = Queue(JobQueue.MAIL, connection=redis, serializer=JSONSerializer).jobs
     assert (job.func_name, list(job.args), job.kwargs) == ("app.accounts.jobs.send_invitation", ["inv_1"], {})
     assert job.timeout == 60
     raw = redis.hget(job.key, "data")
@@ -57,7 +58,7 @@ def test_an_unknown_job_is_refused(scene: Scene) -> None:
 
 def test_slices_are_enqueued_for_idle_dispatchers_only(scene: Scene, redis: "Redis") -> None:
     def waiting() -> int:
-        return int(redis.llen(f"rq:queue:{DISPATCH_QUEUE}"))  # type: ignore[arg-type]
+        return int(redis.llen(f"rq:queue:{JobQueue.DISPATCH}"))  # type: ignore[arg-type]
 
     with scene.app.app_context():
         assert ensure_dispatch()
@@ -66,7 +67,7 @@ def test_slices_are_enqueued_for_idle_dispatchers_only(scene: Scene, redis: "Red
         for _ in range(5):
             assert ensure_dispatch()
         assert waiting() == 2
-        redis.delete(f"rq:queue:{DISPATCH_QUEUE}")
+        redis.delete(f"rq:queue:{JobQueue.DISPATCH}")
         heartbeat(redis, slice_id="slice_1")
         assert ensure_dispatch()
         assert waiting() == 1
@@ -100,7 +101,7 @@ def test_slices_leave_nothing_growing_in_redis(scene: Scene, receiver: Receiver,
         with scene.app.app_context():
             heartbeat(redis_client(), dispatcher_ids=["test-1"])
             ensure_dispatch()
-            queue = Queue(DISPATCH_QUEUE, connection=redis_client(), serializer=JSONSerializer)
+            queue = Queue(JobQueue.DISPATCH, connection=redis_client(), serializer=JSONSerializer)
             rq_worker = DispatchWorker([queue], connection=redis_client(), serializer=JSONSerializer)
             rq_worker.app = scene.app
             for _ in range(2):
