@@ -14,8 +14,9 @@ from app.events.feature import FEATURE as EVENTS
 from app.extensions import csrf
 from app.idempotency.feature import FEATURE as IDEMPOTENCY
 from app.jobs import table
+from app.outbox.feature import FEATURE as OUTBOX
 from app.secrets.feature import FEATURE as SECRETS
-from app.web import permissions
+from app.web import mails, permissions
 from app.web.access import check_views, init_access
 from app.web.bodies import read_json_strictly
 from app.web.features import Feature
@@ -29,6 +30,7 @@ from app.webhooks.feature import FEATURE as WEBHOOKS
 FEATURES: tuple[Feature, ...] = (
     AUDIT,
     IDEMPOTENCY,
+    OUTBOX,
     SECRETS,
     EVENTS,
     ACCOUNTS,
@@ -44,6 +46,7 @@ def connect(app: OpenAPI, features: Sequence[Feature]) -> None:
     for feature in features:
         permissions.declare(feature.permissions)
         table.declare(feature.jobs)
+        mails.declare(feature.mails)
     # In this order: the first to see a request is the request log, so that the time of a call is all of it.
     for feature in features:
         if feature.connect is not None:

@@ -5,9 +5,12 @@ from importlib import import_module
 from flask import Flask
 from rq import Queue
 from rq.serializers import JSONSerializer
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.config import JobQueue
 from app.extensions import db, redis_client
+from app.outbox.models import OutgoingMail
 
 
 def run_waiting_jobs(app: Flask) -> list[str]:
@@ -23,3 +26,10 @@ def run_waiting_jobs(app: Flask) -> list[str]:
             queue.empty()  # type: ignore[no-untyped-call]
         db.session.remove()
     return names
+
+
+def waiting_mails(app: Flask) -> list[str]:
+    """Return the kinds of the mails that are to be sent, oldest first."""
+    with app.app_context(), Session(db.engine) as session:
+        due = select(OutgoingMail.kind).where(OutgoingMail.due_at.is_not(None))
+        return list(session.scalars(due.order_by(OutgoingMail.id)))

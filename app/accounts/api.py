@@ -113,7 +113,7 @@ def create_invitation(body: InvitationIn) -> tuple[InvitationCreated, int]:
         team_id, role=Role(body.role), email=body.email, actor_id=None, key_id=principal().id
     )
     url = current_settings().public_url + url_for("accounts.invitation", token=created.token)
-    return _created(created.id, url=url, is_mailed=created.is_mailed), 201
+    return _created(created.id, url=url), 201
 
 
 @accounts_api.get(
@@ -141,7 +141,7 @@ def revoke_invitation(path: InvitationPath) -> tuple[str, int]:
     return "", 204
 
 
-def _created(invitation_id: str, *, url: str = MASK, is_mailed: bool | None = False) -> InvitationCreated:
-    """Return an invitation; without its link, one of which nothing shows that its mail was queued."""
+def _created(invitation_id: str, *, url: str = MASK) -> InvitationCreated:
+    """Return an invitation that was just made. Its mail was stored with it, so it will be sent."""
     invitation = queries.get_invitation(principal().team_id, invitation_id)
-    return InvitationCreated.of(invitation, url=url, is_mailed=is_mailed if invitation.email else None)
+    return InvitationCreated.of(invitation, url=url, is_mailed=True if invitation.email else None)

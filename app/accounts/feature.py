@@ -2,11 +2,10 @@
 
 from flask import Flask
 
-from app.accounts import members, sessions
+from app.accounts import mails, members, sessions
 from app.accounts.api import accounts_api
 from app.accounts.cli import accounts_cli
 from app.accounts.views import accounts, teams
-from app.config import JobQueue
 from app.jobs.table import Job
 from app.web.access import provide_members
 from app.web.features import Feature, NavigationEntry, Section, Tab
@@ -18,10 +17,6 @@ def _connect(app: Flask) -> None:
     sessions.init_sessions(app)
     provide_members(app, members.find_member)
     provide_teams(app, members.teams_of_user)
-
-
-def _mail(name: str) -> Job:
-    return Job(name=f"accounts.{name}", path=f"app.accounts.jobs.{name}", queue=JobQueue.MAIL, max_retries=3)
 
 
 FEATURE = Feature(
@@ -46,14 +41,10 @@ FEATURE = Feature(
         ),
     ),
     jobs=(
-        _mail("send_password_reset"),
-        _mail("send_sign_in_link"),
-        _mail("send_email_confirmation"),
-        _mail("send_email_notice"),
-        _mail("send_invitation"),
         Job(name="accounts.note_failed_sign_in", path="app.accounts.jobs.note_failed_sign_in"),
         Job(name="accounts.trim_sessions", path="app.accounts.jobs.trim_sessions", every_s=3600),
     ),
+    mails=mails.KINDS,
     permissions=(
         Permission("members:read", "See who is in the team", PermissionGroup.TEAM, Role.VIEWER),
         Permission(

@@ -106,7 +106,7 @@ class InvitationCreated(InvitationOut, ShownOnce):
         examples=["https://signalbox.example.com/invitations/…"],
     )
     is_mailed: bool | None = Field(
-        description="Whether it was mailed; null when there is no address.", examples=[True]
+        description="True: it is mailed to the address. Null when there is none.", examples=[True]
     )
 
 

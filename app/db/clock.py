@@ -35,7 +35,8 @@ def _on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: An
 
 @compiles(DatabaseNow, "sqlite")
 def _on_sqlite(_element: DatabaseNow, compiler: SQLCompiler, **options: Any) -> str:
-    moment = bindparam("now", callable_=clock.now, type_=UtcDateTime(), unique=True)
+    # Asked for by name each time: compiled statements are kept.
+    moment = bindparam("now", callable_=lambda: clock.now(), type_=UtcDateTime(), unique=True)
     return str(compiler.process(moment, **options))
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 from redis.exceptions import RedisError
-from rq import Queue, Retry
+from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.config import JobQueue
@@ -35,8 +35,6 @@ class Job:
     queue: JobQueue = JobQueue.DEFAULT
     #: `NO_TIMEOUT`: never killed.
     timeout_s: int = 60
-    #: A mail server that is away for a moment must not lose the mail.
-    max_retries: int = 0
     #: It runs by itself every so many seconds, once for all workers together; None: only when enqueued.
     every_s: int | None = None
 
@@ -64,7 +62,6 @@ def enqueue(name: str, *args: str | int | bool | None) -> None:
     """
     job = _table[name]
     queue = Queue(job.queue, connection=redis_client(), serializer=JSONSerializer)
-    retry = Retry(max=job.max_retries) if job.max_retries else None
     try:
         queue.enqueue_call(
             job.path,
@@ -72,7 +69,6 @@ def enqueue(name: str, *args: str | int | bool | None) -> None:
             timeout=job.timeout_s,
             result_ttl=0,
             failure_ttl=_FAILED_JOB_KEPT_S,
-            retry=retry,
         )
     except RedisError as error:
         log.warning("job_not_enqueued", job=name, error=str(error))

@@ -5,7 +5,7 @@ import ssl
 import sys
 from dataclasses import dataclass
 from email.message import EmailMessage
-from email.utils import formatdate, make_msgid
+from email.utils import formatdate
 from urllib.parse import parse_qs, unquote, urlsplit
 
 _TIMEOUT_S = 20
@@ -13,8 +13,9 @@ _TIMEOUT_S = 20
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A message to one address, as text and as HTML with the same content."""
+    """A message to one address, as text and as HTML with the same content. `id` becomes its Message-ID."""
 
+    id: str
     to: str
     subject: str
     text: str
@@ -41,7 +42,7 @@ def _message(mail: Mail, sender: str) -> EmailMessage:
     message["To"] = mail.to
     message["Subject"] = mail.subject
     message["Date"] = formatdate(usegmt=True)
-    message["Message-ID"] = make_msgid(domain="signalbox.invalid")
+    message["Message-ID"] = f"<{mail.id}@signalbox.invalid>"
     # Out-of-office robots answer people, not this (RFC 3834).
     message["Auto-Submitted"] = "auto-generated"
     message.set_content(mail.text)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from app.jobs.table import Job
+from app.web.mails import MailKind
 from app.web.permissions import Permission
 
 
@@ -105,6 +106,7 @@ class Feature:
     apis: tuple[APIBlueprint, ...] = ()
     navigation: tuple[NavigationEntry, ...] = ()
     jobs: tuple[Job, ...] = ()
+    mails: tuple[MailKind, ...] = ()
     permissions: tuple[Permission, ...] = ()
     audit_objects: tuple[AuditObject, ...] = ()
     commands: tuple[click.Group, ...] = ()

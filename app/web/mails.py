@@ -1,4 +1,10 @@
-"""Mails from templates: `templates/emails/<template>.txt` and `.html` with the same content."""
+"""Mails from templates: `templates/emails/<template>.txt` and `.html` with the same content.
+
+Features declare the kinds of mails that they send in their `feature.py`.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 import structlog
 from flask import current_app
@@ -9,19 +15,63 @@ from app.lib.mail import Mail
 
 log = structlog.get_logger()
 
+#: By name; filled once, when the features are connected.
+_declared: dict[str, "MailKind"] = {}
 
-def send_mail(to: str, subject: str, template: str, context: dict[str, object]) -> None:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ComposedMail:
+    """A mail that is ready but for its template."""
+
+    to: str
+    subject: str
+    template: str
+    context: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MailKind:
+    """A kind of mails. A name is a promise between releases: mails of the last one may still wait under it.
+
+    `compose` takes ids and returns the mail as it is to be now, None when there is no reason for it any more; it leaves
+    no transaction open. After `lifetime_s` nobody waits for it, and a mail that could not be sent is given up.
+    """
+
+    name: str
+    compose: Callable[..., ComposedMail | None]
+    lifetime_s: float
+
+
+def declare(kinds: Iterable[MailKind]) -> None:
+    """Add kinds of mails. Raises ValueError for a name that another kind has."""
+    for kind in kinds:
+        if _declared.setdefault(kind.name, kind) != kind:
+            raise ValueError(f"two kinds of mails are named {kind.name}")
+
+
+def mail_kind(name: str) -> MailKind:
+    """Return a declared kind. Raises KeyError."""
+    return _declared[name]
+
+
+def send_mail(composed: ComposedMail, *, message_id: str) -> None:
     """Render and send a mail. Only in jobs, and with no session open: the server may take its time.
 
-    Raises OSError or smtplib.SMTPException when the mail server does not take it.
+    Sent again under the same id, it is the same mail to those who look. Raises OSError or smtplib.SMTPException when the
+    mail server does not take it.
     """
     settings = current_settings()
     # Not flask.render_template: what the app adds to every page needs a request, and a job has none.
     templates = current_app.jinja_env
-    text = templates.get_template(f"emails/{template}.txt").render(context)
-    html = templates.get_template(f"emails/{template}.html").render(context, subject=subject)
-    mail.send(Mail(to, subject, text, html), smtp_url=settings.smtp_url, sender=settings.mail_from)
-    log.info("mail_sent", kind=template)
+    name, context = composed.template, composed.context
+    text = templates.get_template(f"emails/{name}.txt").render(context)
+    html = templates.get_template(f"emails/{name}.html").render(context, subject=composed.subject)
+    mail.send(
+        Mail(message_id, composed.to, composed.subject, text, html),
+        smtp_url=settings.smtp_url,
+        sender=settings.mail_from,
+    )
+    log.info("mail_sent", kind=name)
 
 
 def absolute_url(path: str) -> str:

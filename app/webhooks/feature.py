@@ -5,6 +5,7 @@ from app.events import event_deliveries, fanout
 from app.jobs.table import NO_TIMEOUT, Job
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Subscription, Tab
 from app.web.permissions import Permission, PermissionGroup, Role
+from app.webhooks import mails
 from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.event_deliveries import deliveries_of_event
@@ -41,12 +42,8 @@ FEATURE = Feature(
             timeout_s=NO_TIMEOUT,
         ),
         Job(name="webhooks.cancel_leftovers", path="app.webhooks.jobs.cancel_leftovers", every_s=60),
-        Job(
-            name="webhooks.send_disabled_notice",
-            path="app.webhooks.jobs.send_disabled_notice",
-            queue=JobQueue.MAIL,
-        ),
     ),
+    mails=mails.KINDS,
     permissions=(
         Permission("webhooks:read", "See webhooks and their settings", PermissionGroup.EVENTS, Role.VIEWER),
         Permission(

@@ -1,22 +1,14 @@
 """Jobs of workers: dispatch slices, and what follows from them."""
 
 import threading
-from smtplib import SMTPException
 
-import structlog
 from flask import current_app
 
-from app.accounts.models import Team
-from app.accounts.queries import addresses_of_admins
-from app.extensions import AppSlot, current_settings, db
+from app.extensions import AppSlot, current_settings
 from app.jobs.heartbeats import end_slice, ensure_dispatch
 from app.lib.ids import new_id
-from app.web.mails import absolute_url, send_mail
 from app.webhooks.dispatch.dispatcher import Dispatcher
-from app.webhooks.models import Webhook
 from app.webhooks.services import deliveries
-
-log = structlog.get_logger()
 
 #: Set by the worker when it was asked to stop: the running slice then ends early.
 _stopping = AppSlot[threading.Event]("stopping", threading.Event)
@@ -44,29 +36,6 @@ def dispatch() -> None:
 def cancel_leftovers() -> None:
     """Cancel what deleted webhooks still owe."""
     deliveries.cancel_leftovers()
-
-
-def send_disabled_notice(webhook_id: str) -> None:
-    """Mail the owners and admins of the team that a webhook was disabled. Nothing, if it is active again."""
-    webhook = db.session.get(Webhook, webhook_id)
-    if webhook is None or webhook.status != "disabled" or webhook.deleted_at is not None:
-        return
-    team = db.session.get_one(Team, webhook.team_id)
-    context: dict[str, object] = {
-        "name": webhook.name,
-        "url": webhook.url,
-        "reason": webhook.status_reason or "",
-        "team_name": team.name,
-        "link": absolute_url(f"/t/{team.slug}/webhooks/{webhook.id}"),
-    }
-    addresses = addresses_of_admins(team.id)
-    db.session.rollback()
-    for address in addresses:
-        try:
-            send_mail(address, f"Webhook disabled: {context['name']}", "webhook_disabled", context)
-        except (OSError, SMTPException) as error:
-            # One address that is refused must not keep the news from the others.
-            log.warning("notice_not_mailed", webhook_id=webhook_id, reason=str(error))
 
 
 def stopping_event() -> threading.Event:

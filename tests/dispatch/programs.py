@@ -187,7 +187,7 @@ def environment(settings: Settings) -> dict[str, str]:
     """Return the settings as the environment of a program."""
     names = (
         "app_env data_dir database_url redis_url secret_key encryption_key outbound_allowed_networks"
-        " dispatch_slice_s dispatch_lease_s dispatch_workers worker_queues public_requests_per_minute user_requests_per_minute"
+        " dispatch_slice_s dispatch_lease_s dispatch_workers worker_queues smtp_url public_requests_per_minute user_requests_per_minute"
     )
     env = {name.upper(): str(getattr(settings, name)) for name in names.split()}
     env["DATABASE_URL"] = env["DATABASE_URL"].replace("postgresql+psycopg://", "postgresql://")

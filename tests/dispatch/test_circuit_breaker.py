@@ -1,7 +1,9 @@
 """Failing webhooks are warned about, disabled once, and told about as events."""
 
+import re
+
 import pytest
-from redis import Redis
+from flask import Flask
 from sqlalchemy import select
 
 from app.extensions import db
@@ -9,6 +11,8 @@ from app.lib import clock
 from app.webhooks.models import Webhook
 from tests.dispatch.receivers import Received, Receiver, Reply, always
 from tests.dispatch.scene import Scene, wait_until
+from tests.people import People
+from tests.waiting_jobs import run_waiting_jobs, waiting_mails
 
 pytestmark = pytest.mark.postgresql
 
@@ -108,15 +112,21 @@ def test_410_disables_at_once(scene: Scene, receiver: Receiver) -> None:
     assert len(scene.events_of_type(DISABLED)) == 1
 
 
-def test_somebody_is_mailed_when_a_webhook_is_disabled(
-    scene: Scene, receiver: Receiver, redis_url: str
+def test_owners_and_admins_are_mailed_when_a_webhook_is_disabled(
+    app: Flask, people: People, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    scene = Scene(app, people.acme.id)
     receiver.behaviour = always(410)
     scene.add_webhook(receiver.url)
     scene.emit()
     scene.deliver()
-    with Redis.from_url(redis_url) as redis:
-        assert redis.llen("rq:queue:default") == 1
+
+    assert waiting_mails(app) == ["webhooks.disabled_notice"] * 2
+    run_waiting_jobs(app)
+    assert sorted(re.findall(r"Mail to (\S+):", capsys.readouterr().out)) == [
+        people.alice.email,
+        people.bob.email,
+    ]
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])

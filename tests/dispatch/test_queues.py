@@ -42,13 +42,17 @@ def test_every_job_of_the_table_can_be_found(job: Job) -> None:
 
 def test_a_job_carries_its_arguments_as_json(scene: Scene, redis: "Redis") -> None:
     with scene.app.app_context():
-        enqueue("accounts.send_invitation", "inv_1")
-    (job,) = Queue(JobQueue.MAIL, connection=redis, serializer=JSONSerializer).jobs
-    assert (job.func_name, list(job.args), job.kwargs) == ("app.accounts.jobs.send_invitation", ["inv_1"], {})
+        enqueue("accounts.note_failed_sign_in", "usr_1", None)
+    (job,) = Queue(JobQueue.DEFAULT, connection=redis, serializer=JSONSerializer).jobs
+    assert (job.func_name, list(job.args), job.kwargs) == (
+        "app.accounts.jobs.note_failed_sign_in",
+        ["usr_1", None],
+        {},
+    )
     assert job.timeout == 60
     raw = redis.hget(job.key, "data")
     assert isinstance(raw, bytes)
-    assert orjson.loads(zlib.decompress(raw))[0] == "app.accounts.jobs.send_invitation"
+    assert orjson.loads(zlib.decompress(raw))[0] == "app.accounts.jobs.note_failed_sign_in"
 
 
 def test_an_unknown_job_is_refused(scene: Scene) -> None:
@@ -87,7 +91,7 @@ def test_without_redis_nothing_raises_but_a_job_that_must_run(
         assert not ensure_dispatch()
         end_slice("slice_1")
         with pytest.raises(Unavailable):
-            enqueue("accounts.send_invitation", "inv_1")
+            enqueue("accounts.note_failed_sign_in", "usr_1", None)
         assert time.monotonic() - began_s < 20
     nobody.close()
 

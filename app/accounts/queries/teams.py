@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Connection, Select, case, func, select
+from sqlalchemy.orm import Session
 
 from app.accounts.inviting_keys import may_invite
 from app.accounts.models import Invitation, Membership, Team, User
@@ -75,13 +76,12 @@ def find_user_by_email(email: str) -> User | None:
     return db.session.scalar(select(User).where(User.email == email))
 
 
-def addresses_of_admins(team_id: str) -> Sequence[str]:
-    """Return the mail addresses of a team's owners and admins, in order."""
-    return db.session.scalars(
-        select(User.email)
-        .join(Membership, Membership.user_id == User.id)
+def ids_of_admins(transaction: Session | Connection, team_id: str) -> Sequence[str]:
+    """Return the ids of a team's owners and admins, in order."""
+    return transaction.scalars(
+        select(Membership.user_id)
         .where(Membership.team_id == team_id, Membership.role.in_([Role.OWNER, Role.ADMIN]))
-        .order_by(User.email)
+        .order_by(Membership.user_id)
     ).all()
 
 

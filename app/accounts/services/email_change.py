@@ -8,14 +8,14 @@ from app.accounts.models import User
 from app.accounts.services.users import checked_email, confirm_password, email_taken, find_user
 from app.accounts.trail import record_in_teams
 from app.extensions import db
-from app.jobs.table import enqueue
-from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
+from app.lib.errors import Conflict, Invalid, NotFound
+from app.outbox import services as outbox
 
 
 def request_change(user_id: str, *, email: str, password: str) -> str:
     """Have a link mailed to the new address, and a notice to the old one; returns the new address.
 
-    Raises Invalid, and Unavailable when no mail can be queued: then nothing is changed.
+    Raises Invalid.
     """
     email = checked_email(email)
     user = confirm_password(user_id, password)
@@ -25,13 +25,10 @@ def request_change(user_id: str, *, email: str, password: str) -> str:
         db.session.rollback()
         raise email_taken()
     db.session.execute(update(User).where(User.id == user_id).values(new_email=email))
+    outbox.add_mail(db.session(), "accounts.email_notice", user_id)
+    outbox.add_mail(db.session(), "accounts.email_confirmation", user_id)
     db.session.commit()
-    try:
-        enqueue("accounts.send_email_notice", user_id)
-        enqueue("accounts.send_email_confirmation", user_id)
-    except Unavailable:
-        cancel_change(user_id)
-        raise
+    outbox.nudge()
     return email
 
 

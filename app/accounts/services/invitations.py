@@ -13,10 +13,10 @@ from app.accounts.services.users import NewPerson, SignedUp, add_user, prepared_
 from app.audit.trail import changed, record
 from app.extensions import db
 from app.idempotency.services import record_outcome
-from app.jobs.table import enqueue
 from app.lib import clock
-from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound, Unavailable
+from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import new_id
+from app.outbox import services as outbox
 from app.web.access import Principal
 from app.web.permissions import Role
 
@@ -32,11 +32,10 @@ _NOT_OPEN = {
 
 @dataclass(frozen=True, slots=True)
 class CreatedInvitation:
-    """A new invitation. `is_mailed` None: it was not meant to be; False: the mail could not be sent."""
+    """A new invitation, and its only token."""
 
     id: str
     token: str
-    is_mailed: bool | None
 
 
 def why_not_open(state: InvitationState) -> str | None:
@@ -73,8 +72,12 @@ def invite(
     db.session.add(invitation)
     _record(invitation, "invitation.created", changed({}, {"role": role, "email": address}))
     record_outcome(db.session(), invitation_id)
+    if address:
+        outbox.add_mail(db.session(), "accounts.invitation", invitation_id)
     db.session.commit()
-    return CreatedInvitation(invitation_id, token, _mail(invitation_id) if address else None)
+    if address:
+        outbox.nudge()
+    return CreatedInvitation(invitation_id, token)
 
 
 def revoke_invitation(team_id: str, invitation_id: str) -> None:
@@ -213,14 +216,6 @@ def _refuse_second(team_id: str, email: str) -> None:
     )
     if db.session.scalar(open_one.limit(1)) is not None:
         raise Invalid.field("email", f"{email} has an open invitation. Revoke it first to send another one.")
-
-
-def _mail(invitation_id: str) -> bool:
-    try:
-        enqueue("accounts.send_invitation", invitation_id)
-    except Unavailable:
-        return False  # The invitation stands; its link can be handed over in another way.
-    return True
 
 
 def _checked_email(email: str) -> str:

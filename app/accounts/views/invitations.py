@@ -48,8 +48,6 @@ def invite() -> BaseResponse:
     except SignalboxError as error:
         form.take_errors(error)
         return _invite_page(form, status=error.status)
-    if created.is_mailed is False:
-        flash("The mail could not be queued: Redis does not answer. Hand the link over yourself.", "warning")
     return lead_to_secret(
         created.id,
         created.token,

@@ -8,12 +8,15 @@ import structlog
 from sqlalchemy import Connection, Row, bindparam, text
 from sqlalchemy.orm import Session
 
+from app.accounts.queries import ids_of_admins
 from app.audit.trail import SYSTEM, record
 from app.db.types import UtcDateTime
 from app.events.services import add_event
 from app.lib import clock
 from app.lib.errors import SignalboxError
+from app.outbox.services import add_mail
 from app.webhooks.dispatch.outcomes import GONE, Outcome
+from app.webhooks.mails import DISABLED_NOTICE
 from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
 
 log = structlog.get_logger()
@@ -99,6 +102,8 @@ def _disable(connection: Connection, webhook: Row[Any], tally: _Tally) -> bool:
         detail=reason,
         actor=SYSTEM,
     )
+    for user_id in ids_of_admins(connection, webhook.team_id):
+        add_mail(connection, DISABLED_NOTICE, webhook.id, user_id)
     _tell(connection, "signalbox.webhook.disabled", webhook, tally.last_error, reason=reason)
     return True
 

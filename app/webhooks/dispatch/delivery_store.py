@@ -17,8 +17,7 @@ from app.clock_skew import ClockWatch
 from app.config import Settings
 from app.db.session import reading
 from app.extensions import db, sealer
-from app.jobs.table import enqueue
-from app.lib.errors import Unavailable
+from app.outbox import services as outbox
 from app.webhooks.dispatch.circuit_breaker import record_outcomes
 from app.webhooks.dispatch.claims import Claim, claim, find_changed, find_due_webhooks, give_back
 from app.webhooks.dispatch.outcomes import Outcome
@@ -127,11 +126,8 @@ class DeliveryStore:
         except REFUSALS as error:
             log.warning("batch_refused", size=len(outcomes), reason=short_reason(error))
             disabled = self._write(outcomes, record_one_by_one)
-        for webhook_id in disabled:
-            try:
-                enqueue("webhooks.send_disabled_notice", webhook_id)
-            except Unavailable:
-                log.warning("notice_not_sent", webhook_id=webhook_id)
+        if disabled:
+            outbox.nudge()
         return disabled
 
     def give_back(self, ids: Sequence[str], lease: str) -> None:

@@ -1,0 +1,118 @@
+"""Adds mails to the transaction that causes them, and sends what is due."""
+
+import contextlib
+from datetime import timedelta
+from smtplib import SMTPException
+
+import structlog
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.orm import Session
+
+from app.db import leases
+from app.db.clock import DatabaseNow
+from app.extensions import db
+from app.jobs.table import enqueue
+from app.lib import clock
+from app.lib.errors import Unavailable
+from app.lib.ids import new_id
+from app.outbox.models import OutgoingMail
+from app.outbox.rules import wait_before_retry_s
+from app.web.mails import mail_kind, send_mail
+
+log = structlog.get_logger()
+
+#: One run takes new mails for so long; the next run goes on.
+RUN_S = 60.0
+#: Longer than the job may run that sends it: while the sender lives, nobody else sends the same mail.
+LEASE_S = 300.0
+FAILED_KEPT = timedelta(days=7)
+_ERROR_CHARS_MAX = 300
+
+
+def add_mail(transaction: Session | Connection, kind: str, *args: str) -> None:
+    """Have a mail sent when the caller's transaction commits: with the act, or not at all. Then call `nudge()`.
+
+    `args`, ids mostly, are given to the `compose` of the kind. Raises KeyError for a kind that no feature declares.
+    """
+    values = {
+        "id": new_id("mail"),
+        "kind": mail_kind(kind).name,
+        "args": list(args),
+        "attempt_count": 0,
+        "created_at": clock.now(),
+    }
+    transaction.execute(insert(OutgoingMail).values(due_at=DatabaseNow(), **values))
+
+
+def nudge() -> None:
+    """Have what was added sent at once. Call it after the commit. Without Redis a periodic job finds it later."""
+    with contextlib.suppress(Unavailable):
+        enqueue("outbox.send")
+
+
+def send_due() -> int:
+    """Send the mails that are due, each under a lease of its own; returns how many a mail server took.
+
+    A sender that dies between the server's answer and ours sends the mail once more, under the same Message-ID.
+    """
+    ends_at_s = clock.steady_s() + RUN_S
+    sent = 0
+    while clock.steady_s() < ends_at_s:
+        # One at a time: a mail that kills its sender holds up no other.
+        with db.engine.begin() as connection:
+            claim = leases.claim(
+                connection,
+                OutgoingMail,
+                limit=1,
+                lease_s=LEASE_S,
+                attempt_count=OutgoingMail.attempt_count + 1,
+            )
+        if not claim.ids:
+            break
+        sent += _send(claim.ids[0], claim.lease)
+    return sent
+
+
+def trim() -> None:
+    """Delete the mails that were given up some days ago."""
+    with db.engine.begin() as connection:
+        connection.execute(delete(OutgoingMail).where(OutgoingMail.failed_at < clock.now() - FAILED_KEPT))
+
+
+def _send(mail_id: str, lease: str) -> bool:
+    with Session(db.engine, expire_on_commit=False) as session:
+        mail = session.scalars(select(OutgoingMail).where(OutgoingMail.id == mail_id)).one()
+    kind = mail_kind(mail.kind)
+    left_s = kind.lifetime_s - (clock.now() - mail.created_at).total_seconds()
+    if left_s <= 0:
+        _settle_unsent(mail, lease, mail.last_error or "It could not be sent in time.", wait_s=None)
+        return False
+    composed = kind.compose(*mail.args)
+    db.session.remove()
+    if composed is not None:
+        try:
+            send_mail(composed, message_id=mail.id)
+        except (OSError, SMTPException) as error:
+            wait_s = wait_before_retry_s(mail.attempt_count)
+            _settle_unsent(mail, lease, str(error), wait_s=wait_s if wait_s < left_s else None)
+            return False
+    with db.engine.begin() as connection:
+        is_ours = leases.settle_by_deleting(connection, OutgoingMail, mail_id, lease)
+    if not is_ours:
+        log.warning("mail_lease_lost", mail_id=mail_id, kind=mail.kind)
+    return composed is not None
+
+
+def _settle_unsent(mail: OutgoingMail, lease: str, reason: str, *, wait_s: float | None) -> None:
+    """Have the mail tried again after `wait_s`; None: give it up."""
+    with db.engine.begin() as connection:
+        leases.settle(
+            connection,
+            OutgoingMail,
+            mail.id,
+            lease,
+            due_in_s=wait_s,
+            last_error=reason[:_ERROR_CHARS_MAX],
+            failed_at=clock.now() if wait_s is None else None,
+        )
+    log.warning("mail_not_sent", mail_id=mail.id, kind=mail.kind, reason=reason, is_given_up=wait_s is None)
