@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from sqlalchemy import Engine, event, text
 
 from app.config import AppEnv, Settings, load_settings
 from app.db.migrations import upgrade
-from app.extensions import db, limiter
+from app.extensions import db
 from app.factory import create_app
 from app.lib import clock
 from tests import servers
@@ -92,7 +91,6 @@ class Stage:
         self._redis_url = redis_url
         self._apps: dict[str, Flask] = {}
         self._extensions: dict[str, dict[str, Any]] = {}
-        self._storages: dict[str, Any] = {}
         self._servers = ExitStack()
         self._postgres: servers.Postgres | None = None
 
@@ -113,7 +111,6 @@ class Stage:
             upgrade(app, db)
             self._apps[kind] = app
             self._extensions[kind] = dict(app.extensions)
-            self._storages[kind] = limiter.storage
         return self._apps[kind]
 
     def new_postgres_database(self, name: str) -> str:
@@ -130,9 +127,6 @@ class Stage:
         extensions = self.app(kind).extensions
         extensions.clear()
         extensions.update(self._extensions[kind])
-        # One for the process: an app that another test made has bound it to its own Redis.
-        limiter._storage = self._storages[kind]
-        import_module("app.web.limits.strict")._own.storage.reset()
         with self.app(kind).app_context(), db.engine.begin() as connection:
             names = [table.name for table in reversed(db.metadata.sorted_tables)]
             # To look into a table is cheap; to truncate it is a new file for it and for each of its indexes.

@@ -139,10 +139,10 @@ class Verifier:
         try:
             entry = self._verify_hot(kid, digest, caller)
         except SignalboxError:
-            self._hot.end_flight(digest)
+            self._cache.end_flight(digest)
             raise
         if entry is not None:
-            self._hot.end_flight(digest)
+            self._cache.end_flight(digest)
         return entry
 
     def _verify_cold(self, kid: str, digest: str, token: str, caller: Caller | None) -> Entry:
