@@ -21,6 +21,8 @@ _CONTROLS = ("input", "select", "textarea")
 _NO_LABEL_NEEDED = ("hidden", "submit", "button", "image", "reset")
 #: HTML fragments are parsed in the context of the element that they land in.
 _CONTAINERS = {"tr": "tbody", "tbody": "table", "td": "tr", "option": "select", "li": "ul"}
+#: They stand on every page, and what they do can be done twice.
+_FORMS_WITHOUT_ONE_TIME_TOKEN = ("/theme", "/sign-out")
 _HX_TARGET_KEYWORDS = ("this", "closest ", "find ", "next", "previous", "body")
 
 
@@ -156,6 +158,8 @@ def check_page(document: Document) -> None:
     for form in document.all("form", method="post"):
         names = [control.get("name") for control in form.iter("input")]
         assert "csrf_token" in names, f"the form to {form.get('action')} has no CSRF token"
+        if urlsplit(form.get("action", "")).path not in _FORMS_WITHOUT_ONE_TIME_TOKEN:
+            assert "form_token" in names, f"the form to {form.get('action')} has no one-time token"
 
 
 def _check_labels(document: Document, elements: list[Element]) -> None:

@@ -17,6 +17,7 @@ from app.lib.errors import Invalid, NotFound, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
+from app.web.forms import creates_once, keeps_input
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
 
@@ -104,6 +105,8 @@ def new() -> Response:
 
 @event_types.post("/new")
 @require("event_types:manage")
+@keeps_input(EventTypeForm)
+@creates_once
 def create() -> BaseResponse:
     """Add a type of the team's own."""
     form = EventTypeForm()
@@ -145,6 +148,7 @@ def edit(name: str) -> Response:
 
 @event_types.post("/<name>/edit")
 @require("event_types:manage")
+@keeps_input(EventTypeForm)
 def update(name: str) -> BaseResponse:
     """Change what is said about a type of the team's own."""
     known = _own_type(name)

@@ -10,6 +10,7 @@ SignalboxError
 │   └── NotJson             415  VALIDATION_ERROR
 ├── NotFound                404  RESOURCE_NOT_FOUND
 ├── Conflict                409  CONFLICT
+│   └── PreconditionFailed  412  CONFLICT
 ├── RateLimited             429  RATE_LIMIT_EXCEEDED
 ├── InternalError           500  INTERNAL_ERROR
 └── Unavailable             503  SERVICE_UNAVAILABLE
@@ -176,6 +177,11 @@ class Conflict(SignalboxError):
         " running.",
         example="The webhook is paused, so nothing is sent to it. Resume it, then send the test.",
     )
+
+
+class PreconditionFailed(Conflict):
+    status = 412
+    title = "It was changed meanwhile"
 
 
 class RateLimited(SignalboxError):

@@ -19,7 +19,11 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.extensions import AppSlot
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, NotFound
 from app.web import limits
+from app.web.forms.drafts import keep_input
+from app.web.forms.tokens import FIELD as FORM_TOKEN
+from app.web.forms.tokens import user_of
 from app.web.permissions import is_declared, note_of
+from app.web.rendering import is_htmx, redirect_after
 from app.web.schemes import API_KEY, scheme_of
 
 log = structlog.get_logger()
@@ -232,11 +236,36 @@ def _presented_key() -> str:
 
 
 def sign_in_first() -> BaseResponse:
-    """Return the response that sends an anonymous visitor to the sign-in page and back afterwards."""
-    target = request.full_path.rstrip("?") if request.method == "GET" else None
-    if "HX-Request" in request.headers:
+    """Return the response that sends a visitor without a session to the sign-in page and back afterwards.
+
+    What was typed into a form is there again then, where its view says which form it takes.
+    """
+    page = keep_input()
+    is_sent = request.method not in ("GET", "HEAD")
+    reason = ("input_kept" if page.is_input_kept else "not_sent") if is_sent else None
+    url = url_for("accounts.sign_in", next=page.url, reason=reason)
+    if is_htmx():
         # htmx follows a 3xx inside fetch and would put the sign-in page into a table cell.
         response: Response = make_response("", 401)
-        response.headers["HX-Redirect"] = url_for("accounts.sign_in")
+        response.headers["HX-Redirect"] = url
         return response
-    return redirect(url_for("accounts.sign_in", next=target), 303)
+    return redirect(url, 303)
+
+
+def sign_in_again() -> BaseResponse | None:
+    """Return where to go on with a form whose session is over, by its token; None for every other form.
+
+    Whoever has signed in again since, in another tab, goes back to the form at once. Nothing is done in either case.
+    """
+    user_id = user_of(request.form.get(FORM_TOKEN, ""))
+    access = access_of(current_app.view_functions.get(request.endpoint or "", _no_view))
+    if user_id is None or access is None or access.is_public:
+        return None
+    if not current_user.is_authenticated:
+        return sign_in_first()
+    page = keep_input() if current_user.id == user_id else None
+    return redirect_after(page.url) if page and page.url and page.is_input_kept else None
+
+
+def _no_view() -> None:
+    """Stand for the view of an address where there is none."""

@@ -6,6 +6,7 @@ from flask_wtf.csrf import CSRFError
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
 from app.lib.errors import (
     ERRORS,
@@ -17,6 +18,7 @@ from app.lib.errors import (
     SignalboxError,
     Unavailable,
 )
+from app.web.access import sign_in_again
 from app.web.limits import QuotaExceeded
 from app.web.schemas import PROBLEM_TYPE, FieldProblem, Problem
 from app.web.schemes import wants_json
@@ -65,7 +67,10 @@ def _expected(error: SignalboxError) -> Response:
     return answer(error)
 
 
-def _csrf(error: CSRFError) -> Response:
+def _csrf(error: CSRFError) -> BaseResponse:
+    # Who was signed out meanwhile has no session that the token could belong to, and typed something.
+    if (response := sign_in_again()) is not None:
+        return response
     detail = "This form was opened in another session. Go back, reload the page and send it again."
     return answer(Malformed(f"{detail} ({error.description})"))
 

@@ -14,6 +14,7 @@ from app import __version__
 from app.extensions import AppSlot, current_settings
 from app.web.access import CurrentTeam, find_principal
 from app.web.features import NavigationEntry
+from app.web.forms.tokens import new_token
 from app.web.navigation import Navigation, ShownNavigation
 from app.web.schemes import wants_json
 
@@ -70,6 +71,7 @@ def init_shell(app: Flask, entries: Sequence[NavigationEntry]) -> None:
     app.context_processor(shell)
     app.jinja_env.globals["asset"] = asset
     app.jinja_env.globals["may"] = may
+    app.jinja_env.globals["form_token"] = new_token
 
 
 def may(permission: str) -> bool:

@@ -50,6 +50,9 @@ class RetryFields(Form):
 class WebhookForm(RetryFields):
     """All settings of a webhook."""
 
+    #: Receivers' tokens stand in them.
+    SECRET_FIELDS = frozenset({"headers"})
+
     name = StringField(
         "Name", description="What your team calls the receiver.", render_kw={"maxlength": NAME_MAX_CHARS}
     )

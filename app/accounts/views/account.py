@@ -18,6 +18,7 @@ from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.extensions import current_settings
 from app.lib.errors import NotFound, SignalboxError
 from app.web.access import public, signed_in
+from app.web.forms import creates_once, keeps_input
 from app.web.rendering import redirect_after, render
 from app.web.shell import THEME_COOKIE, THEMES
 
@@ -32,6 +33,7 @@ def account() -> BaseResponse:
 
 @accounts.post("/account/name")
 @signed_in
+@keeps_input(NameForm, prefix="name-")
 def change_name() -> BaseResponse:
     form = NameForm(prefix="name-")
     if not form.validate():
@@ -43,6 +45,8 @@ def change_name() -> BaseResponse:
 
 @accounts.post("/account/email")
 @signed_in
+@keeps_input(EmailForm, prefix="email-")
+@creates_once
 def change_email() -> BaseResponse:
     form = EmailForm(prefix="email-")
     if not form.validate():
@@ -61,6 +65,7 @@ def change_email() -> BaseResponse:
 
 @accounts.post("/account/password")
 @signed_in
+@keeps_input(PasswordForm, prefix="password-")
 def change_password() -> BaseResponse:
     form = PasswordForm(prefix="password-")
     if not form.validate():
@@ -95,6 +100,8 @@ def new_team() -> BaseResponse:
 
 @accounts.post("/teams/new")
 @signed_in
+@keeps_input(TeamForm)
+@creates_once
 def create_team() -> BaseResponse:
     form = TeamForm()
     if not form.validate():

@@ -14,6 +14,7 @@ from app.accounts.views.blueprints import accounts, home_of, teams
 from app.extensions import current_settings
 from app.lib.errors import Conflict, NotFound, SignalboxError
 from app.web.access import current_team, principal, public, require, signed_in
+from app.web.forms import creates_once, keeps_input
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
@@ -34,6 +35,8 @@ def new_invitation() -> BaseResponse:
 
 @teams.post("/invitations/new")
 @require("members:manage")
+@keeps_input(InviteForm)
+@creates_once
 def invite() -> BaseResponse:
     form = _form()
     if not form.validate():
@@ -87,6 +90,7 @@ def open_invitation(token: str) -> BaseResponse:
 
 @accounts.post("/invitations/<token>/accept")
 @signed_in
+@creates_once
 def accept_invitation(token: str) -> BaseResponse:
     slug = invitations.accept(token, current_user.id)
     return redirect_after(home_of(slug))
@@ -94,6 +98,7 @@ def accept_invitation(token: str) -> BaseResponse:
 
 @accounts.post("/invitations/<token>/join")
 @public
+@creates_once
 def join(token: str) -> BaseResponse:
     form = JoinForm()
     if current_user.is_authenticated or not form.validate():

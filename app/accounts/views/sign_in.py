@@ -21,8 +21,15 @@ from app.extensions import current_settings
 from app.jobs.table import enqueue
 from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError, Unavailable
 from app.web.access import public
+from app.web.forms import creates_once
 from app.web.rendering import redirect_after, render
 
+#: Why somebody who was signed in has to sign in again, by the code in the address.
+_REASONS = {
+    "input_kept": "Your session ended before the form was sent, so nothing was saved. Sign in to get back to it: your"
+    " input is kept for 30 minutes, but for passwords and other secrets.",
+    "not_sent": "Your session ended, so what you sent was not done. Sign in, then do it again.",
+}
 _WRONG = "Email address or password is wrong. Check both, or reset the password."
 
 
@@ -90,6 +97,7 @@ def sign_up() -> BaseResponse:
 
 @accounts.post("/sign-up")
 @public
+@creates_once
 def create_account() -> BaseResponse:
     if current_settings().sign_up is not SignUp.OPEN:
         raise AuthorizationFailed(
@@ -120,6 +128,7 @@ def setup(token: str) -> BaseResponse:
 
 @accounts.post("/setup/<token>")
 @public
+@creates_once
 def create_first_owner(token: str) -> BaseResponse:
     form = SignUpForm()
     if not form.validate():
@@ -156,6 +165,8 @@ def _sign_in_page(form: SignInForm, status: int = 200) -> Response:
         status=status,
         form=form,
         next_path=local_path(request.args.get("next")),
+        reason=reason if (reason := request.args.get("reason")) in _REASONS else None,
+        why=_REASONS.get(request.args.get("reason", "")),
         can_sign_up=current_settings().sign_up is SignUp.OPEN,
         openid_name=openid_name(),
     )

@@ -9,6 +9,7 @@ from app.accounts.services import teams as services
 from app.accounts.views.blueprints import teams
 from app.lib.errors import Invalid, NotFound, SignalboxError
 from app.web.access import current_team, principal, require
+from app.web.forms import keeps_input
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
 
@@ -38,6 +39,7 @@ def members() -> BaseResponse:
 
 @teams.post("/members/<user_id>/role")
 @require("members:manage")
+@keeps_input(RoleForm)
 def change_role(user_id: str) -> BaseResponse:
     form = RoleForm()
     if not form.validate():
@@ -85,6 +87,7 @@ def settings() -> BaseResponse:
 
 @teams.post("/settings")
 @require("team:manage")
+@keeps_input(TeamForm)
 def rename() -> BaseResponse:
     form = TeamForm()
     if not form.validate():

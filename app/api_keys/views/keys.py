@@ -20,6 +20,7 @@ from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web import limits
 from app.web.access import current_team, principal, require
+from app.web.forms import creates_once, keeps_input
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import declared_permissions, permission_groups
 from app.web.rendering import redirect_after, render
@@ -93,6 +94,8 @@ def new() -> Response:
 
 @api_keys.post("/new")
 @require("keys:manage")
+@keeps_input(KeyForm)
+@creates_once
 def create() -> BaseResponse:
     """Create a key and lead to the page that shows it once."""
     form = KeyForm()
@@ -167,6 +170,7 @@ def edit(key_id: str) -> BaseResponse:
 
 @api_keys.post("/<key_id>/edit")
 @require("keys:manage")
+@keeps_input(KeyForm)
 def update(key_id: str) -> BaseResponse:
     """Change a key."""
     key = queries.get_key(current_team().id, key_id)

@@ -11,6 +11,7 @@ from app.api_keys.views.keys import lead_to_key
 from app.lib.errors import SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
+from app.web.forms import creates_once, keeps_input
 from app.web.rendering import redirect_after, render
 
 
@@ -51,6 +52,8 @@ def confirm_regenerate(key_id: str) -> Response:
 
 @api_keys.post("/<key_id>/regenerate")
 @require("keys:manage")
+@keeps_input(RegenerateForm)
+@creates_once
 def regenerate(key_id: str) -> BaseResponse:
     """Give a key a new secret and lead to the page that shows it once."""
     team_id = current_team().id

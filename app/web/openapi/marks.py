@@ -6,6 +6,8 @@ from typing import Any, TypeVar
 View = TypeVar("View", bound=Callable[..., Any])
 
 _ATTRIBUTE = "takes_idempotency_key"
+_IF_MATCH = "takes_if_match"
+_ETAG = "returns_etag"
 
 
 def takes_idempotency_key(view: View) -> View:
@@ -17,3 +19,25 @@ def takes_idempotency_key(view: View) -> View:
 def is_idempotent(view: Callable[..., Any]) -> bool:
     """Return whether a view understands the header `Idempotency-Key`."""
     return bool(getattr(view, _ATTRIBUTE, False))
+
+
+def takes_if_match(view: View) -> View:
+    """Say that a view understands the header `If-Match`."""
+    setattr(view, _IF_MATCH, True)
+    return view
+
+
+def is_conditional(view: Callable[..., Any]) -> bool:
+    """Return whether a view understands the header `If-Match`."""
+    return bool(getattr(view, _IF_MATCH, False))
+
+
+def returns_etag(view: View) -> View:
+    """Say that a view names the version of what it returns in the header `ETag`."""
+    setattr(view, _ETAG, True)
+    return view
+
+
+def is_versioned(view: Callable[..., Any]) -> bool:
+    """Return whether a view names the version of what it returns."""
+    return bool(getattr(view, _ETAG, False))

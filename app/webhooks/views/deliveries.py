@@ -15,6 +15,7 @@ from app.lib.errors import Conflict
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE, Page
 from app.web.access import current_team, require
+from app.web.forms import creates_once
 from app.web.rendering import is_htmx, redirect_after, render
 from app.web.schemes import Pages
 from app.webhooks import explanations, presentation
@@ -83,6 +84,7 @@ def show(delivery_id: str) -> Response:
 
 @deliveries.post("/<delivery_id>/retry")
 @require("events:write")
+@creates_once
 def retry(delivery_id: str) -> BaseResponse:
     """Make a delivery due at once and show it; says where it has to wait."""
     try:

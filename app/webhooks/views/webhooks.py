@@ -12,6 +12,7 @@ from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
+from app.web.forms import creates_once, keeps_input
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
@@ -78,6 +79,8 @@ def new() -> Response:
 
 @webhooks.post("/new")
 @require("webhooks:manage")
+@keeps_input(WebhookForm)
+@creates_once
 def create() -> BaseResponse:
     """Create a webhook and lead to the page that shows its secret once."""
     form = WebhookForm()
@@ -141,6 +144,7 @@ def edit(webhook_id: str) -> Response:
 
 @webhooks.post("/<webhook_id>/edit")
 @require("webhooks:manage")
+@keeps_input(WebhookForm)
 def update(webhook_id: str) -> BaseResponse:
     """Change a webhook."""
     webhook = queries.get_webhook(current_team().id, webhook_id)
@@ -224,6 +228,7 @@ def delete(webhook_id: str) -> BaseResponse:
 
 @webhooks.post("/<webhook_id>/test")
 @require("webhooks:manage")
+@creates_once
 def test(webhook_id: str) -> BaseResponse:
     """Send a test event and show its delivery."""
     event_type = request.form.get("event_type", "").strip() or None
