@@ -9,7 +9,7 @@ from wtforms.validators import InputRequired
 from app.api_keys.models import PER_DAY, PER_HOUR
 from app.api_keys.queries import ShownKey
 from app.api_keys.rules import EXPIRY_DAYS_MAX, NETWORKS_MAX, PER_WINDOW_MAX
-from app.api_keys.services import NAME_CHARS_MAX
+from app.api_keys.services import NAME_CHARS_MAX, key_version
 from app.lib import clock
 from app.lib.errors import FieldError, Invalid
 from app.web.forms import Form
@@ -160,6 +160,7 @@ def form_of(key: ShownKey) -> KeyForm:
         per_day=key.per_day,
         networks="\n".join(key.networks),
     )
+    form.begin_with(key_version(key))
     return offer_keeping(form, key)
 
 

@@ -103,6 +103,12 @@ def find_type(team_id: str, name: str) -> KnownType | None:
     return _known(row) if row else None
 
 
+def id_of_type(team_id: str, name: str) -> str:
+    """Return the id by which the audit trail names a type of the team's own; "" where there is none."""
+    query = select(EventType.id).where(EventType.team_id == team_id, EventType.name == name)
+    return db.session.scalar(query) or ""
+
+
 def get_type(team_id: str, name: str) -> KnownType:
     """Return a built-in type or one of the team's own. Raises NotFound."""
     known = find_type(team_id, name) if "\x00" not in name else None

@@ -8,12 +8,13 @@ import orjson
 from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.audit.latest import latest_change
 from app.events import queries, services
 from app.events.catalogue import KnownType
 from app.events.event_deliveries import deliveries_of
 from app.events.forms import EventTypeForm
 from app.extensions import current_settings
-from app.lib.errors import Invalid, NotFound, SignalboxError
+from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
@@ -142,8 +143,7 @@ def show_type(name: str) -> Response:
 def edit(name: str) -> Response:
     """Show the form that changes a type of the team's own."""
     known = _own_type(name)
-    form = EventTypeForm(name=known.name, description=known.description, example=_pretty(known.example))
-    return _form_page(form, known=known)
+    return _form_page(_form_of(known), known=known)
 
 
 @event_types.post("/<name>/edit")
@@ -159,7 +159,14 @@ def update(name: str) -> BaseResponse:
             name,
             description=str(form.description.data or "").strip(),
             example=_read_example(form),
+            expected=form.expected_version,
         )
+    except PreconditionFailed as error:
+        known = _own_type(name)
+        team_id = current_team().id
+        change = latest_change(team_id, queries.id_of_type(team_id, name), "event_type.updated")
+        form.show_conflict(_form_of(known), change, newer_url=url_for(".edit", name=name))
+        return _form_page(form, known=known, status=error.status)
     except SignalboxError as error:
         form.take_errors(error)
         return _form_page(form, known=known, status=error.status)
@@ -193,6 +200,14 @@ def _own_type(name: str) -> KnownType:
     if not known.is_own:
         raise NotFound(f"{known.name} is built in: it cannot be changed or deleted.")
     return known
+
+
+def _form_of(known: KnownType) -> EventTypeForm:
+    """Return the form filled with what is said about a type."""
+    shown = {"name": known.name, "description": known.description, "example": _pretty(known.example)}
+    form = EventTypeForm(formdata=None, **shown)
+    form.begin_with(services.type_version(known))
+    return form
 
 
 def _read_example(form: EventTypeForm) -> dict[str, Any]:

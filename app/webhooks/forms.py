@@ -9,7 +9,13 @@ from app.lib.errors import FieldError, Invalid
 from app.web.forms import Form
 from app.webhooks import custom_headers
 from app.webhooks.models import Webhook
-from app.webhooks.services.settings import LIMITS, NAME_MAX_CHARS, WebhookSettings, stored_headers
+from app.webhooks.services.settings import (
+    LIMITS,
+    NAME_MAX_CHARS,
+    WebhookSettings,
+    stored_headers,
+    webhook_version,
+)
 
 
 class RetryFields(Form):
@@ -95,4 +101,6 @@ def form_of(webhook: Webhook) -> WebhookForm:
     """Return the form filled with a webhook's settings, the values of its headers masked."""
     values = {name: getattr(webhook, name) for name in ("name", "url", "event_types", *LIMITS)}
     names = [name for name, _ in stored_headers(webhook)]
-    return WebhookForm(formdata=None, headers=custom_headers.masked_lines(names), **values)
+    form = WebhookForm(formdata=None, headers=custom_headers.masked_lines(names), **values)
+    form.begin_with(webhook_version(webhook))
+    return form

@@ -1,6 +1,6 @@
 """Teams and who is in them. A team always keeps an owner."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import func, select, update
 from sqlalchemy.exc import IntegrityError
@@ -14,6 +14,7 @@ from app.extensions import current_settings, db
 from app.lib.errors import AuthorizationFailed, Conflict, Invalid, NotFound
 from app.lib.ids import is_id, new_id
 from app.web.access import Principal
+from app.web.forms.versions import check_version, version_of
 from app.web.permissions import Role, permissions_of
 
 _SLUG_TRIES = 5
@@ -58,10 +59,24 @@ def record_new_team(team: Team, owner: User) -> None:
     )
 
 
-def rename_team(team_id: str, name: str) -> None:
-    """Give the team another name; its address stays. Raises Invalid."""
+def team_version(name: str) -> str:
+    """Return the version of the settings of a team of this name."""
+    return version_of("team", name)
+
+
+def role_version(role: Role | str) -> str:
+    """Return the version of a member who has this role."""
+    return version_of("role", str(role))
+
+
+def rename_team(team_id: str, name: str, *, expected: Collection[str] | None = None) -> None:
+    """Give the team another name; its address stays.
+
+    Raises Invalid, and PreconditionFailed when the team is none of the expected versions.
+    """
     name = _checked_name(name)
     team = db.session.get_one(Team, team_id, with_for_update=True, populate_existing=True)
+    check_version(expected, team_version(team.name))
     changes = changed({"name": team.name}, {"name": name})
     team.name = name
     if changes:
@@ -77,13 +92,17 @@ def rename_team(team_id: str, name: str) -> None:
     db.session.commit()
 
 
-def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str | None) -> None:
+def change_role(
+    team_id: str, user_id: str, role: Role, *, actor_id: str | None, expected: Collection[str] | None = None
+) -> None:
     """Give a member another role; `actor_id` None: an API key does it.
 
-    Raises NotFound, AuthorizationFailed, Conflict for the last owner.
+    Raises NotFound, AuthorizationFailed, Conflict for the last owner, PreconditionFailed when the member is none of the
+    expected versions.
     """
     actor, member = _actor_and_member(team_id, actor_id, user_id)
     _authorise(actor, member, role)
+    check_version(expected, role_version(member.role))
     if member.role == Role.OWNER and role is not Role.OWNER:
         _keep_an_owner(team_id)
     after_commit: Sequence[AfterCommit] = ()
@@ -95,13 +114,17 @@ def change_role(team_id: str, user_id: str, role: Role, *, actor_id: str | None)
     _commit(after_commit)
 
 
-def remove_member(team_id: str, user_id: str, *, actor_id: str | None) -> None:
+def remove_member(
+    team_id: str, user_id: str, *, actor_id: str | None, expected: Collection[str] | None = None
+) -> None:
     """Take a member out of the team; `actor_id` None: an API key does it.
 
-    Raises NotFound, AuthorizationFailed, Conflict for the last owner.
+    Raises NotFound, AuthorizationFailed, Conflict for the last owner, PreconditionFailed when the member is none of the
+    expected versions.
     """
     actor, member = _actor_and_member(team_id, actor_id, user_id)
     _authorise(actor, member, None)
+    check_version(expected, role_version(member.role))
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
     after_commit = _end_what_they_granted(team_id, user_id, None)

@@ -5,9 +5,11 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, rules
 from app.accounts.forms import RoleForm, TeamForm
+from app.accounts.queries import Member
 from app.accounts.services import teams as services
 from app.accounts.views.blueprints import teams
-from app.lib.errors import Invalid, NotFound, SignalboxError
+from app.audit.latest import latest_change
+from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
 from app.web.forms import keeps_input
 from app.web.permissions import Role
@@ -31,6 +33,7 @@ def members() -> BaseResponse:
         members=listed,
         changeable=changeable,
         roles=rules.grantable_roles(actor),
+        versions={member.user_id: {"version": services.role_version(member.role)} for member in listed},
         own_id=caller.id,
         manages=manages,
         invitations=queries.open_invitations(current_team().id) if manages else (),
@@ -39,12 +42,21 @@ def members() -> BaseResponse:
 
 @teams.post("/members/<user_id>/role")
 @require("members:manage")
-@keeps_input(RoleForm)
 def change_role(user_id: str) -> BaseResponse:
     form = RoleForm()
     if not form.validate():
         raise Invalid.field("role", "Choose one of the roles: " + ", ".join(Role) + ".")
-    services.change_role(current_team().id, user_id, Role(str(form.role.data)), actor_id=principal().id)
+    team_id = current_team().id
+    try:
+        services.change_role(
+            team_id,
+            user_id,
+            Role(str(form.role.data)),
+            actor_id=principal().id,
+            expected=form.expected_version,
+        )
+    except PreconditionFailed as error:
+        return _role_page(form, queries.get_member(team_id, user_id), status=error.status)
     flash("The role is changed.", "success")
     return redirect_after(url_for("teams.members"))
 
@@ -82,7 +94,7 @@ def leave() -> BaseResponse:
 @teams.get("/settings")
 @require("team:manage")
 def settings() -> BaseResponse:
-    return _settings_page(TeamForm(formdata=None, data={"name": current_team().name}))
+    return _settings_page(_team_form(current_team().name))
 
 
 @teams.post("/settings")
@@ -93,7 +105,14 @@ def rename() -> BaseResponse:
     if not form.validate():
         return _settings_page(form, status=422)
     try:
-        services.rename_team(current_team().id, str(form.name.data))
+        services.rename_team(current_team().id, str(form.name.data), expected=form.expected_version)
+    except PreconditionFailed as error:
+        team_id = current_team().id
+        theirs = _team_form(queries.get_team(team_id).name)
+        form.show_conflict(
+            theirs, latest_change(team_id, team_id, "team.renamed"), newer_url=url_for(".settings")
+        )
+        return _settings_page(form, status=error.status)
     except SignalboxError as error:
         form.take_errors(error)
         return _settings_page(form, status=error.status)
@@ -116,6 +135,21 @@ def transfer() -> BaseResponse:
     services.transfer_ownership(current_team().id, from_id=principal().id, to_id=request.form.get("to", ""))
     flash("The team is handed over. You are an admin of it now.", "success")
     return redirect_after(url_for("teams.members"))
+
+
+def _team_form(name: str) -> TeamForm:
+    form = TeamForm(formdata=None, data={"name": name})
+    form.begin_with(services.team_version(name))
+    return form
+
+
+def _role_page(form: RoleForm, member: Member, *, status: int) -> Response:
+    """Show that somebody else changed the role meanwhile, with both roles to choose from."""
+    theirs = RoleForm(formdata=None, role=member.role.value)
+    theirs.begin_with(services.role_version(member.role))
+    change = latest_change(current_team().id, member.user_id, "member.role_changed")
+    form.show_conflict(theirs, change, newer_url=url_for("teams.members"))
+    return render("teams/role.html", status=status, form=form, member=member)
 
 
 def _settings_page(form: TeamForm, status: int = 200) -> Response:

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from app.api_keys.models import PER_DAY, PER_HOUR, ApiKey
+from app.api_keys.queries import ShownKey
 from app.api_keys.services.changes import (
     ChangedKey,
     commit_and_invalidate,
@@ -21,6 +22,7 @@ from app.audit.trail import changed, snapshot
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.lib import clock, passwords
+from app.web.forms.versions import check_version, version_of
 from app.web.permissions import expand
 
 #: What `change_key` takes.
@@ -89,14 +91,20 @@ def create_key(
 
 
 def change_key(
-    team_id: str, key_id: str, changes: Mapping[str, Any], *, granted_by: frozenset[str]
+    team_id: str,
+    key_id: str,
+    changes: Mapping[str, Any],
+    *,
+    granted_by: frozenset[str],
+    expected: Collection[str] | None = None,
 ) -> ChangedKey:
     """Change the given ones of a key's `SETTINGS`, by name; the others stay as they are at that moment.
 
     Raises AuthorizationFailed when the key has a scope that the changer lacks, Invalid, NotFound, and Conflict for a
-    revoked key.
+    revoked key, PreconditionFailed for one that is none of the expected versions.
     """
     key = locked(team_id, key_id)
+    check_version(expected, key_version(key))
     refuse_revoked(key)
     refuse_beyond(key, granted_by)
     values = validate_settings(changes, granted_by=granted_by)
@@ -118,9 +126,19 @@ def change_key(
     return done
 
 
-def revoke_key(team_id: str, key_id: str) -> ChangedKey:
-    """Revoke a key of the team for good: its invitations end, the keys that it made are reviewed. Raises NotFound; revoking twice changes nothing."""
+def key_version(key: ApiKey | ShownKey) -> str:
+    """Return the version of a key's settings."""
+    lists = sorted(key.scopes), sorted(key.networks)
+    return version_of(key.name, *lists, key.per_hour, key.per_day, key.expires_at)
+
+
+def revoke_key(team_id: str, key_id: str, *, expected: Collection[str] | None = None) -> ChangedKey:
+    """Revoke a key of the team for good: its invitations end, the keys that it made are reviewed.
+
+    Revoking twice changes nothing. Raises NotFound, and PreconditionFailed when it is none of the expected versions.
+    """
     key = locked(team_id, key_id)
+    check_version(expected, key_version(key))
     if key.revoked_at is None:
         key.revoked_at = clock.now()
         tell("api_key.revoked", key)

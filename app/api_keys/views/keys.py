@@ -14,8 +14,9 @@ from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.api_keys.services import CreatedKey
 from app.api_keys.usage.queries import statuses_of
 from app.api_keys.views.blueprint import api_keys, effect_of
+from app.audit.latest import latest_change
 from app.extensions import current_settings
-from app.lib.errors import SignalboxError
+from app.lib.errors import PreconditionFailed, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web import limits
@@ -177,8 +178,18 @@ def update(key_id: str) -> BaseResponse:
     form = offer_keeping(KeyForm(), key)
     try:
         changed = services.change_key(
-            current_team().id, key_id, form.settings(), granted_by=principal().permissions
+            current_team().id,
+            key_id,
+            form.settings(),
+            granted_by=principal().permissions,
+            expected=form.expected_version,
         )
+    except PreconditionFailed as error:
+        key = queries.get_key(current_team().id, key_id)
+        change = latest_change(current_team().id, key_id, "api_key.updated")
+        form = offer_keeping(form, key)
+        form.show_conflict(form_of(key), change, newer_url=url_for(".edit", key_id=key_id))
+        return _form_page(form, key=key, error=error)
     except SignalboxError as error:
         form.take_errors(error, form.field_names)
         return _form_page(form, key=key, error=error)

@@ -8,7 +8,7 @@ from app.events.services.emitting import (
     emit,
     emit_batch,
 )
-from app.events.services.types import change_type, create_type, delete_type
+from app.events.services.types import change_type, create_type, delete_type, type_version
 
 __all__ = [
     "Emitted",
@@ -20,4 +20,5 @@ __all__ = [
     "delete_type",
     "emit",
     "emit_batch",
+    "type_version",
 ]

@@ -1,6 +1,6 @@
 """Describes the event types that a team adds to the catalogue."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from sqlalchemy import delete, func, select
@@ -13,7 +13,8 @@ from app.events.catalogue import BUILT_IN, OWN, KnownType
 from app.events.models import EventType
 from app.extensions import db
 from app.idempotency.services import record_outcome
-from app.lib.errors import Conflict, FieldError, Invalid, NotFound
+from app.lib.errors import Conflict, FieldError, Invalid, NotFound, PreconditionFailed
+from app.web.forms.versions import check_version, version_of
 
 
 def create_type(team_id: str, *, name: str, description: str, example: dict[str, Any]) -> KnownType:
@@ -45,11 +46,17 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
 
 
 def change_type(
-    team_id: str, name: str, *, description: str | None = None, example: dict[str, Any] | None = None
+    team_id: str,
+    name: str,
+    *,
+    description: str | None = None,
+    example: dict[str, Any] | None = None,
+    expected: Collection[str] | None = None,
 ) -> KnownType:
     """Change what is said about a type of the team's own; None leaves it as it is, and its name stays.
 
-    Raises Invalid, NotFound, and Conflict for a built-in type.
+    Raises Invalid, NotFound, Conflict for a built-in type, and PreconditionFailed for one that is none of the expected
+    versions.
     """
     _refuse_built_in(name)
     values: dict[str, Any] = {}
@@ -64,6 +71,7 @@ def change_type(
     row = session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if row is None:
         raise NotFound("There is no such event type in this team.")
+    check_version(expected, type_version(row))
     changes = changed(snapshot(row, values), values)
     for field, value in values.items():
         setattr(row, field, value)
@@ -74,8 +82,16 @@ def change_type(
     return known
 
 
-def delete_type(team_id: str, name: str) -> None:
-    """Delete a type of the team's own: new events of it are refused, stored ones stay. Raises NotFound."""
+def type_version(known: KnownType | EventType) -> str:
+    """Return the version of what is said about a type."""
+    return version_of(known.description, known.example)
+
+
+def delete_type(team_id: str, name: str, *, expected: Collection[str] | None = None) -> None:
+    """Delete a type of the team's own: new events of it are refused, stored ones stay.
+
+    Raises NotFound, and PreconditionFailed when it is none of the expected versions.
+    """
     _refuse_built_in(name)
     session = db.session()
     deleted = session.execute(
@@ -84,6 +100,11 @@ def delete_type(team_id: str, name: str) -> None:
     if deleted is None:
         session.rollback()
         raise NotFound("There is no such event type in this team.")
+    try:
+        check_version(expected, type_version(deleted))
+    except PreconditionFailed:
+        session.rollback()
+        raise
     _record(session, "event_type.deleted", deleted)
     session.commit()
 

@@ -2,17 +2,21 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any, ClassVar
 
 from flask import has_request_context, request
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
-from wtforms import Field, PasswordField
+from wtforms import BooleanField, Field, PasswordField, SelectMultipleField
 
 from app.lib.errors import SignalboxError
 from app.web.forms import versions
 from app.web.forms.drafts import Draft, take_draft
 from app.web.forms.versions import Change
+
+#: Browsers leave them out when nothing is ticked.
+_MAY_BE_EMPTY = (BooleanField, SelectMultipleField)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ class Form(FlaskForm):  # type: ignore[misc]
     def __init__(self, formdata: Any = _Auto, **values: Any) -> None:  # noqa: ANN401 - what WTForms takes
         super().__init__(formdata, **values)
         #: The version of the object that the form changes; "" for a form that changes none.
-        self.version = self._sent_version()
+        self.version = _sent_version() if formdata is _Auto else ""
         #: What somebody else did to the object meanwhile.
         self.conflict: EditConflict | None = None
         #: A sentence about the form as a whole.
@@ -75,7 +79,8 @@ class Form(FlaskForm):  # type: ignore[misc]
         differences = []
         for field in self:
             other = theirs._fields.get(field.name)
-            if other is None:
+            # A field that the page does not show has nothing that could differ.
+            if other is None or (field.name not in request.form and not isinstance(field, _MAY_BE_EMPTY)):
                 continue
             old, new = _text_of(other), _text_of(field)
             if old != new:
@@ -101,9 +106,10 @@ class Form(FlaskForm):  # type: ignore[misc]
             unplaced.append(error.detail)
         self.form_errors: list[str] = [*self.form_errors, *unplaced]
 
-    def _sent_version(self) -> str:
-        is_sent = has_request_context() and request.method == "POST"
-        return request.form.get(versions.FIELD, "") if is_sent else ""
+
+def _sent_version() -> str:
+    is_sent = has_request_context() and request.method == "POST"
+    return request.form.get(versions.FIELD, "") if is_sent else ""
 
 
 def _text_of(field: Field) -> str:
@@ -113,6 +119,8 @@ def _text_of(field: Field) -> str:
         return ""
     if isinstance(value, list | tuple):
         return ", ".join(sorted(str(item) for item in value))
+    if isinstance(value, float | Decimal):
+        return f"{float(value):g}"
     choices = getattr(field, "choices", None)
     if isinstance(choices, Mapping) and value in choices:
         return str(choices[value])

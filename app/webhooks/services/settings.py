@@ -15,6 +15,7 @@ from app.lib.errors import FieldError, Invalid
 from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
 from app.lib.redact import MASK
 from app.lib.sealed import CannotOpen
+from app.web.forms.versions import version_of
 from app.webhooks import custom_headers, patterns
 from app.webhooks.models import Webhook
 
@@ -69,6 +70,12 @@ def stored_headers(webhook: Webhook) -> custom_headers.Pairs:
         log.warning("webhook_headers_unreadable", webhook_id=webhook.id, reason=str(error))
         return []
     return [(name, value) for name, value in orjson.loads(opened)]
+
+
+def webhook_version(webhook: Webhook) -> str:
+    """Return the version of a webhook's settings, secret headers included."""
+    limits = [float(getattr(webhook, name)) for name in LIMITS]
+    return version_of(webhook.name, webhook.url, list(webhook.event_types), limits, stored_headers(webhook))
 
 
 def checked(

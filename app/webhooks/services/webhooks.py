@@ -1,6 +1,6 @@
 """What can be done with webhooks. Each function is one transaction."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -19,6 +19,7 @@ from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock, signing
 from app.lib.errors import Conflict, Invalid, NotFound, Unavailable
 from app.lib.ids import is_id, new_id
+from app.web.forms.versions import check_version
 from app.webhooks import custom_headers
 from app.webhooks.models import Delivery, Webhook
 from app.webhooks.queries.webhooks import get_webhook
@@ -29,6 +30,7 @@ from app.webhooks.services.settings import (
     seal_headers,
     settings_of,
     stored_headers,
+    webhook_version,
 )
 from app.webhooks.subscriptions import insert_due, new_delivery
 
@@ -86,14 +88,17 @@ def create_webhook(
     return CreatedWebhook(webhook_id, secret)
 
 
-def update_webhook(team_id: str, webhook_id: str, changes: Mapping[str, Any]) -> None:
+def update_webhook(
+    team_id: str, webhook_id: str, changes: Mapping[str, Any], *, expected: Collection[str] | None = None
+) -> None:
     """Change some of a webhook's `WebhookSettings`, by name; what is due for it goes by the new ones.
 
-    The others stay as they are at that moment: of two who change different ones at once, both succeed. Raises
-    Invalid and NotFound.
+    The others stay as they are at that moment: of two who change different ones at once, both succeed, unless one of
+    them expects a version that it no longer is. Raises Invalid, NotFound and PreconditionFailed.
     """
     session = db.session()
     webhook = _lock(session, team_id, webhook_id)
+    check_version(expected, webhook_version(webhook))
     values, headers = checked(team_id, replace(settings_of(webhook), **changes), webhook)
     stored = stored_headers(webhook)
     changes_made = changed(snapshot(webhook, values), values)
@@ -146,10 +151,10 @@ def resume_webhook(team_id: str, webhook_id: str, *, backlog: Backlog) -> int:
     return cancelled
 
 
-def delete_webhook(team_id: str, webhook_id: str) -> int:
+def delete_webhook(team_id: str, webhook_id: str, *, expected: Collection[str] | None = None) -> int:
     """Delete a webhook: its secrets are wiped, its history stays; returns how many deliveries were cancelled.
 
-    Raises NotFound.
+    Raises NotFound, and PreconditionFailed when it is none of the expected versions.
     """
     session = db.session()
 
@@ -157,6 +162,7 @@ def delete_webhook(team_id: str, webhook_id: str) -> int:
         get_webhook(team_id, webhook_id)
         cancelled = _cancel_pending(session, webhook_id)
         webhook = _lock(session, team_id, webhook_id)
+        check_version(expected, webhook_version(webhook))
         webhook.deleted_at = clock.now()
         webhook.secret_sealed, webhook.headers_sealed = "", None
         _record(session, "webhook.deleted", webhook, detail=_count_of(cancelled))

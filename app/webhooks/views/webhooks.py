@@ -5,10 +5,11 @@ from dataclasses import asdict
 from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
+from app.audit.latest import latest_change
 from app.events.catalogue import TEST_TYPE
 from app.events.queries import known_types
 from app.extensions import current_settings
-from app.lib.errors import Conflict, Invalid, SignalboxError
+from app.lib.errors import Conflict, Invalid, PreconditionFailed, SignalboxError
 from app.lib.ids import is_id
 from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
@@ -150,7 +151,14 @@ def update(webhook_id: str) -> BaseResponse:
     webhook = queries.get_webhook(current_team().id, webhook_id)
     form = WebhookForm()
     try:
-        services.update_webhook(current_team().id, webhook_id, asdict(form.settings()))
+        services.update_webhook(
+            current_team().id, webhook_id, asdict(form.settings()), expected=form.expected_version
+        )
+    except PreconditionFailed as error:
+        webhook = queries.get_webhook(current_team().id, webhook_id)
+        change = latest_change(current_team().id, webhook_id, "webhook.updated")
+        form.show_conflict(form_of(webhook), change, newer_url=url_for(".edit", webhook_id=webhook_id))
+        return _form_page(form, webhook=webhook, http_status=error.status)
     except SignalboxError as error:
         form.take_errors(error)
         return _form_page(form, webhook=webhook, http_status=error.status)
