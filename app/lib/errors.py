@@ -180,8 +180,13 @@ class Conflict(SignalboxError):
 
 
 class PreconditionFailed(Conflict):
-    status = 412
-    title = "It was changed meanwhile"
+    kind = ErrorKind(
+        status=412,
+        code="CONFLICT",
+        title="It was changed meanwhile",
+        description="The object is not in the state that `If-Match` names.",
+        example="The webhook was changed meanwhile. Get it again, and decide what to send.",
+    )
 
 
 class RateLimited(SignalboxError):
@@ -224,6 +229,7 @@ ERRORS: dict[int, type[SignalboxError]] = {
         NotFound,
         WrongMethod,
         Conflict,
+        PreconditionFailed,
         TooLarge,
         NotJson,
         Invalid,
