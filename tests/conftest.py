@@ -20,6 +20,7 @@ from sqlalchemy import Engine, event, text
 
 from app.config import AppEnv, Settings, load_settings
 from app.db.migrations import upgrade
+from app.db.session import refuse_writes_while_reading
 from app.extensions import db
 from app.factory import create_app
 from app.lib import clock
@@ -105,8 +106,9 @@ class Stage:
             with pytest.MonkeyPatch.context() as patch:
                 patch.setattr("app.extensions.QUICK_TIMEOUT_S", REDIS_TIMEOUT_S)
                 app = create_app(self._new_settings(kind))
-            if kind == SQLITE:
-                with app.app_context():
+            with app.app_context():
+                refuse_writes_while_reading(db.engine)
+                if kind == SQLITE:
                     forget_power_cuts(db.engine)
             upgrade(app, db)
             self._apps[kind] = app

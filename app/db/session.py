@@ -13,6 +13,7 @@ from contextvars import ContextVar, Token
 from typing import cast
 
 from sqlalchemy import Connection, Engine, event
+from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.exc import DBAPIError
 
 _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
@@ -48,6 +49,33 @@ def writing() -> Iterator[None]:
         yield
     finally:
         _is_reading.reset(token)
+
+
+class WriteWhileReading(Exception):
+    """A statement that writes, where nothing but reading was announced."""
+
+
+def refuse_writes_while_reading(engine: Engine) -> None:
+    """Raise WriteWhileReading for every statement that writes within `reading()`, on any database.
+
+    For tests: such a statement works most of the time, and fails with "database is locked" under load.
+    """
+    event.listen(engine, "before_cursor_execute", _refuse_write)
+
+
+def _refuse_write(
+    _connection: Connection,
+    _cursor: object,
+    statement: str,
+    _parameters: object,
+    context: DefaultExecutionContext | None,
+    _executemany: bool,
+) -> None:
+    if not _is_reading.get():
+        return
+    is_write = context is not None and (context.isinsert or context.isupdate or context.isdelete)
+    if is_write or statement.lstrip()[:6].upper() in ("INSERT", "UPDATE", "DELETE"):
+        raise WriteWhileReading(f"{statement[:200]} (a view that writes on GET is marked with @writes)")
 
 
 def prepare_engine(engine: Engine) -> None:

@@ -95,6 +95,21 @@ def require(permission: str) -> Callable[[View], View]:
     return lambda view: _mark(view, Access(permission=permission))
 
 
+def writes(view: View) -> View:
+    """Mark a view that writes although it is fetched with GET: a callback that a browser is sent to.
+
+    Other views may only read then, and wait for no writer.
+    """
+    view.writes = True  # type: ignore[attr-defined]
+    return view
+
+
+def may_write() -> bool:
+    """Return whether the request under way may write: by its method, or by the mark of its view."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return request.method not in ("GET", "HEAD") or getattr(view, "writes", False)
+
+
 def access_of(view: Callable[..., Any]) -> Access | None:
     """Return the mark of a view; None where it was forgotten."""
     return cast(Access | None, getattr(view, "access", None))

@@ -1,4 +1,4 @@
-"""Headers of every response, the request id, and the read-only mark of GET requests."""
+"""Headers of every response, the request id, and the read-only transactions of GET requests."""
 
 import re
 
@@ -8,6 +8,7 @@ from flask import Flask, Response, g, request
 from app.config import Settings
 from app.db.session import begin_reading, end_reading
 from app.lib.ids import new_id
+from app.web.access import may_write
 
 _CSP = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self';"
@@ -48,7 +49,7 @@ def init_headers(app: Flask, settings: Settings) -> None:
         g.request_id = request_id_of(request.headers.get("X-Request-Id"))
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=g.request_id)
-        if request.method in ("GET", "HEAD"):
+        if not may_write():
             g.reading_token = begin_reading()
 
     def finish(response: Response) -> Response:

@@ -39,6 +39,8 @@ class Misbehaviour:
     token_status: int = 200
     token_body: bytes | None = None
     delay_s: float = 0
+    #: The token endpoint answers when it is set.
+    holds: threading.Event | None = None
     #: Fields of the discovery document to change.
     discovery: dict[str, Any] = field(default_factory=dict)
     redirects_to: str = ""
@@ -171,6 +173,8 @@ class _Handler(BaseHTTPRequestHandler):
         provider.seen.append(("POST", self.path, dict(self.headers)))
         form = _first_values(self.rfile.read(int(self.headers["Content-Length"])).decode())
         time.sleep(provider.wrong.delay_s)
+        if provider.wrong.holds is not None:
+            provider.wrong.holds.wait(60)
         if provider.wrong.token_body is not None:
             self._answer(provider.wrong.token_status, provider.wrong.token_body)
         else:

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from threading import Barrier
+from threading import Barrier, Event
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -391,6 +391,33 @@ def test_provider_in_trouble_is_said(
     assert refused.status == 503
     assert refused.has_text("is down or slow")
     assert visitor.get("/account").status_code == 303
+
+
+@pytest.mark.parametrize("begins", ["signed out", "signed in"])
+def test_nobody_waits_to_write_while_the_provider_is_asked(
+    app: Flask, linked: People, provider: Provider, monkeypatch: pytest.MonkeyPatch, begins: str
+) -> None:
+    monkeypatch.setattr(openid_client, "TIMEOUT_S", 60.0)
+    configure(app, monkeypatch, provider)
+    visitor = linked.anybody() if begins == "signed out" else linked.bob.visitor
+    visitor.get("/account")
+    back = at_provider(visitor.get("/sign-in/openid").location)
+    provider.wrong = Misbehaviour(holds=Event())
+    assert provider.wrong.holds is not None
+    with ThreadPoolExecutor(1) as pool:
+        returned = pool.submit(visitor.get, back)
+        try:
+            while ("POST", "/token") not in [(method, path) for method, path, _ in provider.seen]:
+                assert not returned.done()
+            with app.app_context():
+                db.session.get_one(User, linked.alice.id).name = "Renamed"
+                db.session.commit()
+                db.session.remove()
+            assert not returned.done()
+        finally:
+            provider.wrong.holds.set()
+
+    assert returned.result().status_code == 303
 
 
 def test_slow_provider_is_given_up(

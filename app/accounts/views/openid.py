@@ -13,12 +13,11 @@ from app.accounts.openid.contract import Identity, NotProven, openid_client, ope
 from app.accounts.services import openid as services
 from app.accounts.sessions import start_session
 from app.accounts.views.blueprints import accounts, home_of, local_path
-from app.db.session import writing
 from app.lib.errors import NotFound, SignalboxError, Unavailable
 from app.oauth import states
 from app.oauth.contract import ProviderUnavailable
 from app.oauth.states import PendingAuthorization
-from app.web.access import public, signed_in
+from app.web.access import public, signed_in, writes
 from app.web.mails import absolute_url
 from app.web.rendering import redirect_after, render
 
@@ -95,6 +94,7 @@ def openid_unlink(account_id: str) -> BaseResponse:
 
 @accounts.get("/sign-in/openid/callback")
 @public
+@writes
 def openid_callback() -> BaseResponse:
     """Take the browser back from the provider. Everything is checked before anything is changed."""
     client = openid_client()
@@ -127,9 +127,7 @@ def openid_callback() -> BaseResponse:
         return _failed_there()
     try:
         services.refuse_unless_allowed(identity)
-        # It came as a GET, but is what a form is elsewhere.
-        with writing():
-            return _finish(pending, identity)
+        return _finish(pending, identity)
     except SignalboxError as error:
         return _failed(error.title, error.detail, error.status)
 
