@@ -14,6 +14,7 @@ from app.events.feature import FEATURE as EVENTS
 from app.extensions import csrf
 from app.idempotency.feature import FEATURE as IDEMPOTENCY
 from app.jobs import table
+from app.operations.feature import FEATURE as OPERATIONS
 from app.outbox.feature import FEATURE as OUTBOX
 from app.secrets.feature import FEATURE as SECRETS
 from app.web import mails, permissions
@@ -37,6 +38,7 @@ FEATURES: tuple[Feature, ...] = (
     API_KEYS,
     WEBHOOKS,
     DASHBOARD,
+    OPERATIONS,
     DEMO,
 )
 

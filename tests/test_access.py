@@ -79,6 +79,7 @@ def samples(app: Flask, people: People) -> dict[str, str]:
             "account_id": new_id("oid"),
             "event_type": own_type.name,
             "name": own_type.name,
+            "job_id": "00000000-0000-4000-8000-000000000000",
         }
         db.session.commit()
         db.session.remove()

@@ -40,7 +40,7 @@ NEW_VALUES: dict[str, dict[str, Any]] = {
     },
     "invitations": {"invited_by_key_id": None},
     "teams": {"tier": "free", "per_hour": None},
-    "users": {"totp_enabled_at": None, "per_minute": None, "sign_in_link_version": 1},
+    "users": {"totp_enabled_at": None, "per_minute": None, "sign_in_link_version": 1, "is_operator": False},
 }
 
 

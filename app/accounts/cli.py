@@ -7,7 +7,7 @@ from flask.cli import AppGroup
 
 from app.accounts import tokens
 from app.accounts.queries import all_teams, any_user_exists
-from app.accounts.services import second_factor
+from app.accounts.services import operators, second_factor
 from app.accounts.services.users import NewPerson, sign_up
 from app.extensions import current_settings
 from app.lib.errors import SignalboxError
@@ -34,7 +34,9 @@ def create_owner(email: str, name: str, team_name: str, password_stdin: bool) ->
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
-        signed_up = sign_up(NewPerson(name, email, password), team_name=team_name)
+        # As with the link: who comes first has nobody who could make them an operator.
+        is_first = not any_user_exists()
+        signed_up = sign_up(NewPerson(name, email, password), team_name=team_name, is_operator=is_first)
     except SignalboxError as error:
         raise click.ClickException(error.detail) from None
     url = current_settings().public_url
@@ -51,6 +53,18 @@ def disable_second_factor(email: str) -> None:
     except SignalboxError as error:
         raise click.ClickException(error.detail) from None
     click.echo(f"{email} signs in with the password alone now. Ask them to turn the second factor on again.")
+
+
+@accounts_cli.command("operator")
+@click.argument("email")
+@click.option("--remove", is_flag=True, help="Make them one no longer.")
+def operator(email: str, remove: bool) -> None:
+    """Let somebody see what belongs to the installation and to no team, such as background jobs."""
+    try:
+        operators.set_operator(email, is_operator=not remove)
+    except SignalboxError as error:
+        raise click.ClickException(error.detail) from None
+    click.echo(f"{email} is {'no longer ' if remove else ''}an operator of this installation.")
 
 
 @accounts_cli.command("teams")

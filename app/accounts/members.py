@@ -13,7 +13,7 @@ from app.accounts.sessions import LAST_TEAM
 from app.db.session import reading
 from app.extensions import db
 from app.web.access import CurrentTeam, Principal
-from app.web.permissions import Role, permissions_of
+from app.web.permissions import OPERATE, Role, permissions_of
 
 _MEMBER_BY_SLUG = (
     select(Membership.role, Team.id, Team.slug, Team.name)
@@ -39,12 +39,13 @@ def find_member(slug: str) -> tuple[Principal, CurrentTeam] | None:
     role, team_id, team_slug, team_name = row
     if session.get(LAST_TEAM) != team_id:
         session[LAST_TEAM] = team_id
+    permissions = permissions_of(Role(role))
     principal = Principal(
         kind="user",
         id=current_user.id,
         name=current_user.name,
         team_id=team_id,
-        permissions=permissions_of(Role(role)),
+        permissions=permissions | {OPERATE} if current_user.is_operator else permissions,
         role=role,
     )
     return principal, CurrentTeam(team_id, team_slug, team_name)

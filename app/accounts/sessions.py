@@ -31,6 +31,7 @@ _USER_OF_SESSION = (
         User.session_version,
         User.last_team_id,
         User.per_minute,
+        User.is_operator,
         UserSession.id,
         UserSession.last_seen_at,
     )
@@ -49,6 +50,7 @@ class SessionUser(UserMixin):  # type: ignore[misc]
     session_version: int
     last_team_id: str | None
     per_minute: int | None
+    is_operator: bool
     session_id: str
     last_seen_at: datetime
 

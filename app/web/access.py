@@ -22,7 +22,7 @@ from app.web import limits
 from app.web.forms.drafts import keep_input
 from app.web.forms.tokens import FIELD as FORM_TOKEN
 from app.web.forms.tokens import user_of
-from app.web.permissions import is_declared, note_of
+from app.web.permissions import is_declared, is_for_operators, note_of
 from app.web.rendering import is_htmx, redirect_after
 from app.web.schemes import API_KEY, scheme_of
 
@@ -234,6 +234,8 @@ def _missing(caller: Principal, permission: str) -> str:
     meaning = note_of(permission).lower()
     if caller.kind == "api_key":
         return f"This API key lacks the scope {permission} ({meaning}). Use a key that has it."
+    if is_for_operators(permission):
+        return f"This is for operators of this installation: {meaning}. They are named with: flask accounts operator"
     return f"Your role in this team ({caller.role}) does not allow this: {meaning}. Ask an admin of the team."
 
 

@@ -39,12 +39,15 @@ class Permission:
     name: str
     note: str
     group: PermissionGroup
-    #: Members of this role have it, and those of every more powerful one.
-    minimum_role: Role
+    #: Members of this role have it, and those of every more powerful one. None: operators of the installation have it,
+    #: whatever their role, and nobody can give it to an API key.
+    minimum_role: Role | None
 
 
-#: Stands for every permission.
+#: Stands for every permission in a team.
 FULL = "admin:full"
+#: What belongs to no team.
+OPERATE = "instance:operate"
 
 _BY_POWER = tuple(Role)
 #: By name; filled once, when the features are connected.
@@ -66,9 +69,9 @@ def is_declared(name: str) -> bool:
 
 
 def declared_permissions() -> tuple[Permission, ...]:
-    """Return every permission, in the order in which forms show them."""
+    """Return every permission in a team, in the order in which forms show them."""
     groups = tuple(PermissionGroup)
-    return tuple(sorted(_declared.values(), key=lambda permission: groups.index(permission.group)))
+    return tuple(sorted(_in_teams(), key=lambda permission: groups.index(permission.group)))
 
 
 def permission_groups() -> list[tuple[PermissionGroup, list[Permission]]]:
@@ -97,8 +100,8 @@ def permissions_of(role: Role) -> frozenset[str]:
     rank = _BY_POWER.index(role)
     return frozenset(
         permission.name
-        for permission in _declared.values()
-        if rank <= _BY_POWER.index(permission.minimum_role)
+        for permission in _in_teams()
+        if permission.minimum_role and rank <= _BY_POWER.index(permission.minimum_role)
     )
 
 
@@ -109,4 +112,13 @@ def expand(granted: frozenset[str]) -> frozenset[str]:
 
 @cache
 def _everything() -> frozenset[str]:
-    return frozenset(_declared)
+    return frozenset(permission.name for permission in _in_teams())
+
+
+def is_for_operators(name: str) -> bool:
+    """Return whether only operators of the installation have this permission. Raises KeyError for an unknown one."""
+    return _declared[name].minimum_role is None
+
+
+def _in_teams() -> list[Permission]:
+    return [permission for permission in _declared.values() if permission.minimum_role is not None]

@@ -49,20 +49,22 @@ class SignedUp:
     team_slug: str
 
 
-def sign_up(person: NewPerson, *, team_name: str) -> SignedUp:
+def sign_up(person: NewPerson, *, team_name: str, is_operator: bool = False) -> SignedUp:
     """Create a user and their team. Raises Invalid."""
     user = prepared_user(person)
+    user.is_operator = is_operator
     return _create_with_team(user, team_name)
 
 
 def sign_up_first_owner(person: NewPerson, *, team_name: str, token: str) -> SignedUp:
-    """Create the first user with the link that only the operator can make. Raises Invalid, NotFound.
+    """Create the first user, an operator, with the link that only who runs the commands can make.
 
-    Of two people who use the link at the same moment, one becomes owner and the other is told.
+    Of two people who use the link at the same moment, one becomes owner and the other is told. Raises Invalid, NotFound.
     """
     if not tokens.is_first_owner_token(token):
         raise NotFound("This set-up link is not valid. Make a new one: flask accounts first-owner-link")
     user = prepared_user(person)
+    user.is_operator = True
     if db.engine.dialect.name == "postgresql":
         db.session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _FIRST_OWNER_LOCK})
     if db.session.scalar(select(User.id).limit(1)) is not None:

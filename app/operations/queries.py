@@ -1,0 +1,164 @@
+"""What waits, runs and failed in the queues, and when periodic jobs ran."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, Worker
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq.registry import FailedJobRegistry, StartedJobRegistry
+from rq.serializers import JSONSerializer
+
+from app.config import JobQueue
+from app.extensions import redis_client
+from app.jobs.periodic import next_run_in_s
+from app.jobs.table import declared_jobs
+from app.lib import clock
+from app.lib.errors import Unavailable
+
+#: Of each kind and queue; the counts tell of all.
+SHOWN_MAX = 20
+_ERROR_CHARS_MAX = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ShownJob:
+    """A job in a queue. Its arguments are left out: nobody promised that they are nobody's secret."""
+
+    id: str
+    name: str
+    queue: JobQueue
+    enqueued_at: datetime | None
+    started_at: datetime | None
+    #: Until now for one that runs; None for one that waits.
+    took_s: float | None
+    #: The last line of its trace.
+    error: str | None = None
+    failed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownQueue:
+    """A queue with its oldest waiting, its running and its newest failed jobs."""
+
+    name: JobQueue
+    worker_count: int
+    waiting_count: int
+    failed_count: int
+    waiting: list[ShownJob] = field(default_factory=list)
+    running: list[ShownJob] = field(default_factory=list)
+    failed: list[ShownJob] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownPeriodicJob:
+    """A job that runs by itself. `last_at` is when it was enqueued last, if that was within its interval."""
+
+    name: str
+    queue: JobQueue
+    every_s: int
+    last_at: datetime | None
+    next_at: datetime
+
+
+def queues() -> list[ShownQueue]:
+    """Return every queue, the most urgent first. Raises Unavailable when Redis does not answer."""
+    try:
+        return [_queue(name, redis_client()) for name in JobQueue]
+    except RedisError as error:
+        raise _unavailable() from error
+
+
+def failed_jobs() -> list[ShownJob]:
+    """Return the newest failed jobs of every queue. Raises Unavailable when Redis does not answer."""
+    return [job for queue in queues() for job in queue.failed]
+
+
+def periodic_jobs() -> list[ShownPeriodicJob]:
+    """Return the jobs that run by themselves, by name. Raises Unavailable when Redis does not answer."""
+    found = []
+    now = clock.now()
+    try:
+        for job in sorted(declared_jobs(), key=lambda one: one.name):
+            if job.every_s:
+                left_s = next_run_in_s(job)
+                last_at = now - timedelta(seconds=job.every_s - left_s) if left_s is not None else None
+                next_at = now + timedelta(seconds=left_s or 0)
+                found.append(ShownPeriodicJob(job.name, job.queue, job.every_s, last_at, next_at))
+    except RedisError as error:
+        raise _unavailable() from error
+    return found
+
+
+def find_failed(job_id: str) -> ShownJob | None:
+    """Return a failed job; None when it is none any more. Raises Unavailable when Redis does not answer."""
+    try:
+        registry = registry_of_failed(job_id)
+        return next(_shown([job_id], JobQueue(registry.name), redis_client()), None) if registry else None
+    except RedisError as error:
+        raise _unavailable() from error
+
+
+def registry_of_failed(job_id: str) -> FailedJobRegistry | None:
+    """Return the registry that holds a failed job; None when it is none any more. Raises RedisError."""
+    for name in JobQueue:
+        registry = FailedJobRegistry(name, connection=redis_client(), serializer=JSONSerializer)
+        if job_id in registry:
+            return registry
+    return None
+
+
+def _queue(name: JobQueue, redis: Redis) -> ShownQueue:
+    queue = Queue(name, connection=redis, serializer=JSONSerializer)
+    # Nothing is cleaned up here: a page that is looked at changes nothing.
+    running = StartedJobRegistry(queue=queue).get_job_ids(end=SHOWN_MAX - 1, cleanup=False)
+    failed = FailedJobRegistry(queue=queue)
+    return ShownQueue(
+        name=name,
+        worker_count=Worker.count(queue=queue),
+        waiting_count=queue.count,
+        failed_count=failed.get_job_count(cleanup=False),
+        waiting=list(_shown(queue.get_job_ids(0, SHOWN_MAX), name, redis)),
+        running=list(_shown(running, name, redis)),
+        failed=list(_shown(failed.get_job_ids(end=SHOWN_MAX - 1, desc=True, cleanup=False), name, redis)),
+    )
+
+
+def _shown(ids: Sequence[str], queue: JobQueue, redis: Redis) -> Iterator[ShownJob]:
+    names = {job.path: job.name for job in declared_jobs()}
+    for job in Job.fetch_many(ids, connection=redis, serializer=JSONSerializer):
+        if job is None:
+            continue  # It ended since.
+        result = job.latest_result() if job.is_failed else None
+        ended_at = job.ended_at or (result.created_at if result else None)
+        took_until = ended_at or clock.now()
+        yield ShownJob(
+            id=job.id,
+            name=_name(job, names),
+            queue=queue,
+            enqueued_at=job.enqueued_at,
+            started_at=job.started_at,
+            took_s=max(0.0, (took_until - job.started_at).total_seconds()) if job.started_at else None,
+            error=_last_line(result.exc_string) if result else None,
+            failed_at=ended_at if job.is_failed else None,
+        )
+
+
+def _name(job: Job, names: dict[str, str]) -> str:
+    try:
+        path = str(job.func_name)
+    except DeserializationError:
+        return "unknown"
+    return names.get(path, path)
+
+
+def _last_line(trace: str | None) -> str | None:
+    lines = [line for line in (trace or "").splitlines() if line.strip()]
+    return lines[-1].strip()[:_ERROR_CHARS_MAX] if lines else None
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable("Redis does not answer, so nobody knows which jobs wait. Try again in a minute.")

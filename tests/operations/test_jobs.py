@@ -1,0 +1,231 @@
+"""The operators' page and commands about background jobs."""
+
+from collections.abc import Iterator
+
+import pytest
+from flask import Flask
+from redis import Redis
+from rq import Queue, SimpleWorker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from sqlalchemy import select
+
+from app.accounts import tokens
+from app.accounts.models import User
+from app.accounts.services import users
+from app.accounts.services.operators import set_operator
+from app.accounts.services.users import NewPerson
+from app.api_keys import services as key_services
+from app.audit.models import AuditEntry
+from app.config import JobQueue
+from app.extensions import db
+from app.jobs.periodic import enqueue_periodic
+from app.lib.errors import Invalid
+from app.outbox import services as outbox
+from app.web.permissions import FULL, OPERATE, scopes
+from tests.page import Page
+from tests.people import People, Person
+
+JOBS = "/t/acme/jobs/"
+SECRET = "not-for-the-eyes-of-operators"
+
+
+@pytest.fixture
+def redis(redis_url: str) -> Iterator[Redis]:
+    with Redis.from_url(redis_url) as client:
+        yield client
+
+
+@pytest.fixture
+def slow(app: Flask, redis: Redis) -> Queue:
+    return Queue(JobQueue.SLOW, connection=redis, serializer=JSONSerializer)
+
+
+@pytest.fixture
+def failed(slow: Queue, redis: Redis) -> Job:
+    """Return a job that failed."""
+    job = slow.enqueue_call("json.loads", args=(SECRET,))
+    SimpleWorker([slow], connection=redis, serializer=JSONSerializer).work(
+        burst=True, logging_level="CRITICAL"
+    )
+    assert job.get_status() == "failed"
+    return job
+
+
+def make_operator(person: Person) -> Person:
+    with person.app.app_context():
+        set_operator(person.email, is_operator=True)
+        db.session.remove()
+    return person
+
+
+@pytest.fixture
+def operator(people: People) -> Person:
+    """Return Vic: a role in the team says nothing about the installation."""
+    return make_operator(people.vic)
+
+
+def test_only_operators_see_the_page(people: People, page: Page) -> None:
+    refused = page.get(JOBS, people.alice, status=403)
+    assert refused.has_text("operators of this installation")
+    assert not page.get("/t/acme/audit/", people.alice).has_text("Jobs")
+
+    make_operator(people.alice)
+    assert page.get(JOBS, people.alice).has_text("Only its operators see this page")
+    assert page.get("/t/acme/audit/", people.alice).has_text("Jobs")
+    assert people.charlie.get(JOBS).status_code == 404
+
+
+def test_no_api_key_can_have_the_permission_of_operators(app: Flask, people: People) -> None:
+    assert OPERATE not in scopes()
+    with app.app_context(), pytest.raises(Invalid) as refused:
+        key_services.create_key(
+            people.acme.id, "key", scopes=[OPERATE], granted_by=frozenset({FULL, OPERATE})
+        )
+    assert "There is no scope instance:operate" in refused.value.errors[0].message
+
+
+def test_a_failed_job_shows_its_error_and_no_arguments(operator: Person, page: Page, failed: Job) -> None:
+    shown = page.get(JOBS, operator)
+
+    assert shown.has_text("json.loads")
+    assert shown.has_text("JSONDecodeError: Expecting value")
+    assert SECRET not in shown.text()
+
+
+def test_a_failed_job_runs_again(operator: Person, page: Page, failed: Job, slow: Queue) -> None:
+    assert operator.post(f"{JOBS}{failed.id}/retry").status_code == 303
+
+    assert slow.get_job_ids() == [failed.id]
+    assert page.get(JOBS, operator).has_text("No job failed")
+    assert operator.post(f"{JOBS}{failed.id}/retry").status_code == 404, "it did not fail again yet"
+
+
+def test_a_failed_job_is_dismissed_after_a_question(
+    operator: Person, page: Page, failed: Job, redis: Redis
+) -> None:
+    assert page.get(f"{JOBS}{failed.id}/dismiss", operator).has_text("Dismiss the failed job json.loads?")
+    assert redis.exists(failed.key)
+
+    assert operator.post(f"{JOBS}{failed.id}/dismiss").status_code == 303
+    assert not redis.exists(failed.key)
+    assert page.get(JOBS, operator).has_text("No job failed")
+    assert operator.get(f"{JOBS}{failed.id}/dismiss").status_code == 404
+
+
+def test_nobody_else_repeats_or_dismisses(people: People, failed: Job) -> None:
+    for person, status in ((people.alice, 403), (people.charlie, 404)):
+        assert person.post(f"{JOBS}{failed.id}/retry").status_code == status
+        assert person.post(f"{JOBS}{failed.id}/dismiss").status_code == status
+    assert failed.get_status(refresh=True) == "failed"
+
+
+def test_what_waits_is_told_and_that_no_worker_serves_it(operator: Person, page: Page, slow: Queue) -> None:
+    slow.enqueue_call("app.audit.jobs.trim")
+
+    shown = page.get(JOBS, operator)
+
+    assert shown.has_text("audit.trim")
+    assert shown.has_text("No worker serves it")
+
+
+def test_periodic_jobs_tell_when_they_run(app: Flask, operator: Person, page: Page) -> None:
+    assert page.get(JOBS, operator).has_text("not lately")
+    with app.app_context():
+        enqueue_periodic()
+
+    shown = page.get(JOBS, operator)
+
+    assert shown.has_text("outbox.send")
+    assert not shown.has_text("not lately")
+
+
+def test_without_redis_the_page_says_so(
+    app: Flask, operator: Person, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    operator.get(JOBS)
+    with Redis.from_url("redis://127.0.0.1:1/0") as nobody, monkeypatch.context() as without:
+        without.setitem(app.extensions, "signalbox.redis", nobody)
+
+        assert page.get(JOBS, operator).has_text("Redis does not answer")
+        assert operator.post(f"{JOBS}x/retry").status_code == 503
+        answer = app.test_cli_runner().invoke(args=["jobs", "list"])
+    assert answer.exit_code == 1
+    assert "Redis does not answer" in answer.output
+
+
+def test_mails_that_the_server_refused_are_shown(
+    app: Flask, operator: Person, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = app.config["SETTINGS"].model_copy(update={"smtp_url": "smtp://127.0.0.1:1"})
+    monkeypatch.setitem(app.config, "SETTINGS", settings)
+    with app.app_context():
+        users.request_password_reset(operator.email)
+        outbox.send_due()
+
+    shown = page.get(JOBS, operator)
+
+    assert shown.has_text("accounts.password_reset")
+    assert shown.has_text("Connection refused")
+
+
+def test_the_commands_list_retry_and_dismiss(app: Flask, failed: Job, slow: Queue) -> None:
+    run = app.test_cli_runner().invoke
+
+    listed = run(args=["jobs", "list"]).output
+    assert "slow\t0\t0\t0\t1" in listed
+    assert f"{failed.id}\tjson.loads\t" in listed
+    assert SECRET not in listed
+
+    assert run(args=["jobs", "retry", failed.id]).exit_code == 0
+    assert slow.get_job_ids() == [failed.id]
+    assert run(args=["jobs", "dismiss", failed.id]).exit_code == 1, "it waits"
+
+
+@pytest.mark.postgresql
+def test_the_command_line_names_operators_and_the_audit_trail_says_so(app: Flask, people: People) -> None:
+    run = app.test_cli_runner().invoke
+
+    assert run(args=["accounts", "operator", people.mel.email]).exit_code == 0
+    assert people.mel.get(JOBS).status_code == 200
+    assert run(args=["accounts", "operator", people.mel.email, "--remove"]).exit_code == 0
+    assert people.mel.get(JOBS).status_code == 403
+    assert run(args=["accounts", "operator", "nobody@example.com"]).exit_code == 1
+    with app.app_context():
+        entries = db.session.scalars(
+            select(AuditEntry).where(AuditEntry.action.like("user.operator%")).order_by(AuditEntry.id)
+        ).all()
+        assert [(entry.actor_kind, entry.action) for entry in entries] == [
+            ("operator", "user.operator_added"),
+            ("operator", "user.operator_removed"),
+        ]
+        db.session.remove()
+
+
+@pytest.mark.parametrize("way", ["link", "command"])
+def test_the_first_owner_is_an_operator_and_nobody_after(app: Flask, way: str) -> None:
+    ada, bo = (NewPerson(name, f"{name}@example.com", "three quiet otters") for name in ("ada", "bo"))
+    with app.app_context():
+        if way == "link":
+            users.sign_up_first_owner(ada, team_name="Ada's", token=tokens.first_owner_token())
+        else:
+            for person in (ada, bo):
+                app.test_cli_runner().invoke(
+                    args=[
+                        "accounts",
+                        "create-owner",
+                        person.email,
+                        "--name",
+                        "x",
+                        "--team",
+                        "x",
+                        "--password-stdin",
+                    ],
+                    input="three quiet otters\n",
+                )
+        if way == "link":
+            users.sign_up(bo, team_name="Bo's")
+
+        found = {user.email: user.is_operator for user in db.session.scalars(select(User))}
+        db.session.remove()
+    assert found == {ada.email: True, bo.email: False}
