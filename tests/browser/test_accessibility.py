@@ -39,7 +39,7 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "members", "settings", "/account", "/account/sessions",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "members", "settings", "/account", "/account/sessions",
     "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
 LINKED = {
@@ -186,4 +186,5 @@ def filled(signalbox: Signalbox) -> Demo:
     ]
     assert all(found), printed
     home, email, password = (match.group(match.lastindex or 0) for match in found if match)
+    signalbox.flask("accounts", "operator", email)
     return Demo(signalbox.address, home, email, password)
