@@ -16,9 +16,10 @@ from bench.sizes import FULL, QUICK, Sizes
 from bench.stage import POSTGRESQL, SQLITE, Stage, stage_running
 from tests.servers import ServerFailed, find_postgres
 
-#: What `--only` knows. `servers` compares web servers, a question that is answered; it runs when asked for.
+#: What `--only` knows. `servers` compares web servers and `outbound` ways to connect, questions that are answered; they
+#: run when asked for.
 USUAL = ("dispatch", "latency", "slow", "isolation", "ingest", "memory")
-ON_REQUEST = ("servers",)
+ON_REQUEST = ("servers", "outbound")
 
 
 def main() -> int:
@@ -83,7 +84,7 @@ def _parse(arguments: list[str]) -> argparse.Namespace:
         type=lambda text: text.split(","),
         default=list(USUAL),
         metavar="NAME,…",
-        help=f"of {', '.join(known)}; all but the last by default",
+        help=f"of {', '.join(known)}; all but {' and '.join(ON_REQUEST)} by default",
     )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", dest="format", action="store_const", const="json", default="table")

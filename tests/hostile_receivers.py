@@ -15,6 +15,11 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+#: A busy machine may need long for it.
+_HANDSHAKE_S = 30.0
+#: How often a connection that waits for its peer sees whether the receiver stops.
+_LOOK_UP_EVERY_S = 0.2
+
 Behaviour = Callable[[socket.socket, "Receiver"], None]
 
 
@@ -80,12 +85,13 @@ class Receiver:
 
     def _serve(self, connection: socket.socket) -> None:
         assert self._behaviour is not None
-        connection.settimeout(0.2)
+        connection.settimeout(_HANDSHAKE_S)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError), contextlib.ExitStack() as closing:
             closing.callback(connection.close)
             if self._tls is not None:
                 connection = closing.enter_context(self._tls.wrap_socket(connection, server_side=True))
+            connection.settimeout(_LOOK_UP_EVERY_S)
             self._behaviour(connection, self)
 
     def _fill_backlog(self) -> None:

@@ -17,7 +17,7 @@ from authlib.oauth2.rfc6749 import grants
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 CLIENT_ID, CLIENT_SECRET = "signalbox", "not-known-to-anybody"
 REDIRECT_URI = "https://signalbox.example/callback"
@@ -214,11 +214,16 @@ def _add_routes(app: flask.Flask, server: AuthorizationServer, authority: Author
     app.post("/revoke", endpoint="revoke")(lambda: server.create_endpoint_response("revocation"))
 
 
+class _Quiet(WSGIRequestHandler):
+    def log(self, *_: object) -> None:
+        """Print nothing."""
+
+
 @contextmanager
 def authority_running() -> Iterator[Authority]:
     """Run a server on a free port of loopback. AUTHLIB_INSECURE_TRANSPORT must be set: it speaks http."""
     authority = Authority()
-    server = make_server("127.0.0.1", 0, _app(authority), threaded=True)
+    server = make_server("127.0.0.1", 0, _app(authority), threaded=True, request_handler=_Quiet)
     authority.url = f"http://127.0.0.1:{server.port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()

@@ -1,16 +1,9 @@
-"""What the outbound tests share: the opened loopback, and certificates made for the occasion."""
-
-import datetime
-import ipaddress
-from pathlib import Path
+"""What the outbound tests share: the opened loopback, and a certificate."""
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from app.lib.outbound import AllowedNetworks
+from tests.certificates import make_certificate
 
 LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, [::1]/128")
 
@@ -18,37 +11,4 @@ LOOPBACK = AllowedNetworks.parse("127.0.0.0/8, [::1]/128")
 @pytest.fixture(scope="session")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """Certificate and key file of a self-signed certificate for 127.0.0.1; the certificate is its own CA bundle."""
-    folder = tmp_path_factory.mktemp("tls")
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
-    now = datetime.datetime.now(datetime.UTC)
-    signed = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
-        .add_extension(
-            x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False
-        )
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return (
-        _write(folder / "cert.pem", signed.public_bytes(serialization.Encoding.PEM)),
-        _write(
-            folder / "key.pem",
-            key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            ),
-        ),
-    )
-
-
-def _write(path: Path, content: bytes) -> str:
-    path.write_bytes(content)
-    return str(path)
+    return make_certificate(tmp_path_factory.mktemp("tls"))
