@@ -16,9 +16,7 @@ depends_on = None
 def upgrade() -> None:
     # Nobody becomes one by an upgrade: flask accounts operator ADDRESS.
     with op.batch_alter_table("users") as batch_op:
-        batch_op.add_column(
-            sa.Column("is_operator", sa.Boolean(), server_default=sa.false(), nullable=False)
-        )
+        batch_op.add_column(sa.Column("is_operator", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
