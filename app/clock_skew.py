@@ -144,17 +144,17 @@ def skewed_clocks() -> list[SkewedClock]:
     return sorted(found, key=lambda one: (-abs(one.skew_s), one.host, one.process_kind))
 
 
-_watch = AppSlot[ClockWatch]("clock_watch")
+CLOCK_WATCH = AppSlot[ClockWatch]("clock_watch")
 
 
 def check_web_clock() -> None:
     """Compare the clocks in a web process, if that was not done lately."""
-    _watch.get().check_if_due()
+    CLOCK_WATCH.get().check_if_due()
 
 
 def init_clock_watch(app: Flask) -> None:
     """Let web processes follow the database's clock, from their first request on."""
-    _watch.put(app, ClockWatch("web"))
+    CLOCK_WATCH.put(app, ClockWatch("web"))
     if not app.testing:
         app.before_request(_before_request)
 

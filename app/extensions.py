@@ -27,29 +27,30 @@ class AppSlot(Generic[T]):
     """
 
     def __init__(self, name: str, make: Callable[[], T] | None = None) -> None:
-        self._key = f"signalbox.{name}"
+        #: Where it is in `app.extensions`.
+        self.key = f"signalbox.{name}"
         self._make = make
 
     def put(self, app: Flask, value: T) -> None:
         """Store the app's object, in place of an earlier one."""
-        app.extensions[self._key] = value
+        app.extensions[self.key] = value
 
     def find(self) -> T | None:
         """Return the current app's object; None where there is none."""
-        return cast(T | None, current_app.extensions.get(self._key))
+        return cast(T | None, current_app.extensions.get(self.key))
 
     def get(self) -> T:
         """Return the current app's object. Raises KeyError where there is none and no way to make one."""
-        found = current_app.extensions.get(self._key)
+        found = current_app.extensions.get(self.key)
         if found is None:
             if self._make is None:
-                raise KeyError(self._key)
-            found = current_app.extensions.setdefault(self._key, self._make())
+                raise KeyError(self.key)
+            found = current_app.extensions.setdefault(self.key, self._make())
         return cast(T, found)
 
     def take(self) -> T | None:
         """Return the current app's object and forget it; None where there is none."""
-        return cast(T | None, current_app.extensions.pop(self._key, None))
+        return cast(T | None, current_app.extensions.pop(self.key, None))
 
 
 #: No request waits longer than twice this for what only Redis knows.
@@ -65,29 +66,29 @@ def current_settings() -> Settings:
     return cast(Settings, current_app.config["SETTINGS"])
 
 
-_redis = AppSlot[Redis]("redis")
-_quick_redis = AppSlot[Redis]("quick_redis")
-_sealer = AppSlot[Sealer]("sealer")
+REDIS = AppSlot[Redis]("redis")
+QUICK_REDIS = AppSlot[Redis]("quick_redis")
+SEALER = AppSlot[Sealer]("sealer")
 
 
 def redis_client() -> Redis:
     """Return the current app's Redis client (bytes in, bytes out; one connection pool per process)."""
-    return _redis.get()
+    return REDIS.get()
 
 
 def quick_redis() -> Redis:
     """Return the current app's Redis client for what every request asks: it answers at once or fails."""
-    return _quick_redis.get()
+    return QUICK_REDIS.get()
 
 
 def sealer() -> Sealer:
     """Return what seals and opens the secrets of the current app's tables."""
-    return _sealer.get()
+    return SEALER.get()
 
 
 def outbound_client() -> Client:
     """Return the current app's client for requests to other services, which keeps connections between calls."""
-    return _outbound_client.get()
+    return OUTBOUND_CLIENT.get()
 
 
 def _new_outbound_client() -> Client:
@@ -97,19 +98,19 @@ def _new_outbound_client() -> Client:
     )
 
 
-_outbound_client = AppSlot("outbound_client", _new_outbound_client)
+OUTBOUND_CLIENT = AppSlot("outbound_client", _new_outbound_client)
 
 
 def init_services(app: Flask, settings: Settings) -> None:
     """Give the app its Redis clients and its sealer. Connects to nothing yet."""
-    _redis.put(
+    REDIS.put(
         app,
         Redis.from_url(
             settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30
         ),
     )
     # For what every request asks: better no answer than a late one, and no second try.
-    _quick_redis.put(
+    QUICK_REDIS.put(
         app,
         Redis.from_url(
             settings.redis_url,
@@ -118,4 +119,4 @@ def init_services(app: Flask, settings: Settings) -> None:
             retry=Retry(NoBackoff(), 0),
         ),
     )
-    _sealer.put(app, Sealer(settings.encryption_key, settings.encryption_keys_previous))
+    SEALER.put(app, Sealer(settings.encryption_key, settings.encryption_keys_previous))

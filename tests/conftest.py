@@ -24,7 +24,7 @@ from app.db.session import refuse_writes_while_reading
 from app.extensions import db
 from app.factory import create_app
 from app.lib import clock
-from tests import servers
+from tests import servers, slots
 
 #: Fixtures for all: `people` and `visitor`, `page`; and the option `--times`.
 pytest_plugins = ("tests.people", "tests.page", "tests.times")
@@ -146,7 +146,7 @@ class Stage:
             with app.app_context():
                 db.session.remove()
                 db.engine.dispose()
-            app.extensions["signalbox.redis"].close()
+            slots.close_redis(app)
         self._servers.close()
 
     def _new_settings(self, kind: str) -> Settings:

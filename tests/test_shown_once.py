@@ -8,7 +8,9 @@ from flask import Flask
 from redis import Redis
 from werkzeug.test import TestResponse
 
+from app.extensions import REDIS
 from app.web.one_time_secrets import KEPT_S
+from tests import slots
 from tests.page import Page
 from tests.people import People, Visitor
 
@@ -74,7 +76,7 @@ def redis_away(app: Flask) -> Callable[[pytest.MonkeyPatch], None]:
     """Return what takes Redis away within a `monkeypatch.context()`."""
 
     def take_away(patch: pytest.MonkeyPatch) -> None:
-        patch.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0", retry=None))
+        slots.put(patch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0", retry=None))
 
     return take_away
 

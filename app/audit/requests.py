@@ -144,7 +144,7 @@ class RequestLog:
             log.warning("request_log_not_written", buffered=len(self._calls), reason=type(error).__name__)
 
 
-_request_log = AppSlot[RequestLog]("request_log")
+REQUEST_LOG = AppSlot[RequestLog]("request_log")
 
 
 def init_request_log(app: Flask) -> None:
@@ -152,7 +152,7 @@ def init_request_log(app: Flask) -> None:
     with app.app_context():
         if not current_settings().request_log_days:
             return
-    _request_log.put(app, RequestLog(app, is_background=not app.testing))
+    REQUEST_LOG.put(app, RequestLog(app, is_background=not app.testing))
     app.before_request(_begin)
     app.after_request(_note)
 
@@ -160,7 +160,7 @@ def init_request_log(app: Flask) -> None:
 def flush(app: Flask) -> int:
     """Write what is buffered now; returns how many calls. Tests call it: with TESTING no thread does."""
     with app.app_context():
-        buffer = _request_log.find()
+        buffer = REQUEST_LOG.find()
     return buffer.flush() if buffer is not None else 0
 
 
@@ -178,7 +178,7 @@ def _note(response: Response) -> Response:
         key_id, key_name, team_id = g.refused_key
     else:
         return response
-    buffer = _request_log.get()
+    buffer = REQUEST_LOG.get()
     status, code, detail, details = response.status_code, None, None, None
     environ, rule, request_id = request.environ, request.url_rule, g.get("request_id")
     secrets = secrets_of(current_app.view_functions[rule.endpoint]) if rule is not None else _NO_ROUTE

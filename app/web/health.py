@@ -4,15 +4,15 @@ import sqlite3
 import threading
 import time
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
-from flask import Response, current_app, jsonify
+from flask import Response, jsonify
 from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock_skew import check_web_clock, skewed_clocks
 from app.db.writability import write_refusal
-from app.extensions import db, redis_client
+from app.extensions import AppSlot, db, redis_client
 from app.web.access import probe
 from app.web.schemes import Probes
 
@@ -25,7 +25,6 @@ _CHECK_EVERY_S = 2.0
 _WAIT_AT_MOST_S = 0.5
 #: A check that has run for this long is taken for a database or a Redis that hangs.
 _STALE_S = 10.0
-_EXTENSION = "signalbox.readiness"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +66,9 @@ class Readiness:
         return time.monotonic() - self._found_at_s if self._found is not None else _STALE_S
 
 
+READINESS = AppSlot("readiness", Readiness)
+
+
 @health.get("/healthz")
 @probe
 def alive() -> Response:
@@ -81,8 +83,7 @@ def ready() -> tuple[Response, int]:
 
     Clocks that are wrong are told as `clock_skew_s`, and are no reason for a 503: the work goes on.
     """
-    readiness = cast(Readiness, current_app.extensions.setdefault(_EXTENSION, Readiness()))
-    found = readiness.find()
+    found = READINESS.get().find()
     is_ready = all(word == _OK for word in found.checks.values())
     body: dict[str, Any] = {"status": "ok" if is_ready else "unavailable", "checks": found.checks}
     if found.clock_skew_s:

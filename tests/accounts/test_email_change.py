@@ -8,7 +8,8 @@ from redis import Redis
 
 from app.accounts.models import User
 from app.accounts.tokens import reset_token
-from app.extensions import db
+from app.extensions import REDIS, db
+from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
 from tests.waiting_jobs import run_waiting_jobs, waiting_mails
@@ -125,7 +126,7 @@ def test_without_redis_both_mails_wait_in_the_database(
 ) -> None:
     people.alice.get("/account")
     with monkeypatch.context() as without:
-        without.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0"))
+        slots.put(without, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0"))
         ask(people)
 
     assert page.get("/account", people.alice).has_text("Waiting for you")

@@ -12,10 +12,11 @@ from sqlalchemy import update
 from app.accounts.models import Invitation
 from app.accounts.services import invitations
 from app.accounts.services.users import NewPerson
-from app.extensions import db
+from app.extensions import REDIS, db
 from app.lib import clock
 from app.lib.errors import SignalboxError
 from app.outbox.models import OutgoingMail
+from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
 from tests.waiting_jobs import run_waiting_jobs, waiting_mails
@@ -132,7 +133,7 @@ def test_invitation_with_an_address_is_mailed(
 def test_without_redis_the_mail_of_an_invitation_waits_in_the_database(
     app: Flask, people: People, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0"))
+    slots.put(monkeypatch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0"))
 
     answer = people.alice.post("/t/acme/invitations/new", {"role": "member", "email": "nora@example.com"})
     shown = page.read(answer)

@@ -16,11 +16,13 @@ from werkzeug.test import TestResponse
 
 from app.accounts.models import Membership, OpenIdAccount, User, UserSession
 from app.accounts.openid import client as openid_client
+from app.accounts.openid.contract import OPENID_CLIENT
 from app.accounts.services import invitations
 from app.audit.models import AuditEntry
 from app.config import ConfigError, load_settings
-from app.extensions import db
+from app.extensions import OUTBOUND_CLIENT, REDIS, db
 from app.web.permissions import Role
+from tests import slots
 from tests.accounts.openid_provider import CLIENT_ID, CLIENT_SECRET, Misbehaviour, Provider, provider_running
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
@@ -61,9 +63,9 @@ def configure(app: Flask, monkeypatch: pytest.MonkeyPatch, provider: Provider, *
         | more
     )
     monkeypatch.setitem(app.config, "SETTINGS", settings)
-    for name in ("signalbox.openid", "signalbox.outbound_client"):
-        monkeypatch.setitem(app.extensions, name, None)
-        del app.extensions[name]  # Made anew from these settings; gone again after the test.
+    # Made anew from these settings; gone again after the test.
+    slots.put(monkeypatch, app, OPENID_CLIENT, None)
+    slots.put(monkeypatch, app, OUTBOUND_CLIENT, None)
 
 
 def at_provider(location: str | None) -> str:
@@ -637,7 +639,7 @@ def test_who_has_no_password_cannot_unlink(
 def test_without_redis_the_page_says_so(
     app: Flask, people: People, provider: Provider, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0"))
+    slots.put(monkeypatch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0"))
 
     answer = page.read(people.anybody().get("/sign-in/openid"))
 

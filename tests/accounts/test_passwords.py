@@ -10,8 +10,9 @@ from redis import Redis
 from app.accounts.models import User
 from app.accounts.services import users
 from app.accounts.tokens import reset_token
-from app.extensions import db
+from app.extensions import REDIS, db
 from app.lib.timed_signer import TimedSigner
+from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
 from tests.waiting_jobs import run_waiting_jobs, waiting_mails
@@ -112,7 +113,7 @@ def test_without_redis_the_mail_waits_in_the_database(
     app: Flask, people: People, page: Page, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     unreachable = Redis.from_url("redis://127.0.0.1:1/0")
-    monkeypatch.setitem(app.extensions, "signalbox.redis", unreachable)
+    slots.put(monkeypatch, app, REDIS, unreachable)
 
     answer = page.read(visitor.post("/forgot-password", {"email": "alice@example.com"}))
 

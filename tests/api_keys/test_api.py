@@ -18,9 +18,10 @@ from app.api_keys.usage.services import flush_usage
 from app.audit.models import AuditEntry
 from app.db.session import reading
 from app.events.models import Event
-from app.extensions import db
+from app.extensions import QUICK_REDIS, db
 from app.lib import clock
 from app.web.limits import counters
+from tests import slots
 from tests.events.api import Api, api, messages, other_api
 from tests.people import People
 
@@ -51,7 +52,7 @@ def limited(people: People) -> Api:
 def redis_away(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """Let the app look for Redis where there is none."""
     nowhere = Redis.from_url(f"unix://{tmp_path}/none.sock", retry=Retry(NoBackoff(), 0))
-    monkeypatch.setitem(app.extensions, "signalbox.quick_redis", nowhere)
+    slots.put(monkeypatch, app, QUICK_REDIS, nowhere)
     yield
     with app.app_context():
         counters()._away_until_s = 0.0

@@ -2,13 +2,15 @@
 
 import pytest
 from flask import Flask
+from redis import Redis
 from sqlalchemy import select
 
 from app.api_keys import services
 from app.api_keys.services import CreatedKey
 from app.audit.models import AuditEntry
-from app.extensions import db
+from app.extensions import QUICK_REDIS, db
 from app.web.permissions import FULL
+from tests import slots
 from tests.page import Page
 from tests.people import People
 
@@ -83,10 +85,10 @@ def test_regenerating_is_limited_like_creating(people: People, made: CreatedKey)
 def test_people_are_told_when_redis_did_not_hear_of_it(
     app: Flask, people: People, page: Page, made: CreatedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    gone = type(app.extensions["signalbox.quick_redis"]).from_url("redis://127.0.0.1:1/0")
+    gone = Redis.from_url("redis://127.0.0.1:1/0")
     visitor = people.bob.visitor
     token = visitor.csrf_token()
-    monkeypatch.setitem(app.extensions, "signalbox.quick_redis", gone)
+    slots.put(monkeypatch, app, QUICK_REDIS, gone)
 
     answer = visitor.client.post(f"{INDEX}{made.id}/revoke", data={"csrf_token": token})
     assert answer.status_code == 303

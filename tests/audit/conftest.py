@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import delete, insert, select
 
 from app.audit.models import AuditEntry, LoggedRequest
-from app.audit.requests import flush
+from app.audit.requests import REQUEST_LOG, flush
 from app.extensions import db
 from app.lib import clock
 from app.lib.ids import lowest_id_at
@@ -120,7 +120,8 @@ class Records:
 @pytest.fixture
 def records(app: Flask, people: People) -> Records:
     """Return the records of team acme, with nothing buffered that other tests did."""
-    app.extensions["signalbox.request_log"]._calls.clear()
+    with app.app_context():
+        REQUEST_LOG.get()._calls.clear()
     flush(app)
     return Records(app, people.acme.id)
 

@@ -11,7 +11,8 @@ from werkzeug.serving import make_server
 
 from app.audit.calls import Call, Details, row_of
 from app.audit.models import LoggedRequest
-from app.audit.requests import DETAILED_MAX_BYTES, RequestLog
+from app.audit.requests import DETAILED_MAX_BYTES, REQUEST_LOG, RequestLog
+from tests import slots
 from tests.audit.conftest import Records
 from tests.audit.test_request_log import call
 from tests.events.api import Api
@@ -31,7 +32,7 @@ ATTACKS = {
 @pytest.fixture
 def port(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Yield the port of a server that logs in the background, as in production."""
-    monkeypatch.setitem(app.extensions, "signalbox.request_log", RequestLog(app))
+    slots.put(monkeypatch, app, REQUEST_LOG, RequestLog(app))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()

@@ -19,7 +19,7 @@ from app.api_keys import services as key_services
 from app.api_keys.services import create_key
 from app.audit import requests
 from app.audit.calls import BODY_KEPT_MAX_BYTES, Call
-from app.audit.requests import DETAILED_MAX, RequestLog, flush
+from app.audit.requests import DETAILED_MAX, REQUEST_LOG, RequestLog, flush
 from app.config import Settings
 from app.extensions import db
 from app.factory import create_app
@@ -27,6 +27,7 @@ from app.lib import clock
 from app.lib.ids import new_id
 from app.web.access import Principal, access_of
 from app.web.permissions import FULL
+from tests import slots
 from tests.audit.conftest import Records
 from tests.dispatch.scene import wait_until
 from tests.events.api import Api
@@ -315,9 +316,9 @@ def test_clean_exit_writes_what_is_buffered(settings: Settings, records: Records
 def test_no_log_is_kept_where_the_operator_wants_none(settings: Settings, redis_url: str) -> None:
     app = create_app(settings.model_copy(update={"request_log_days": 0}))
 
-    assert "signalbox.request_log" not in app.extensions
+    assert REQUEST_LOG.key not in app.extensions
     assert flush(app) == 0
-    app.extensions["signalbox.redis"].close()
+    slots.close_redis(app)
 
 
 def test_noting_a_call_costs_little(people: People) -> None:

@@ -23,7 +23,7 @@ from app.db.migrations import upgrade
 from app.extensions import db
 from app.factory import create_app
 from app.web.permissions import FULL
-from tests import servers
+from tests import servers, slots
 from tests.dispatch.programs import Program, Redis, Web, Worker, free_port
 from tests.dispatch.scene import Scene, new_scene, wait_until
 
@@ -136,7 +136,7 @@ class Cluster:
             with self.app.app_context():
                 db.session.remove()
                 db.engine.dispose()
-            self.app.extensions["signalbox.redis"].close()
+            slots.close_redis(self.app)
 
     def new_token(self) -> str:
         """Return an API key that may emit events."""

@@ -16,15 +16,17 @@ from flask import Flask
 from sqlalchemy import text
 
 import worker
-from app.clock_skew import ClockWatch, skewed_clocks
+from app.clock_skew import CLOCK_WATCH, ClockWatch, skewed_clocks
 from app.config import AppEnv, JobQueue, Settings
 from app.db.clock import DatabaseNow, read_clock
 from app.extensions import db, redis_client
 from app.factory import create_app
 from app.jobs.heartbeats import ensure_dispatch, heartbeat
 from app.lib import clock
+from app.web.health import READINESS
 from app.webhooks.dispatch.claims import claim, find_due_webhooks, give_back
 from app.webhooks.services.deliveries import retry
+from tests import slots
 from tests.dispatch.programs import Worker, running
 from tests.dispatch.receivers import Received, Receiver, Reply
 from tests.dispatch.scene import Scene, wait_until
@@ -40,10 +42,10 @@ SetWrong = Callable[[float], None]
 def own_clock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin and end with the machine's own clock, and with nothing measured."""
     clock.follow_nobody()
-    monkeypatch.setitem(app.extensions, "signalbox.clock_watch", ClockWatch("web"))
-    app.extensions.pop("signalbox.readiness", None)
+    slots.put(monkeypatch, app, CLOCK_WATCH, ClockWatch("web"))
+    app.extensions.pop(READINESS.key, None)
     yield
-    app.extensions.pop("signalbox.readiness", None)
+    app.extensions.pop(READINESS.key, None)
     clock.follow_nobody()
 
 
@@ -179,8 +181,7 @@ def test_a_web_process_follows_from_its_first_request_on(apart: Scene, set_wrong
     assert abs((clock.now() - datetime.now(UTC)).total_seconds()) < 1.0
     with app.app_context():
         db.engine.dispose()
-    for name in ("signalbox.redis", "signalbox.quick_redis"):
-        app.extensions[name].close()
+    slots.close_redis(app)
 
 
 def test_rq_goes_by_the_same_clock(set_wrong: SetWrong, monkeypatch: pytest.MonkeyPatch) -> None:

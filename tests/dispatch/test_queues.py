@@ -14,13 +14,14 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.config import JobQueue
-from app.extensions import redis_client
+from app.extensions import REDIS, redis_client
 from app.jobs.heartbeats import end_slice, ensure_dispatch, heartbeat, nudge_dispatch
 from app.jobs.table import Job, enqueue
 from app.lib.errors import Unavailable
 from app.webhooks.jobs import close_dispatcher, dispatch, stopping_event
 from app.wiring import FEATURES
 from app.worker.processes import DispatchWorker
+from tests import slots
 from tests.dispatch.receivers import Receiver
 from tests.dispatch.scene import Scene, wait_until
 
@@ -84,7 +85,7 @@ def test_without_redis_nothing_raises_but_a_job_that_must_run(
     scene: Scene, monkeypatch: Any, tmp_path: Any
 ) -> None:
     nobody = Redis.from_url(f"unix://{tmp_path / 'none.sock'}")
-    monkeypatch.setitem(scene.app.extensions, "signalbox.redis", nobody)
+    slots.put(monkeypatch, scene.app, REDIS, nobody)
     with scene.app.app_context():
         began_s = time.monotonic()
         nudge_dispatch()
@@ -145,8 +146,9 @@ def test_a_slice_goes_on_while_redis_is_away(
     """Nobody would enqueue the next slice, so this one does not end; deliveries continue."""
     nobody = Redis.from_url(f"unix://{tmp_path / 'none.sock'}")
     settings = scene.app.config["SETTINGS"]
-    real_redis = scene.app.extensions["signalbox.redis"]
-    monkeypatch.setitem(scene.app.extensions, "signalbox.redis", nobody)
+    with scene.app.app_context():
+        real_redis = REDIS.get()
+    slots.put(monkeypatch, scene.app, REDIS, nobody)
     monkeypatch.setitem(scene.app.config, "SETTINGS", settings.model_copy(update={"dispatch_slice_s": 0.1}))
     hook = scene.add_webhook(receiver.url)
 
@@ -163,7 +165,7 @@ def test_a_slice_goes_on_while_redis_is_away(
         scene.wait_until_settled()
         assert thread.is_alive()
     finally:
-        scene.app.extensions["signalbox.redis"] = real_redis
+        REDIS.put(scene.app, real_redis)
         thread.join(60)
         with scene.app.app_context():
             close_dispatcher()

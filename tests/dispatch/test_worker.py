@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import redis as redis_py
 
+from app.extensions import REDIS
+from tests import slots
 from tests.dispatch.programs import Redis, Worker, is_alive, running, wait_until_dead
 from tests.dispatch.receivers import Receiver, always
 from tests.dispatch.scene import Scene, wait_until
@@ -24,7 +26,7 @@ def redis(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> Iterator[Redis]:
     with tempfile.TemporaryDirectory(prefix="sb-", dir="/tmp", ignore_cleanup_errors=True) as name:
         server = Redis(Path(name))
         client = redis_py.Redis.from_url(server.url, socket_connect_timeout=1, socket_timeout=5)
-        monkeypatch.setitem(scene.app.extensions, "signalbox.redis", client)
+        slots.put(monkeypatch, scene.app, REDIS, client)
         with running(server):
             yield server
         client.close()

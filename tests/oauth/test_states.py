@@ -4,9 +4,11 @@ import pytest
 from flask import Flask, session
 from redis import Redis
 
+from app.extensions import REDIS
 from app.lib.errors import Unavailable
 from app.oauth import states
 from app.oauth.contract import Authorization
+from tests import slots
 
 STATE = "state-of-this-test"
 BEGUN = Authorization("https://provider.example/authorize", STATE, "verifier", "nonce")
@@ -69,7 +71,7 @@ def test_it_is_forgotten_after_ten_minutes_and_names_no_state(app: Flask, redis_
 
 
 def test_without_redis_nothing_is_begun(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0"))
+    slots.put(monkeypatch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0"))
 
     with pytest.raises(Unavailable):
         begin(app)

@@ -18,11 +18,12 @@ from app.accounts.services.users import NewPerson
 from app.api_keys import services as key_services
 from app.audit.models import AuditEntry
 from app.config import JobQueue
-from app.extensions import db
+from app.extensions import REDIS, db
 from app.jobs.periodic import enqueue_periodic
 from app.lib.errors import Invalid
 from app.outbox import services as outbox
 from app.web.permissions import FULL, OPERATE, scopes
+from tests import slots
 from tests.page import Page
 from tests.people import People, Person
 
@@ -145,7 +146,7 @@ def test_without_redis_the_page_says_so(
 ) -> None:
     operator.get(JOBS)
     with Redis.from_url("redis://127.0.0.1:1/0") as nobody, monkeypatch.context() as without:
-        without.setitem(app.extensions, "signalbox.redis", nobody)
+        slots.put(without, app, REDIS, nobody)
 
         assert page.get(JOBS, operator).has_text("Redis does not answer")
         assert operator.post(f"{JOBS}x/retry").status_code == 503

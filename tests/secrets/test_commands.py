@@ -13,12 +13,13 @@ from sqlalchemy import select, update
 
 from app.accounts.models import User
 from app.config import Settings
-from app.extensions import db, sealer
+from app.extensions import SEALER, db, sealer
 from app.lib.sealed import Sealer
 from app.secrets import services
 from app.webhooks.models import Webhook
 from app.webhooks.services.settings import stored_headers
 from app.webhooks.services.webhooks import update_webhook
+from tests import slots
 from tests.api.races import at_once
 from tests.conftest import POSTGRESQL
 from tests.events.api import Api
@@ -41,7 +42,7 @@ def use_keys(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Seale
     """Return what starts the app anew with these keys, as an operator does."""
 
     def use(current: str, *previous: str) -> Sealer:
-        monkeypatch.setitem(app.extensions, "signalbox.sealer", Sealer(current, previous))
+        slots.put(monkeypatch, app, SEALER, Sealer(current, previous))
         return Sealer(current, previous)
 
     return use

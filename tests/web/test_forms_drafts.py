@@ -9,9 +9,10 @@ from flask import Flask
 from redis import Redis
 from sqlalchemy import func, select
 
-from app.extensions import db
+from app.extensions import REDIS, db
 from app.web.forms.drafts import SIZE_MAX_BYTES
 from app.webhooks.models import Webhook
+from tests import slots
 from tests.page import Document, Page
 from tests.people import PASSWORD, People, Person, Visitor
 from tests.web.forms import hidden_fields, send
@@ -231,9 +232,7 @@ def test_without_redis_the_form_still_leads_to_the_sign_in_page(
 ) -> None:
     hidden = hidden_fields(page, NEW, NEW, people.bob)
     cookie_gone(people.bob)
-    monkeypatch.setitem(
-        app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0", retry=None)
-    )
+    slots.put(monkeypatch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0", retry=None))
 
     answer = send(people.bob, NEW, WEBHOOK, hidden)
 

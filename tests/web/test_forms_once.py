@@ -15,9 +15,10 @@ from app.accounts.models import Invitation, Membership, Team, User
 from app.api_keys.models import ApiKey
 from app.config import SignUp
 from app.events.models import Event, EventType
-from app.extensions import db
+from app.extensions import REDIS, db
 from app.web.schemes import SESSION, scheme_of
 from app.webhooks.models import Delivery, Webhook
+from tests import slots
 from tests.page import Page
 from tests.people import People, Visitor
 from tests.web.forms import hidden_fields, send
@@ -350,7 +351,7 @@ def test_without_redis_forms_work_each_for_itself(
     path = "/teams/new"
     hidden = hidden_fields(page, path, path, people.bob)
     with monkeypatch.context() as patch:
-        patch.setitem(app.extensions, "signalbox.redis", Redis.from_url("redis://127.0.0.1:1/0", retry=None))
+        slots.put(patch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0", retry=None))
         answer = send(people.bob, path, {"name": "Third"}, hidden)
 
     assert answer.status_code == 303

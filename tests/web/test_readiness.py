@@ -19,6 +19,8 @@ from app.db.writability import write_refusal
 from app.extensions import db
 from app.factory import create_app
 from app.web import health
+from app.web.health import READINESS
+from tests import slots
 
 HEALTHY = {"status": "ok", "checks": {"database": "ok", "redis": "ok"}}
 
@@ -26,9 +28,9 @@ HEALTHY = {"status": "ok", "checks": {"database": "ok", "redis": "ok"}}
 @pytest.fixture(autouse=True)
 def fresh(app: Flask) -> Iterator[None]:
     """Forget what was found for another test."""
-    app.extensions.pop("signalbox.readiness", None)
+    app.extensions.pop(READINESS.key, None)
     yield
-    app.extensions.pop("signalbox.readiness", None)
+    app.extensions.pop(READINESS.key, None)
 
 
 @pytest.fixture
@@ -62,8 +64,7 @@ def test_a_database_that_takes_no_writes_is_not_ready(settings: Settings, read_o
     assert answer.get_json()["checks"] == {"database": "read_only", "redis": "ok"}
     with app.app_context():
         db.engine.dispose()
-    for name in ("signalbox.redis", "signalbox.quick_redis"):
-        app.extensions[name].close()
+    slots.close_redis(app)
 
 
 def test_a_database_that_is_gone_is_not_ready(settings: Settings, tmp_path: Path) -> None:
@@ -78,8 +79,7 @@ def test_a_database_that_is_gone_is_not_ready(settings: Settings, tmp_path: Path
     assert answer.get_json()["checks"]["database"] == "unreachable"
     with app.app_context():
         db.engine.dispose()
-    for name in ("signalbox.redis", "signalbox.quick_redis"):
-        app.extensions[name].close()
+    slots.close_redis(app)
 
 
 def test_a_disk_that_takes_no_more_is_noticed_by_writing(tmp_path: Path) -> None:

@@ -37,7 +37,7 @@ def openid_client() -> "OpenIdClient":
     """Return the current app's client. Raises NotFound where no provider is configured."""
     if not current_settings().openid_issuer:
         raise NotFound("Sign-in with a company account is not set up here. Sign in with your password.")
-    return _client.get()
+    return OPENID_CLIENT.get()
 
 
 def _new_client() -> "OpenIdClient":
@@ -46,4 +46,4 @@ def _new_client() -> "OpenIdClient":
     return OpenIdClient(current_settings(), outbound_client())
 
 
-_client = AppSlot("openid", _new_client)
+OPENID_CLIENT = AppSlot("openid", _new_client)
