@@ -27,6 +27,8 @@ from app.extensions import current_settings
 from app.idempotency.api import idempotent
 from app.lib.redact import MASK
 from app.web.access import principal, require
+from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.permissions import Role
 from app.web.schemas import PROBLEMS, PageQuery, Problem
 from app.web.schemes import Api
@@ -40,18 +42,21 @@ _INVITATIONS = Tag(name="Invitations", description="Links that let one person jo
 
 @accounts_api.get("/team", tags=[_TEAM], summary="Get the team", responses={200: TeamOut})
 @require("members:read")
+@returns_etag
 def get_team() -> TeamOut:
-    """Return the API key's team."""
-    return TeamOut.of(queries.get_team(principal().team_id))
+    """Return the API key's team. `ETag` stands for its settings."""
+    return _team()
 
 
 @accounts_api.patch("/team", tags=[_TEAM], summary="Rename the team", responses={200: TeamOut})
 @require("team:manage")
+@takes_if_match
+@returns_etag
 def change_team(body: TeamChange) -> TeamOut:
     """Give the team another name; its address stays. Handing it over stays with its owner."""
     if body.name is not None:
-        services.rename_team(principal().team_id, body.name)
-    return TeamOut.of(queries.get_team(principal().team_id))
+        services.rename_team(principal().team_id, body.name, expected=expected_by_caller())
+    return _team()
 
 
 @accounts_api.get("/members", tags=[_MEMBERS], summary="List members", responses={200: MemberList})
@@ -64,9 +69,10 @@ def list_members(query: PageQuery) -> MemberList:
 
 @accounts_api.get("/members/<user_id>", tags=[_MEMBERS], summary="Get a member", responses={200: MemberOut})
 @require("members:read")
+@returns_etag
 def get_member(path: MemberPath) -> MemberOut:
-    """Return one member."""
-    return MemberOut.of(queries.get_member(principal().team_id, path.user_id))
+    """Return one member. `ETag` stands for their role."""
+    return _member(path.user_id)
 
 
 @accounts_api.patch(
@@ -76,18 +82,22 @@ def get_member(path: MemberPath) -> MemberOut:
     responses={200: MemberOut},
 )
 @require("members:manage")
+@takes_if_match
+@returns_etag
 def change_member(path: MemberPath, body: MemberChange) -> MemberOut:
     """Give a member another role. An API key may do what an admin may: owners are made and unmade by people."""
-    team_id = principal().team_id
-    services.change_role(team_id, path.user_id, Role(body.role), actor_id=None)
-    return MemberOut.of(queries.get_member(team_id, path.user_id))
+    services.change_role(
+        principal().team_id, path.user_id, Role(body.role), actor_id=None, expected=expected_by_caller()
+    )
+    return _member(path.user_id)
 
 
 @accounts_api.delete("/members/<user_id>", tags=[_MEMBERS], summary="Remove a member", responses={204: None})
 @require("members:manage")
+@takes_if_match
 def remove_member(path: MemberPath) -> tuple[str, int]:
     """Take a member out of the team. Their open invitations become invalid; owners cannot be removed by a key."""
-    services.remove_member(principal().team_id, path.user_id, actor_id=None)
+    services.remove_member(principal().team_id, path.user_id, actor_id=None, expected=expected_by_caller())
     return "", 204
 
 
@@ -139,6 +149,18 @@ def revoke_invitation(path: InvitationPath) -> tuple[str, int]:
     """Make its link invalid; 409 when it was accepted already."""
     invitations.revoke_invitation(principal().team_id, path.invitation_id)
     return "", 204
+
+
+def _team() -> TeamOut:
+    team = queries.get_team(principal().team_id)
+    tag_response(services.team_version(team.name))
+    return TeamOut.of(team)
+
+
+def _member(user_id: str) -> MemberOut:
+    member = queries.get_member(principal().team_id, user_id)
+    tag_response(services.role_version(member.role))
+    return MemberOut.of(member)
 
 
 def _created(invitation_id: str, *, url: str = MASK) -> InvitationCreated:

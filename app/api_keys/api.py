@@ -36,6 +36,8 @@ from app.idempotency.api import idempotent
 from app.lib.redact import MASK
 from app.web import limits
 from app.web.access import principal, require, signed_in
+from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
 
@@ -95,32 +97,43 @@ def verify_key(body: VerifyIn) -> Verified:
 
 @keys_api.get("/keys/<key_id>", summary="Get an API key", responses={200: KeyOut})
 @require("keys:manage")
+@returns_etag
 def get_key(path: KeyPath) -> KeyOut:
-    """Return one key and how it is used."""
-    return KeyOut.of(queries.get_key(principal().team_id, path.key_id))
+    """Return one key and how it is used. `ETag` stands for its settings."""
+    key = queries.get_key(principal().team_id, path.key_id)
+    tag_response(services.key_version(key))
+    return KeyOut.of(key)
 
 
 @keys_api.patch("/keys/<key_id>", summary="Change an API key", responses={200: KeyChanged, 409: Problem})
 @require("keys:manage")
+@takes_if_match
+@returns_etag
 def change_key(path: KeyPath, body: KeyChange) -> KeyChanged:
     """Change settings; what is left out stays as it is. Counts from the next request with the key on.
 
     403 when the key has a scope that the calling key lacks, 409 for a revoked key.
     """
     changed = services.change_key(
-        principal().team_id, path.key_id, body.settings(), granted_by=principal().permissions
+        principal().team_id,
+        path.key_id,
+        body.settings(),
+        granted_by=principal().permissions,
+        expected=expected_by_caller(),
     )
+    tag_response(services.key_version(queries.get_key(principal().team_id, path.key_id)))
     return _after_change(path.key_id, is_known_everywhere=changed.is_known_everywhere)
 
 
 @keys_api.delete("/keys/<key_id>", summary="Revoke an API key", responses={204: None, 202: RevocationPending})
 @require("keys:manage")
+@takes_if_match
 def revoke_key(path: KeyPath) -> tuple[RevocationPending | str, int]:
     """Revoke a key for good: when this is answered with 204, no further request with it succeeds anywhere.
 
     202 when Redis did not answer: it is revoked, but for some minutes it may still be accepted here and there.
     """
-    revoked = services.revoke_key(principal().team_id, path.key_id)
+    revoked = services.revoke_key(principal().team_id, path.key_id, expected=expected_by_caller())
     if revoked.is_known_everywhere:
         return "", 204
     detail = f"Revoked. It takes effect everywhere within {ENTRY_S // 60} minutes at the latest."

@@ -27,7 +27,8 @@ from app.extensions import current_settings
 from app.idempotency.api import idempotent
 from app.lib.errors import Invalid, TooLarge
 from app.web.access import principal, require
-from app.web.openapi.marks import takes_idempotency_key
+from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.openapi.marks import returns_etag, takes_idempotency_key, takes_if_match
 from app.web.problems import answer
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
@@ -125,9 +126,12 @@ def create_event_type(body: EventTypeIn) -> tuple[EventTypeOut, int]:
     "/event-types/<name>", tags=[_TYPES], summary="Get an event type", responses={200: EventTypeOut}
 )
 @require("events:read")
+@returns_etag
 def get_event_type(path: EventTypePath) -> EventTypeOut:
-    """Return one type."""
-    return EventTypeOut.of(queries.get_type(principal().team_id, path.name))
+    """Return one type. `ETag` stands for what is said about it."""
+    known = queries.get_type(principal().team_id, path.name)
+    tag_response(services.type_version(known))
+    return EventTypeOut.of(known)
 
 
 @events_api.patch(
@@ -137,11 +141,20 @@ def get_event_type(path: EventTypePath) -> EventTypeOut:
     responses={200: EventTypeOut, 409: Problem},
 )
 @require("event_types:manage")
+@takes_if_match
+@returns_etag
 def change_event_type(path: EventTypePath, body: EventTypeChange) -> EventTypeOut:
     """Change the description or the example of a type of your own. Its name stays."""
     team_id = principal().team_id
     queries.get_type(team_id, path.name)
-    changed = services.change_type(team_id, path.name, description=body.description, example=body.example)
+    changed = services.change_type(
+        team_id,
+        path.name,
+        description=body.description,
+        example=body.example,
+        expected=expected_by_caller(),
+    )
+    tag_response(services.type_version(changed))
     return EventTypeOut.of(changed)
 
 
@@ -149,9 +162,11 @@ def change_event_type(path: EventTypePath, body: EventTypeChange) -> EventTypeOu
     "/event-types/<name>", tags=[_TYPES], summary="Delete an event type", responses={204: None, 409: Problem}
 )
 @require("event_types:manage")
+@takes_if_match
 def delete_event_type(path: EventTypePath) -> tuple[str, int]:
     """Delete a type of your own: new events of it are refused, stored ones stay."""
-    services.delete_type(principal().team_id, queries.get_type(principal().team_id, path.name).name)
+    known = queries.get_type(principal().team_id, path.name)
+    services.delete_type(principal().team_id, known.name, expected=expected_by_caller())
     return "", 204
 
 

@@ -65,6 +65,11 @@ HEADERS: dict[str, dict[str, Any]] = {
         "example": '"hour";q=1000;w=3600',
     },
     "Retry-After": {"description": "Seconds to wait before another try.", "schema": _NUMBER, "example": 30},
+    "ETag": {
+        "description": "The version of what can be changed of it. Send it as `If-Match` to change or delete just that.",
+        "schema": _TEXT,
+        "example": '"9f2c41d07ab35e68c1d4f0a7b2e8935d"',
+    },
     "Idempotency-Replayed": {
         "description": "`true`: nothing was done, this is the answer to the first request under the key.",
         "schema": {"type": "string", "enum": ["true"]},

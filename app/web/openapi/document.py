@@ -13,13 +13,13 @@ from app.lib.errors import ERRORS
 from app.web.access import Access, access_of
 from app.web.openapi.answers import HEADERS, REFUSALS, headers_of, refusal_response
 from app.web.openapi.examples import example_of
-from app.web.openapi.marks import is_idempotent
+from app.web.openapi.marks import is_conditional, is_idempotent, is_versioned
 from app.web.permissions import note_of
 
 VERSION = "3.1.0"
 PREFIX = "/api/v1/"
 BEARER, HEADER_KEY = "bearer", "apiKey"
-_KEY_PARAMETER = "IdempotencyKey"
+_KEY_PARAMETER, _VERSION_PARAMETER = "IdempotencyKey", "IfMatch"
 _JSON = "application/json"
 
 _DESCRIPTIONS = {
@@ -41,6 +41,9 @@ fields under `errors`.
 
 **Repeating.** Creating operations take the header `Idempotency-Key`: repeated within 24 hours, the first answer comes back
 with its secrets masked, and nothing is done again. A `PATCH` changes what is sent and leaves the rest.
+
+**Two at once.** What can be changed comes with an `ETag`. Sent back as `If-Match` with a `PATCH` or `DELETE`, it is refused
+with 412 when somebody else changed the object since; without the header the last write wins.
 
 **Limits.** Each answer says in `RateLimit` what is left. After a 429 or 503, wait for `Retry-After`. An address of more
 than 16 KB is refused with 414, headers of more than 32 KB with 431.
@@ -103,6 +106,8 @@ def _operation(raw: Document, view: Callable[..., Any], schemas: Mapping[str, An
     parameters = [_parameter(item) for item in raw.get("parameters", [])]
     if is_idempotent(view):
         parameters.append({"$ref": f"#/components/parameters/{_KEY_PARAMETER}"})
+    if is_conditional(view):
+        parameters.append({"$ref": f"#/components/parameters/{_VERSION_PARAMETER}"})
     if parameters:
         operation["parameters"] = parameters
     if "requestBody" in raw:
@@ -161,6 +166,8 @@ def _successes(raw: Document, view: Callable[..., Any], schemas: Mapping[str, An
             "description": _DESCRIPTIONS.get(int(status), "Done."),
             "headers": headers_of(int(status), is_replayable=is_idempotent(view)),
         }
+        if is_versioned(view):
+            response["headers"]["ETag"] = {"$ref": "#/components/headers/ETag"}
         for kind, content in (answer.get("content") or {}).items():
             schema = content.get("schema", {})
             example = example_of(schema, schemas)
@@ -186,6 +193,8 @@ def _refusals(raw: Document, view: Callable[..., Any], access: Access, method: s
         found.add(422)
     if is_idempotent(view):
         found.add(409)
+    if is_conditional(view):
+        found.add(412)
     return found
 
 
@@ -218,7 +227,15 @@ def _components(schemas: dict[str, Any]) -> Document:
                     "pattern": "^[!-~]([ -~]*[!-~])?$",
                 },
                 "example": "4f1c2f0e-6f0b-4b7f-9a55-0d7a3f0f9f6e",
-            }
+            },
+            _VERSION_PARAMETER: {
+                "name": "If-Match",
+                "in": "header",
+                "description": "The `ETag` of what you read: 412 when it was changed since. Without it, or with `*`, the"
+                " last write wins.",
+                "schema": {"type": "string"},
+                "example": '"9f2c41d07ab35e68c1d4f0a7b2e8935d"',
+            },
         },
         "headers": HEADERS,
         "responses": {name: refusal_response(ERRORS[status].kind) for status, name in REFUSALS.items()},

@@ -7,6 +7,8 @@ from flask_openapi import Tag
 from app.idempotency.api import idempotent
 from app.lib.redact import MASK
 from app.web.access import principal, require
+from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
 from app.webhooks.queries import webhooks as queries
@@ -26,7 +28,7 @@ from app.webhooks.schemas.webhooks import (
     WebhookStats,
 )
 from app.webhooks.services import webhooks as services
-from app.webhooks.services.settings import WebhookSettings
+from app.webhooks.services.settings import WebhookSettings, webhook_version
 
 _Shown = TypeVar("_Shown", bound=WebhookOut)
 
@@ -67,27 +69,31 @@ def create_webhook(body: WebhookIn) -> tuple[WebhookCreated, int]:
 
 @webhooks_api.get("/webhooks/<webhook_id>", summary="Get a webhook", responses={200: WebhookOut})
 @require("webhooks:read")
+@returns_etag
 def get_webhook(path: WebhookPath) -> WebhookOut:
-    """Return one webhook and how it is doing."""
-    return _found(WebhookOut, path.webhook_id)
+    """Return one webhook and how it is doing. `ETag` stands for its settings."""
+    return _tagged(path.webhook_id)
 
 
 @webhooks_api.patch("/webhooks/<webhook_id>", summary="Change a webhook", responses={200: WebhookOut})
 @require("webhooks:manage")
+@takes_if_match
+@returns_etag
 def change_webhook(path: WebhookPath, body: WebhookChange) -> WebhookOut:
     """Change settings; fields left out stay as they are. What is due goes by the new settings."""
     changes = body.model_dump(exclude_none=True)
     if body.headers is not None:
         changes["headers"] = list(body.headers.items())
-    services.update_webhook(principal().team_id, path.webhook_id, changes)
-    return _found(WebhookOut, path.webhook_id)
+    services.update_webhook(principal().team_id, path.webhook_id, changes, expected=expected_by_caller())
+    return _tagged(path.webhook_id)
 
 
 @webhooks_api.delete("/webhooks/<webhook_id>", summary="Delete a webhook", responses={204: None})
 @require("webhooks:manage")
+@takes_if_match
 def delete_webhook(path: WebhookPath) -> tuple[str, int]:
     """Delete a webhook: what waits for it is cancelled, its history stays."""
-    services.delete_webhook(principal().team_id, path.webhook_id)
+    services.delete_webhook(principal().team_id, path.webhook_id, expected=expected_by_caller())
     return "", 204
 
 
@@ -123,6 +129,11 @@ def test_webhook(path: WebhookPath, body: TestIn) -> tuple[TestSent, int]:
 def _test_sent_as(delivery_id: str) -> TestSent:
     delivery = get_delivery(principal().team_id, delivery_id)
     return TestSent.of(delivery, delivery_id=delivery.id)
+
+
+def _tagged(webhook_id: str) -> WebhookOut:
+    tag_response(webhook_version(queries.get_webhook(principal().team_id, webhook_id)))
+    return _found(WebhookOut, webhook_id)
 
 
 def _found(model: type[_Shown], webhook_id: str, **named: Any) -> _Shown:
