@@ -96,6 +96,9 @@
     startToast(toast);
   }
 
+  // Other scripts have errors to show, too.
+  document.addEventListener("signalbox:error", (event) => showError(event.detail));
+
   // Screen readers read what is added to a live region, not what the page arrived with.
   function announceToasts() {
     const arrived = $$("#toasts [data-toast]");
@@ -185,20 +188,9 @@
     }
   });
 
-  // ── Forms ──────────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Theme ──────────────────────────────────────────────────────────────────────────────────────────────────
   document.addEventListener("submit", (event) => {
-    const form = event.target;
-    if (form.matches("[data-theme-form]")) return chooseTheme(event);
-    if (event.defaultPrevented || form.method !== "post") return;
-    if (form.dataset.sent) return event.preventDefault(); // a second click while the first is on its way
-    form.dataset.sent = "yes";
-    if (event.submitter) event.submitter.setAttribute("aria-busy", "true");
-  });
-
-  // Back from the browser's own cache, forms can be sent again.
-  window.addEventListener("pageshow", () => {
-    for (const form of $$("form[data-sent]")) delete form.dataset.sent;
-    for (const button of $$("[aria-busy]")) button.removeAttribute("aria-busy");
+    if (event.target.matches("[data-theme-form]")) chooseTheme(event);
   });
 
   function chooseTheme(event) {
@@ -301,7 +293,7 @@
       400: "The form was opened in another session. Reload the page and try again.",
       403: "You may not do this. Ask an admin of the team.",
       404: "This no longer exists. Reload the page.",
-      409: "Someone else changed this meanwhile. Reload the page and try again.",
+      409: "This is being done already, or does not fit what is stored now. Reload the page, then try again.",
       429: "Too many requests. Wait a moment, then try again.",
     }[xhr.status];
     failed(event, words || `Signalbox could not do this (error ${xhr.status}${request ? `, request ${request}` : ""}). Try again in a moment.`);

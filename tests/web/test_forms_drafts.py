@@ -239,6 +239,22 @@ def test_without_redis_the_form_still_leads_to_the_sign_in_page(
     assert parse_qs(urlsplit(answer.location).query) == {"next": [NEW], "reason": ["not_sent"]}
 
 
+@pytest.mark.parametrize(
+    "came_from",
+    ["http://[", "http://localhost//elsewhere.example/", "https://elsewhere.example/account", "no address"],
+)
+def test_only_a_page_of_ours_is_returned_to(people: People, page: Page, came_from: str) -> None:
+    hidden = hidden_fields(page, "/account", "/account/name", people.bob)
+    cookie_gone(people.bob)
+
+    answer = people.bob.visitor.client.post(
+        "/account/name", data={"name-name": "Robert", **hidden}, headers={"Referer": came_from}
+    )
+
+    assert answer.status_code == 303
+    assert parse_qs(urlsplit(answer.location).query) == {"reason": ["not_sent"]}
+
+
 def test_forged_request_is_refused_as_before(people: People, page: Page, visitor: Visitor) -> None:
     hidden = hidden_fields(page, NEW, NEW, people.bob)
     del hidden["form_token"]

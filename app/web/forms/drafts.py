@@ -139,11 +139,16 @@ def _page_of_form() -> str | None:
     own = request.script_root + request.path
     if request.method not in ("GET", "HEAD") and _endpoint_of(own) is not None:
         return own
-    came_from = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    try:
+        came_from = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    except ValueError:
+        return None
     if came_from.netloc != request.host:
         return None
-    url = came_from.path + (f"?{came_from.query}" if came_from.query else "")
-    return url if _endpoint_of(url) is not None else None
+    # Two slashes at the beginning would lead to another site.
+    if came_from.path.startswith("//") or _endpoint_of(came_from.path) is None:
+        return None
+    return came_from.path + (f"?{came_from.query}" if came_from.query else "")
 
 
 def _endpoint_of(url: str) -> str | None:
