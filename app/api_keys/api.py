@@ -6,6 +6,7 @@ from flask import request
 from flask_openapi import Tag
 
 from app.api_keys import queries, services
+from app.api_keys.queries import KEYS
 from app.api_keys.schemas import (
     CallerList,
     CallerOut,
@@ -18,7 +19,6 @@ from app.api_keys.schemas import (
     KeyList,
     KeyOut,
     KeyPath,
-    KeyQuery,
     RegenerateIn,
     RevocationPending,
     SimulationIn,
@@ -37,6 +37,7 @@ from app.lib.redact import MASK
 from app.web import limits
 from app.web.access import principal, require, signed_in
 from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.lists import ListQuery, takes
 from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
@@ -52,9 +53,10 @@ keys_api = Api(
 
 @keys_api.get("/keys", summary="List API keys", responses={200: KeyList})
 @require("keys:manage")
-def list_keys(query: KeyQuery) -> KeyList:
+@takes(KEYS)
+def list_keys(query: ListQuery) -> KeyList:
     """Return the team's keys, newest first, without their secrets."""
-    page = queries.list_keys(principal().team_id, query.wanted(), limit=query.limit, cursor=query.cursor)
+    page = KEYS.find(principal().team_id, query.selection(), size=query.limit)
     return KeyList.of(page, data=[KeyOut.of(key) for key in page.rows])
 
 

@@ -4,18 +4,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, and_, func, or_, select
+from sqlalchemy import Select, and_, func, or_, select
 
 from app.accounts.models import Team, User
 from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
 from app.api_keys.rules import EXPIRY_WARNING_DAYS, KeyState, is_expiring, state_of
 from app.api_keys.tokens import LIVE_PREFIX, TEST_PREFIX, masked
+from app.db.pages import Condition
 from app.extensions import current_settings, db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
-from app.lib.paging import Page, page_of
 from app.web.limits import Policy, key_day, key_hour, team_hour
+from app.web.lists import ChoiceFilter, FlagFilter, ListSpec, Search, SearchFilter
 
 USES_HOURS = 24
 _CALLERS_MAX = 200
@@ -29,15 +30,6 @@ STATES: dict[str, str] = {
     "expired": "Expired",
     "revoked": "Revoked",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class KeyFilter:
-    """What a list is narrowed to; None: everything. `text` is part of a name, or a key as it is shown."""
-
-    state: str | None = None
-    is_test: bool | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +88,6 @@ class ShownKey:
     def days_left(self) -> int | None:
         """How many whole days it still works; None for ever."""
         return None if self.expires_at is None else max(0, (self.expires_at - clock.now()).days)
-
-
-def list_keys(team_id: str, wanted: KeyFilter, *, limit: int, cursor: str | None = None) -> Page[ShownKey]:
-    """Return a page of the team's keys, newest first, older than the key `cursor`."""
-    query = _shown(team_id).where(*_conditions(wanted, clock.now())).order_by(ApiKey.id.desc())
-    if cursor is not None:
-        query = query.where(ApiKey.id < cursor)
-    rows = db.session.execute(query.limit(limit + 1)).all()
-    return page_of([_key(*row) for row in rows], size=limit)
 
 
 def get_key(team_id: str, key_id: str) -> ShownKey:
@@ -180,9 +163,10 @@ def _shown(team_id: str) -> Select[ApiKey, str, int]:
     )
 
 
-def _conditions(wanted: KeyFilter, now: datetime) -> list[ColumnElement[bool]]:
+def _state(_search: Search, state: str) -> Condition:
+    now = clock.now()
     works = and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
-    by_state: dict[str, ColumnElement[bool]] = {
+    by_state: dict[str, Condition] = {
         "active": works,
         "expiring": and_(works, ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS)),
         "grace": and_(works, ApiKey.previous_ends_at > now),
@@ -190,20 +174,17 @@ def _conditions(wanted: KeyFilter, now: datetime) -> list[ColumnElement[bool]]:
         "expired": and_(ApiKey.revoked_at.is_(None), ApiKey.expires_at <= now),
         "revoked": ApiKey.revoked_at.is_not(None),
     }
-    conditions = [by_state[wanted.state]] if wanted.state in by_state else []
-    if wanted.is_test is not None:
-        conditions.append(ApiKey.is_test.is_(wanted.is_test))
-    if wanted.text:
-        kid = wanted.text.removeprefix(LIVE_PREFIX).removeprefix(TEST_PREFIX).partition("_")[0]
-        conditions.append(
-            or_(
-                ApiKey.name.icontains(wanted.text, autoescape=True),
-                ApiKey.kid == kid,
-                ApiKey.previous_kid == kid,
-                ApiKey.id == wanted.text,
-            )
-        )
-    return conditions
+    return by_state[state]
+
+
+def _text(_search: Search, text: str) -> Condition:
+    kid = text.removeprefix(LIVE_PREFIX).removeprefix(TEST_PREFIX).partition("_")[0]
+    return or_(
+        ApiKey.name.icontains(text, autoescape=True),
+        ApiKey.kid == kid,
+        ApiKey.previous_kid == kid,
+        ApiKey.id == text,
+    )
 
 
 def _key(key: ApiKey, creator: str | None, used_lately: int) -> ShownKey:
@@ -237,3 +218,37 @@ def _key(key: ApiKey, creator: str | None, used_lately: int) -> ShownKey:
         else None,
         previous_ends_at=key.previous_ends_at if has_grace else None,
     )
+
+
+KEYS = ListSpec[ShownKey](
+    key=ApiKey.id,
+    prefix="key",
+    thing="an API key",
+    scope=lambda team_id: (ApiKey.team_id == team_id,),
+    rows=lambda search: _shown(search.team_id),
+    shape=lambda _search, rows: [_key(*row) for row in rows],
+    filters=(
+        SearchFilter(
+            condition=_text,
+            chars_max=100,
+            placeholder="Name, or sb_live_…",
+            description="Part of the name, or the beginning of the key as it is shown.",
+        ),
+        ChoiceFilter(
+            field="state",
+            label="State",
+            choices=list(STATES.items()),
+            condition=_state,
+            description="`expiring`: active, and ends within a week. `grace`: active, and the key before it still"
+            " works. `review`: active, and waits to be kept or revoked.",
+        ),
+        FlagFilter(
+            field="is_test",
+            page_field="kind",
+            label="Kind",
+            words=(("live", "Live"), ("test", "Test")),
+            column=ApiKey.is_test,
+            description="Only keys for tests, or only live ones.",
+        ),
+    ),
+)

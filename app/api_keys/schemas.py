@@ -9,14 +9,14 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from app.api_keys.models import PER_DAY, PER_HOUR
-from app.api_keys.queries import KeyFilter, ShownKey
+from app.api_keys.queries import ShownKey
 from app.api_keys.rules import EXPIRY_DAYS_MAX, PER_WINDOW_MAX
 from app.api_keys.services import GRACE_S_MAX, NAME_CHARS_MAX
 from app.api_keys.simulation import Check
 from app.lib import clock
 from app.lib.errors import Invalid
 from app.web.permissions import is_declared, scopes
-from app.web.schemas import Body, Out, PageQuery, SecretField, ShownOnce
+from app.web.schemas import Body, Out, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 
 _KEY_ID = "key_01k9zq4w6v3m8t7c5x2b9d0r1s"
@@ -214,27 +214,6 @@ class KeyList(Out):
 
 class KeyPath(BaseModel):
     key_id: str = Field(description="A key's id.", examples=[_KEY_ID])
-
-
-class KeyQuery(PageQuery):
-    """Which keys to list."""
-
-    state: Literal["active", "expiring", "grace", "review", "expired", "revoked"] | None = Field(
-        default=None,
-        description="`expiring`: active, and ends within a week. `grace`: active, and the key before it still works."
-        " `review`: active, and waits to be kept or revoked.",
-    )
-    is_test: bool | None = Field(default=None, description="Only keys for tests, or only live ones.")
-    q: str | None = Field(
-        default=None,
-        max_length=100,
-        description="Part of the name, or the beginning of the key as it is shown.",
-    )
-
-    def wanted(self) -> KeyFilter:
-        """Return the filter for the queries."""
-        # No name holds NUL, and PostgreSQL takes no text that does.
-        return KeyFilter(self.state, self.is_test, (self.q or "").replace("\x00", "") or None)
 
 
 class RegenerateIn(Body):

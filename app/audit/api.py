@@ -3,18 +3,18 @@
 from flask_openapi import Tag
 
 from app.audit import queries
+from app.audit.queries import ENTRIES, REQUESTS
 from app.audit.schemas import (
     EntryList,
-    EntryListQuery,
     EntryOut,
     EntryPath,
     RequestDetailOut,
     RequestList,
-    RequestListQuery,
     RequestOut,
     RequestPath,
 )
 from app.web.access import principal, require
+from app.web.lists import ListQuery, takes
 from app.web.schemas import PROBLEMS
 from app.web.schemes import Api
 
@@ -29,9 +29,10 @@ audit_api = Api(
 
 @audit_api.get("/audit-entries", summary="List the audit trail", responses={200: EntryList})
 @require("audit:read")
-def list_audit_entries(query: EntryListQuery) -> EntryList:
+@takes(ENTRIES)
+def list_audit_entries(query: ListQuery) -> EntryList:
     """Newest first. Follow `next_cursor` until it is null."""
-    page = queries.list_entries(principal().team_id, query.wanted(), size=query.limit)
+    page = ENTRIES.find(principal().team_id, query.selection(), size=query.limit)
     return EntryList.of(page, data=[EntryOut.of(row) for row in page.rows])
 
 
@@ -44,9 +45,10 @@ def show_audit_entry(path: EntryPath) -> EntryOut:
 
 @audit_api.get("/requests", summary="List calls of the API", responses={200: RequestList})
 @require("audit:read")
-def list_requests(query: RequestListQuery) -> RequestList:
+@takes(REQUESTS)
+def list_requests(query: ListQuery) -> RequestList:
     """Newest first; a call appears about a second after it was answered. Follow `next_cursor` until it is null."""
-    page = queries.list_requests(principal().team_id, query.wanted(), size=query.limit)
+    page = REQUESTS.find(principal().team_id, query.selection(), size=query.limit)
     return RequestList.of(page, data=[RequestOut.of(row) for row in page.rows])
 
 

@@ -1,107 +1,65 @@
-"""Finding entries of the trail and logged requests, always within a team.
+"""Finding entries of the trail and logged requests, always within a team."""
 
-Filters that have an index choose the rows; the others look at most at `WINDOW` rows for a page and say how far
-back they came.
-"""
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from typing import Any, TypeVar
-
+from flask import g
 from sqlalchemy import ColumnElement, func, literal_column, or_, select
-from sqlalchemy.orm import Session, defer
+from sqlalchemy.orm import defer
 
 from app.audit.models import AuditEntry, LoggedRequest
-from app.db.session import reading
+from app.audit.rules import action_words, object_words
+from app.db.pages import Condition, Conditions
 from app.extensions import db
 from app.lib.errors import NotFound
-from app.lib.ids import born_at, is_id, lowest_id_at
-from app.lib.paging import PAGE_SIZE, Page, page_of
+from app.lib.ids import is_id, lowest_id_at
+from app.web.lists import (
+    ChoiceFilter,
+    Filter,
+    ListSpec,
+    PeriodFilter,
+    Search,
+    SearchFilter,
+    StatusFilter,
+    status_bounds,
+)
 
-#: How many rows a filter without an index looks at for one page.
-WINDOW = 20_000
 #: How many of the newest rows say what can be chosen in a filter.
 _RECENT = 2_000
 _CHOICES_MAX = 100
-_EXPORT_PAGE = 500
 #: A request writes its entries while it runs, and a client may use a request id twice.
 _OF_REQUEST = timedelta(minutes=5)
 _ENTRIES_OF_REQUEST_MAX = 100
 
 _FAILED: ColumnElement[Any] = literal_column("logged_requests.status >= 400")
-_UNREAD = tuple(defer(column) for column in (LoggedRequest.request_headers, LoggedRequest.request_body))
+_UNREAD = tuple(
+    defer(column)
+    for column in (LoggedRequest.request_headers, LoggedRequest.request_body, LoggedRequest.response_body)
+)
+_STATUSES = (
+    ("2xx", "Accepted (2xx)"),
+    ("failed", "Refused or failed"),
+    ("4xx", "Refused (4xx)"),
+    ("401", "Unknown caller (401)"),
+    ("403", "Not allowed (403)"),
+    ("404", "Not found (404)"),
+    ("422", "Wrong values (422)"),
+    ("429", "Limit reached (429)"),
+    ("5xx", "Failed (5xx)"),
+)
 
 Row = TypeVar("Row", AuditEntry, LoggedRequest)
-Conditions = tuple[list[ColumnElement[bool]], list[ColumnElement[bool]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EntryFilter:
-    """Which entries of the trail are wanted; None wants all. `cursor`: only those older than this id."""
-
-    actor_id: str | None = None
-    action: str | None = None
-    object_type: str | None = None
-    object_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    #: An id of an entry, an actor, an object or a request, or a part of the names, the action or the detail.
-    text: str | None = None
-    cursor: str | None = None
-
-    @property
-    def is_filtering(self) -> bool:
-        """Whether anything but the position of the page is asked for."""
-        return replace(self, cursor=None) != EntryFilter()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RequestFilter:
-    """Which requests are wanted; None wants all. `statuses`: lowest and highest, both included."""
-
-    statuses: tuple[int, int] | None = None
-    method: str | None = None
-    api_key_id: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-    #: A request's id, or a part of the path.
-    text: str | None = None
-    cursor: str | None = None
-
-    @property
-    def is_filtering(self) -> bool:
-        """Whether anything but the position of the page is asked for."""
-        return replace(self, cursor=None) != RequestFilter()
 
 
 @dataclass(frozen=True, slots=True)
-class Choices:
-    """What the newest rows hold, as (value, label), for the filters of a page."""
+class RecentValues:
+    """What the newest entries hold, as (value, label)."""
 
     actors: list[tuple[str, str]]
-    actions: list[str]
-    object_types: list[str]
-
-
-def list_entries(team_id: str, wanted: EntryFilter, *, size: int = PAGE_SIZE) -> Page[AuditEntry]:
-    """Return a page of entries, newest first, before `wanted.cursor`."""
-    return _page(db.session(), AuditEntry, _entry_conditions(team_id, wanted), size)
-
-
-def list_requests(team_id: str, wanted: RequestFilter, *, size: int = PAGE_SIZE) -> Page[LoggedRequest]:
-    """Return a page of requests, newest first, before `wanted.cursor`. Headers and bodies are not loaded."""
-    return _page(db.session(), LoggedRequest, _request_conditions(team_id, wanted), size)
-
-
-def export_entries(team_id: str, wanted: EntryFilter) -> Iterator[AuditEntry]:
-    """Yield every entry, newest first; between pages no transaction is open."""
-    return _export(AuditEntry, lambda cursor: _entry_conditions(team_id, replace(wanted, cursor=cursor)))
-
-
-def export_requests(team_id: str, wanted: RequestFilter) -> Iterator[LoggedRequest]:
-    """Yield every request, newest first, without headers and bodies; between pages no transaction is open."""
-    return _export(LoggedRequest, lambda cursor: _request_conditions(team_id, replace(wanted, cursor=cursor)))
+    actions: list[tuple[str, str]]
+    object_types: list[tuple[str, str]]
 
 
 def get_entry(team_id: str, entry_id: str) -> AuditEntry:
@@ -133,8 +91,14 @@ def entries_of_request(team_id: str, logged: LoggedRequest) -> Sequence[AuditEnt
     return db.session.scalars(query).all()
 
 
-def choices_of_entries(team_id: str) -> Choices:
-    """Return who did what to what lately."""
+def recent_values(team_id: str) -> RecentValues:
+    """Return who did what to what lately; three filters of one page ask for it."""
+    if "recent_values" not in g:
+        g.recent_values = _read_recent_values(team_id)
+    return cast(RecentValues, g.recent_values)
+
+
+def _read_recent_values(team_id: str) -> RecentValues:
     recent = (
         select(AuditEntry.actor_id, AuditEntry.actor_name, AuditEntry.action, AuditEntry.object_type)
         .where(AuditEntry.team_id == team_id)
@@ -151,7 +115,11 @@ def choices_of_entries(team_id: str) -> Choices:
         actions.add(action)
         object_types.add(object_type)
     by_name = sorted(actors.items(), key=lambda item: item[1].lower())
-    return Choices(by_name[:_CHOICES_MAX], sorted(actions), sorted(object_types))
+    return RecentValues(
+        by_name[:_CHOICES_MAX],
+        [(name, action_words(name)) for name in sorted(actions)],
+        [(name, object_words(name)) for name in sorted(object_types)],
+    )
 
 
 def keys_of_requests(team_id: str) -> list[tuple[str, str]]:
@@ -169,58 +137,9 @@ def keys_of_requests(team_id: str) -> list[tuple[str, str]]:
     return sorted(found.items(), key=lambda item: item[1].lower())[:_CHOICES_MAX]
 
 
-def _page(session: Session, model: type[Row], conditions: Conditions, size: int) -> Page[Row]:
-    """Return a page; `searched_back_to` (ISO time) is set when the search stopped at its bound."""
-    indexed, other = conditions
-    query = select(model).where(*indexed, *other).order_by(model.id.desc()).limit(size + 1)
-    if model is LoggedRequest:
-        query = query.options(*_UNREAD, defer(LoggedRequest.response_body))
-    bound = None
-    if other:
-        oldest = select(model.id).where(*indexed).order_by(model.id.desc()).offset(WINDOW - 1).limit(1)
-        bound = session.scalar(oldest)
-    if bound is not None:
-        query = query.where(model.id >= bound)
-    page = page_of(session.scalars(query).all(), size=size)
-    if page.next_cursor is None and bound is not None:
-        return replace(page, next_cursor=bound, searched_back_to=born_at(bound).isoformat(timespec="seconds"))
-    return page
-
-
-def _export(model: type[Row], conditions: Callable[[str | None], Conditions]) -> Iterator[Row]:
-    cursor: str | None = None
-    while True:
-        # A session of its own for each page: a download may take minutes, and a reader that stays keeps SQLite's
-        # log growing.
-        with reading(), Session(db.engine, expire_on_commit=False) as session:
-            page = _page(session, model, conditions(cursor), _EXPORT_PAGE)
-            session.expunge_all()
-        yield from page.rows
-        cursor = page.next_cursor
-        if cursor is None:
-            return
-
-
-def _entry_conditions(team_id: str, wanted: EntryFilter) -> Conditions:
-    indexed: list[ColumnElement[bool]] = [AuditEntry.team_id == team_id]
-    other: list[ColumnElement[bool]] = []
-    indexed += _bounds(AuditEntry, "aud", wanted)
-    if wanted.actor_id:
-        indexed.append(AuditEntry.actor_id == wanted.actor_id)
-    if wanted.object_id:
-        indexed.append(AuditEntry.object_id == wanted.object_id)
-    if wanted.action:
-        other.append(AuditEntry.action == wanted.action)
-    if wanted.object_type:
-        other.append(AuditEntry.object_type == wanted.object_type)
-    if wanted.text and is_id(wanted.text, "aud"):
-        indexed.append(AuditEntry.id == wanted.text)
-    elif wanted.text:
-        other.append(_entry_has(wanted.text))
-    return indexed, other
-
-
-def _entry_has(text: str) -> ColumnElement[bool]:
+def _entry_text(_search: Search, text: str) -> Condition | Conditions:
+    if is_id(text, "aud"):
+        return Conditions(indexed=(AuditEntry.id == text,))
     parts = (AuditEntry.actor_name, AuditEntry.object_name, AuditEntry.action, AuditEntry.detail)
     # What people read as "API key revoked" is stored as api_key.revoked.
     as_words = func.replace(func.replace(AuditEntry.action, ".", " "), "_", " ")
@@ -232,38 +151,20 @@ def _entry_has(text: str) -> ColumnElement[bool]:
     )
 
 
-def _request_conditions(team_id: str, wanted: RequestFilter) -> Conditions:
-    indexed: list[ColumnElement[bool]] = [LoggedRequest.team_id == team_id]
-    other: list[ColumnElement[bool]] = []
-    indexed += _bounds(LoggedRequest, "req", wanted)
-    if wanted.api_key_id:
-        indexed.append(LoggedRequest.api_key_id == wanted.api_key_id)
-    if wanted.statuses:
-        lowest, highest = wanted.statuses
-        between = LoggedRequest.status.between(lowest, highest)
-        if lowest >= 400 and not wanted.api_key_id:
-            # Spelled out, so that both databases see that the index of the failed ones holds all of these.
-            indexed += [_FAILED]
-        other.append(between)
-    if wanted.method:
-        other.append(LoggedRequest.method == wanted.method)
-    if wanted.text and is_id(wanted.text, "req"):
-        indexed.append(LoggedRequest.id == wanted.text)
-    elif wanted.text:
-        has_text = LoggedRequest.path.icontains(wanted.text, autoescape=True)
-        other.append(or_(has_text, LoggedRequest.request_id == wanted.text))
-    return indexed, other
+def _request_text(_search: Search, text: str) -> Condition | Conditions:
+    if is_id(text, "req"):
+        return Conditions(indexed=(LoggedRequest.id == text,))
+    return or_(LoggedRequest.path.icontains(text, autoescape=True), LoggedRequest.request_id == text)
 
 
-def _bounds(model: type[Row], prefix: str, wanted: EntryFilter | RequestFilter) -> list[ColumnElement[bool]]:
-    bounds: list[ColumnElement[bool]] = []
-    if wanted.cursor:
-        bounds.append(model.id < wanted.cursor)
-    if wanted.since:
-        bounds.append(model.id >= lowest_id_at(prefix, wanted.since))
-    if wanted.until:
-        bounds.append(model.id < lowest_id_at(prefix, wanted.until))
-    return bounds
+def _status(search: Search, status: str) -> Conditions:
+    bounds = status_bounds(status)
+    assert bounds is not None, "every logged request was answered"  # noqa: S101
+    between = Conditions(scanned=(LoggedRequest.status.between(*bounds),))
+    if bounds[0] >= 400 and "api_key_id" not in search.values:
+        # Spelled out, so that both databases see that the index of the failed ones holds all of these.
+        return between + Conditions(indexed=(_FAILED,))
+    return between
 
 
 def _get(model: type[Row], team_id: str, row_id: str, prefix: str, sentence: str) -> Row:
@@ -272,3 +173,93 @@ def _get(model: type[Row], team_id: str, row_id: str, prefix: str, sentence: str
     if row is None:
         raise NotFound(sentence)
     return row
+
+
+ENTRIES = ListSpec[AuditEntry](
+    key=AuditEntry.id,
+    prefix="aud",
+    thing="an entry",
+    scope=lambda team_id: (AuditEntry.team_id == team_id,),
+    filters=(
+        SearchFilter(
+            condition=_entry_text,
+            placeholder="A name, an action, or an id",
+            description="The id of an entry, an actor, an object or a request, a network address, or text in the"
+            " names, the action or the detail.",
+        ),
+        ChoiceFilter(
+            field="actor_id",
+            label="Who",
+            choices=lambda team_id: recent_values(team_id).actors,
+            column=AuditEntry.actor_id,
+            is_indexed=True,
+            description="The id of a user or an API key.",
+            examples=("key_01k9zq4w6v3m8t7c5x2b9d0r1s",),
+        ),
+        ChoiceFilter(
+            field="object_type",
+            label="About",
+            choices=lambda team_id: recent_values(team_id).object_types,
+            column=AuditEntry.object_type,
+            description="To what kind of object.",
+            examples=("webhook",),
+        ),
+        ChoiceFilter(
+            field="action",
+            label="Action",
+            choices=lambda team_id: recent_values(team_id).actions,
+            column=AuditEntry.action,
+            description="What was done.",
+            examples=("webhook.updated",),
+        ),
+        Filter(
+            field="object_id",
+            label="Object id",
+            column=AuditEntry.object_id,
+            is_indexed=True,
+            description="To which object.",
+            examples=("wh_01k9zq4w6v3m8t7c5x2b9d0r1s",),
+        ),
+        PeriodFilter(),
+    ),
+)
+
+REQUESTS = ListSpec[LoggedRequest](
+    key=LoggedRequest.id,
+    prefix="req",
+    thing="a request",
+    scope=lambda team_id: (LoggedRequest.team_id == team_id,),
+    rows=lambda _search: select(LoggedRequest).options(*_UNREAD),
+    filters=(
+        SearchFilter(
+            condition=_request_text,
+            placeholder="Path, or a request id",
+            description="The id of a request, or text in its path.",
+        ),
+        StatusFilter(
+            field="status",
+            label="Status",
+            choices=_STATUSES,
+            condition=_status,
+            description="`2xx`, `4xx`, `5xx`, `failed`, or a status.",
+            examples=("failed",),
+        ),
+        ChoiceFilter(
+            field="method",
+            label="Method",
+            choices=[(method, method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")],
+            column=LoggedRequest.method,
+            description="Only calls with this method.",
+        ),
+        ChoiceFilter(
+            field="api_key_id",
+            label="API key",
+            choices=keys_of_requests,
+            column=LoggedRequest.api_key_id,
+            is_indexed=True,
+            description="Only calls with this API key.",
+            examples=("key_01k9zq4w6v3m8t7c5x2b9d0r1s",),
+        ),
+        PeriodFilter(),
+    ),
+)

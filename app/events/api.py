@@ -6,6 +6,7 @@ from flask_openapi import Tag
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.events import queries, services
+from app.events.queries import EVENTS
 from app.events.schemas import (
     EventAccepted,
     EventBatchAccepted,
@@ -15,7 +16,6 @@ from app.events.schemas import (
     EventList,
     EventOut,
     EventPath,
-    EventQuery,
     EventTypeChange,
     EventTypeIn,
     EventTypeList,
@@ -28,6 +28,7 @@ from app.idempotency.api import idempotent
 from app.lib.errors import Invalid, TooLarge
 from app.web.access import principal, require
 from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.lists import ListQuery, takes
 from app.web.openapi.marks import returns_etag, takes_idempotency_key, takes_if_match
 from app.web.problems import answer
 from app.web.schemas import PROBLEMS, Problem
@@ -79,15 +80,10 @@ def emit_events(body: EventBatchIn) -> tuple[EventBatchAccepted, int]:
 
 @events_api.get("/events", tags=[_EVENTS], summary="List events", responses={200: EventList})
 @require("events:read")
-def list_events(query: EventQuery) -> EventList:
+@takes(EVENTS)
+def list_events(query: ListQuery) -> EventList:
     """Return events without their data, newest first."""
-    page = queries.list_events(
-        principal().team_id,
-        limit=query.limit,
-        cursor=query.cursor,
-        event_type=query.type,
-        is_test=query.is_test,
-    )
+    page = EVENTS.find(principal().team_id, query.selection(), size=query.limit)
     return EventList.of(page, data=[EventOut.of(event) for event in page.rows])
 
 

@@ -1,61 +1,16 @@
 """Finding events and event types, always within a team."""
 
+from pydantic import Field as QueryField
 from sqlalchemy import select
 
+from app.db.pages import Condition, Page, page_of
 from app.events.catalogue import BUILT_IN, OWN, KnownType
 from app.events.models import Event, EventType
+from app.events.rules import TYPE_NAME_MAX_CHARS
 from app.extensions import db
 from app.lib.errors import NotFound
-from app.lib.ids import born_at, is_id
-from app.lib.paging import Page, page_of
-
-#: How many events a filter without an index looks at for one page.
-WINDOW = 20_000
-
-
-def list_events(
-    team_id: str,
-    *,
-    limit: int,
-    cursor: str | None = None,
-    event_type: str | None = None,
-    is_test: bool | None = None,
-) -> Page[Event]:
-    """Return a page of events, newest first, older than the event `cursor`.
-
-    A filter looks at most at `WINDOW` events: `searched_back_to` (ISO time) is set when it stopped there, and
-    `next_cursor` then goes on from there.
-    """
-    scope = [Event.team_id == team_id]
-    if cursor is not None:
-        scope.append(Event.id < cursor)
-    query = select(Event).where(*scope).order_by(Event.id.desc()).limit(limit + 1)
-    bound = None
-    if event_type is not None:
-        query = query.where(Event.type == event_type)
-    if is_test is not None:
-        query = query.where(Event.is_test == is_test)
-    if event_type is not None or is_test is not None:
-        oldest = select(Event.id).where(*scope).order_by(Event.id.desc()).offset(WINDOW - 1).limit(1)
-        bound = db.session.scalar(oldest)
-    if bound is not None:
-        query = query.where(Event.id >= bound)
-    page = page_of(db.session.scalars(query).all(), size=limit)
-    if page.next_cursor is None and bound is not None:
-        searched_back_to = born_at(bound).isoformat(timespec="seconds")
-        return Page(page.rows, next_cursor=bound, searched_back_to=searched_back_to)
-    return page
-
-
-def find_by_text(team_id: str, text: str) -> Page[Event]:
-    """Return the event with this id or this idempotency key, if there is one."""
-    if is_id(text, "evt"):
-        match = Event.id == text
-    elif text.isprintable():
-        match = Event.idempotency_key == text
-    else:
-        return Page(())
-    return Page(db.session.scalars(select(Event).where(Event.team_id == team_id, match)).all())
+from app.lib.ids import is_id
+from app.web.lists import ChoiceFilter, FlagFilter, ListSpec, PeriodFilter, Search, SearchFilter
 
 
 def get_event(team_id: str, event_id: str) -> Event:
@@ -119,3 +74,42 @@ def get_type(team_id: str, name: str) -> KnownType:
 
 def _known(row: EventType) -> KnownType:
     return KnownType(row.name, OWN, row.description, row.example, is_own=True)
+
+
+def _text(_search: Search, text: str) -> Condition:
+    return Event.id == text if is_id(text, "evt") else Event.idempotency_key == text
+
+
+EVENTS = ListSpec[Event](
+    key=Event.id,
+    prefix="evt",
+    thing="an event",
+    scope=lambda team_id: (Event.team_id == team_id,),
+    filters=(
+        SearchFilter(
+            label="Event id or idempotency key",
+            placeholder="evt_…",
+            condition=_text,
+            is_indexed=True,
+            is_for_programs=False,
+        ),
+        ChoiceFilter(
+            field="type",
+            label="Type",
+            choices=lambda team_id: [(known.name, known.name) for known in known_types(team_id)],
+            column=Event.type,
+            chars_max=TYPE_NAME_MAX_CHARS,
+            check=QueryField(pattern=r"^[a-z0-9_.]+$"),
+            description="Only events of this type.",
+        ),
+        FlagFilter(
+            field="is_test",
+            page_field="kind",
+            label="Kind",
+            words=(("real", "Real events"), ("test", "Test events")),
+            column=Event.is_test,
+            description="Only test events, or only real ones.",
+        ),
+        PeriodFilter(is_for_programs=False),
+    ),
+)

@@ -5,11 +5,11 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.db.pages import PAGE_SIZE_MAX
 from app.events.models import Event
 from app.events.rules import BATCH_EVENTS_MAX, DESCRIPTION_MAX_CHARS, TYPE_NAME_MAX_CHARS
 from app.events.services import Emitted
-from app.lib.paging import PAGE_SIZE_MAX
-from app.web.schemas import Body, Out, PageQuery
+from app.web.schemas import Body, Out
 
 _DATA: dict[str, JsonValue] = {
     "post_id": "post_01k9zq4w6v",
@@ -98,15 +98,6 @@ class EventList(Out):
 
 class EventPath(BaseModel):
     event_id: str = Field(description="An event id.", examples=[_EVENT_ID])
-
-
-class EventQuery(PageQuery):
-    """Which events to list."""
-
-    type: str | None = Field(
-        default=None, max_length=100, pattern=r"^[a-z0-9_.]+$", description="Only events of this type."
-    )
-    is_test: bool | None = Field(default=None, description="Only test events, or only real ones.")
 
 
 class EventTypeIn(Body):

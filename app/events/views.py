@@ -5,7 +5,7 @@ import json
 from typing import Any
 
 import orjson
-from flask import Response, flash, request, url_for
+from flask import Response, flash, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.audit.latest import latest_change
@@ -13,19 +13,18 @@ from app.events import queries, services
 from app.events.catalogue import KnownType
 from app.events.event_deliveries import deliveries_of
 from app.events.forms import EventTypeForm
+from app.events.queries import EVENTS
 from app.extensions import current_settings
 from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
-from app.lib.ids import is_id
-from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
 from app.web.forms import creates_once, keeps_input
+from app.web.lists import ListPage
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
 
 events = Pages("events", __name__, url_prefix="/t/<team>/events")
 event_types = Pages("event_types", __name__, url_prefix="/t/<team>/event-types")
 
-_KINDS = (("real", "Real events"), ("test", "Test events"))
 _EMIT = """curl {url}/api/v1/events \\
   -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
   -H "Content-Type: application/json" \\
@@ -33,41 +32,31 @@ _EMIT = """curl {url}/api/v1/events \\
 """
 
 
+_LIST = ListPage(
+    spec=EVENTS,
+    name="event",
+    singular="event",
+    plural="events",
+    endpoint="events.index",
+    templates="events",
+    columns=(("Type", ""), ("Event", ""), ("Idempotency key", ""), ("Accepted", "")),
+    export_endpoint="events.export",
+    cells=(("time", "created_at"), "type", "is_test", "idempotency_key", "id"),
+)
+
+
 @events.get("/")
 @require("events:read")
 def index() -> Response:
-    """List events, newest first, filtered by type and kind, or found by id or idempotency key."""
-    team_id = current_team().id
-    wanted = {name: request.args.get(name, "").strip()[:255] for name in ("q", "type", "kind")}
-    cursor = request.args.get("cursor", "")
-    types = [known.name for known in queries.known_types(team_id)]
-    event_type = wanted["type"] if wanted["type"].isprintable() else ""
-    if wanted["q"]:
-        page = queries.find_by_text(team_id, wanted["q"])
-    else:
-        page = queries.list_events(
-            team_id,
-            limit=PAGE_SIZE,
-            cursor=cursor if is_id(cursor, "evt") else None,
-            event_type=event_type or None,
-            is_test={"test": True, "real": False}.get(wanted["kind"]),
-        )
-    here: dict[str, Any] = {name: value for name, value in wanted.items() if value}
-    return render(
-        "events/index.html",
-        fragment="events/_list.html",
-        target="event-list",
-        rows=page.rows,
-        searched_back_to=page.searched_back_to,
-        values=wanted,
-        kinds=_KINDS,
-        types=[(name, name) for name in types],
-        has_filters=bool(here),
-        is_first=not cursor,
-        older_url=url_for(".index", **here, cursor=page.next_cursor) if page.next_cursor else None,
-        newest_url=url_for(".index", **here),
-        emit_example=_emit_example("post.published", queries.get_type(team_id, "post.published").example),
-    )
+    """List events, newest first, filtered by type, kind and time, or found by id or idempotency key."""
+    return _LIST.show(_how_to_emit)
+
+
+@events.get("/export.csv")
+@require("events:read")
+def export() -> Response:
+    """Download what the filters choose, without the data of the events, as CSV."""
+    return _LIST.download(_how_to_emit)
 
 
 @events.get("/<event_id>")
@@ -193,6 +182,11 @@ def delete(name: str) -> BaseResponse:
     services.delete_type(current_team().id, _own_type(name).name)
     flash(f"The event type {name} was deleted. Its events and deliveries stay.", "success")
     return redirect_after(url_for(".index"))
+
+
+def _how_to_emit() -> dict[str, str]:
+    known = queries.get_type(current_team().id, "post.published")
+    return {"emit_example": _emit_example(known.name, known.example)}
 
 
 def _own_type(name: str) -> KnownType:

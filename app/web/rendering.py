@@ -1,5 +1,6 @@
 """Pages and fragments: one view serves both, from the same template file."""
 
+import hashlib
 from typing import Any
 
 from flask import Response, make_response, redirect, render_template, request
@@ -14,6 +15,25 @@ def is_htmx() -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def swaps(element_id: str | None) -> bool:
+    """Return whether htmx is about to swap the element; a restored history entry needs the whole page."""
+    headers = request.headers
+    target, restores = headers.get("HX-Target"), headers.get("HX-History-Restore-Request") == "true"
+    return is_htmx() and target == element_id and not restores
+
+
+def digest(*parts: object) -> str:
+    """Return a short word that changes with the parts: what a page shows, for `seen` in its address."""
+    return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
+
+
+def unchanged() -> Response:
+    """Return the answer that lets htmx leave everything as it is."""
+    response = make_response("", 204)
+    response.vary.update(_VARY)
+    return response
+
+
 def render(
     page: str, *, fragment: str | None = None, target: str | None = None, status: int = 200, **context: Any
 ) -> Response:
@@ -21,11 +41,8 @@ def render(
 
     The fragment has one root element whose id is `target`. A restored history entry gets the whole page.
     """
-    headers = request.headers
-    wanted, restores = headers.get("HX-Target"), headers.get("HX-History-Restore-Request") == "true"
-    is_fragment = fragment is not None and is_htmx() and not restores and wanted == target
     response = make_response(
-        render_template(fragment if is_fragment and fragment else page, **context), status
+        render_template(fragment if fragment and swaps(target) else page, **context), status
     )
     response.vary.update(_VARY)
     return response

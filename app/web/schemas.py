@@ -8,8 +8,8 @@ from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
+from app.db.pages import PAGE_SIZE, PAGE_SIZE_MAX
 from app.lib.errors import Code
-from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
 
 
 class Body(BaseModel):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.audit import queries
+from app.db import pages as keyset_pages
 from app.lib import clock
 from tests.audit.conftest import Records
 from tests.events.api import Api
@@ -186,7 +186,7 @@ def test_older_entries_come_as_a_part_that_replaces_its_link(
 def test_search_stops_at_its_window_and_goes_on(
     people: People, page: Page, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "WINDOW", 30)
+    monkeypatch.setattr(keyset_pages, "WINDOW", 30)
     [old] = records.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
     records.add_entries(70)
     url: str | None = f"{LIST}?q=needle"

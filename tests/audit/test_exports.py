@@ -10,11 +10,12 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from app.audit import queries
-from app.audit.exports import csv_lines
-from app.audit.queries import EntryFilter
+from app.audit.queries import ENTRIES
+from app.db import pages
 from app.extensions import db
 from app.lib import clock
+from app.web.lists import Selection, spec
+from app.web.lists.downloads import csv_lines
 from tests.audit.conftest import Records
 from tests.people import People
 
@@ -67,13 +68,13 @@ def test_cells_are_no_formulas(people: People, records: Records, formula: str) -
 def test_lines_are_handed_on_before_all_rows_are_read() -> None:
     taken = 0
 
-    def rows() -> Iterator[int]:
+    def rows() -> Iterator[complex]:
         nonlocal taken
         for number in range(1_000_000):
             taken = number
-            yield number
+            yield complex(number)
 
-    chunks = list(islice(csv_lines(["n"], rows(), lambda number: [number]), 2))
+    chunks = list(islice(csv_lines([("n", "real")], rows()), 2))
 
     assert len(chunks) == 2
     assert taken < 10_000
@@ -82,12 +83,12 @@ def test_lines_are_handed_on_before_all_rows_are_read() -> None:
 def test_no_transaction_stays_open_between_pages(
     app: Flask, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "_EXPORT_PAGE", 10)
+    monkeypatch.setattr(spec, "EXPORT_PAGE_SIZE", 10)
     records.add_entries(35)
     with app.app_context():
         selects: list[str] = []
         event.listen(db.engine, "before_cursor_execute", lambda *a: selects.append(a[2]))
-        rows = queries.export_entries(records.team_id, EntryFilter())
+        rows = ENTRIES.export(records.team_id, Selection())
         next(rows)
         assert len(selects) == 1, "one page was read"
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
@@ -100,7 +101,7 @@ def test_no_transaction_stays_open_between_pages(
 def test_windows_of_a_search_are_joined(
     people: People, records: Records, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "WINDOW", 20)
+    monkeypatch.setattr(pages, "WINDOW", 20)
     [old] = records.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
     records.add_entries(70)
 

@@ -26,7 +26,7 @@ __all__ = ["samples"]
 
 CANARY = "canary-Zq7"
 #: Their names look secret, but what they hold is public.
-PUBLIC_FIELDS = {"RequestListQuery.api_key_id"}
+PUBLIC_FIELDS = {"ListQuery.api_key_id"}
 
 
 def request_models(app: Flask) -> Iterator[tuple[str, str, type[BaseModel]]]:

@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from app.audit.queries import RequestFilter, list_requests
+from app.audit.queries import REQUESTS
 from app.extensions import db
 from app.lib import clock
 from tests.audit.conftest import Records
@@ -154,7 +154,7 @@ def test_failed_requests_are_read_from_their_own_index(
     asked: list[tuple[str, Any]] = []
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note := lambda *a: asked.append((a[2], a[3])))
-        list_requests(records.team_id, RequestFilter(statuses=(400, 599)))
+        REQUESTS.find(records.team_id, REQUESTS.select(status="failed"))
         event.remove(db.engine, "before_cursor_execute", note)
         connection = db.session.connection()
         plans = [

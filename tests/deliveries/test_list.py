@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from app.db import pages as keyset_pages
 from app.lib import clock
 from app.webhooks.queries import deliveries as queries
 from tests.deliveries.factories import Factories
@@ -167,7 +168,7 @@ def test_filtering_answers_with_the_list_alone(people: People, page: Page, facto
 def test_search_stops_at_its_window_and_goes_on(
     people: People, page: Page, factories: Factories, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(queries, "WINDOW", 30)
+    monkeypatch.setattr(keyset_pages, "WINDOW", 30)
     webhook = factories.webhook()
     [old] = factories.deliveries(webhook, 1, body="needle", at=clock.now() - timedelta(hours=1))
     factories.deliveries(webhook, 70, body="{}")
@@ -207,13 +208,17 @@ def test_rows_look_again_only_while_something_is_pending(
 def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, factories: Factories) -> None:
     webhook = factories.webhook()
     ids = factories.deliveries(webhook, 3, state="pending", at=clock.now() - timedelta(seconds=5))
-    refresh = page.get(LIST, people.vic).by_id("newest").get("hx-get", "")
+    document = page.get(LIST, people.vic)
+    refresh = document.by_id("newest").get("hx-get", "")
+    look = document.by_id("list-news").get("hx-get", "")
     factories.deliveries(webhook, 60, apart=timedelta(milliseconds=1))
 
+    assert people.vic.get(refresh, fragment="newest").status_code == 204, "the same rows, as they were"
+    factories.change(ids[0], attempt_count=1)
     fragment = page.fragment(refresh, "newest", people.vic)
 
     assert shown(fragment) == list(reversed(ids))
-    assert fragment.has_text("Newer deliveries arrived")
+    assert page.fragment(look, "list-news", people.vic).has_text("New rows arrived. Show them")
 
 
 def test_held_deliveries_say_so(people: People, page: Page, factories: Factories) -> None:

@@ -10,8 +10,8 @@ from sqlalchemy import event, text
 
 from app.extensions import db
 from app.lib import clock
-from app.webhooks.queries import deliveries as queries
-from app.webhooks.queries.deliveries import DeliveryFilter
+from app.web.lists import Selection
+from app.webhooks.queries.deliveries import DELIVERIES
 from tests.deliveries.factories import Factories
 from tests.people import People
 
@@ -21,7 +21,7 @@ ROWS = 300_000
 PAGE_S = 0.5  # Generous: shared machines are slow; measured medians are below a tenth of it.
 
 
-def plan_of(app: Flask, team_id: str, wanted: DeliveryFilter) -> str:
+def plan_of(app: Flask, team_id: str, wanted: Selection) -> str:
     """Return how the database finds the page of `wanted`."""
     statements: list[tuple[str, Any]] = []
 
@@ -31,7 +31,7 @@ def plan_of(app: Flask, team_id: str, wanted: DeliveryFilter) -> str:
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", remember)
         try:
-            queries.list_deliveries(team_id, wanted)
+            DELIVERIES.find(team_id, wanted)
         finally:
             event.remove(db.engine, "before_cursor_execute", remember)
         prefix = "EXPLAIN QUERY PLAN " if db.engine.dialect.name == "sqlite" else "EXPLAIN "
@@ -46,16 +46,16 @@ def plan_of(app: Flask, team_id: str, wanted: DeliveryFilter) -> str:
 @pytest.mark.parametrize(
     ("wanted", "index"),
     [
-        (DeliveryFilter(), "ix_deliveries_team_id_deliveries_id"),
-        (DeliveryFilter(state="failed"), "ix_deliveries_unsuccessful"),
-        (DeliveryFilter(state="pending"), "ix_deliveries_unsuccessful"),
-        (DeliveryFilter(webhook_id="here"), "ix_deliveries_webhook_id_deliveries_id"),
-        (DeliveryFilter(text="evt_01k9zq5b2n8m4t7c3x6v9d0r1s"), "uq_deliveries_event_id_webhook_id"),
+        (DELIVERIES.select(), "ix_deliveries_team_id_deliveries_id"),
+        (DELIVERIES.select(state="failed"), "ix_deliveries_unsuccessful"),
+        (DELIVERIES.select(state="pending"), "ix_deliveries_unsuccessful"),
+        (DELIVERIES.select(webhook_id="here"), "ix_deliveries_webhook_id_deliveries_id"),
+        (DELIVERIES.select(q="evt_01k9zq5b2n8m4t7c3x6v9d0r1s"), "uq_deliveries_event_id_webhook_id"),
     ],
     ids=["all", "failed", "pending", "webhook", "event"],
 )
 def test_lists_walk_an_index_in_its_order(
-    app: Flask, factories: Factories, other_stock: Factories, wanted: DeliveryFilter, index: str
+    app: Flask, factories: Factories, other_stock: Factories, wanted: Selection, index: str
 ) -> None:
     """No page sorts what it found, and none reads the table from end to end."""
     webhook, neighbour = factories.webhook(), factories.webhook("Neighbour")
@@ -68,12 +68,12 @@ def test_lists_walk_an_index_in_its_order(
         if db.engine.dialect.name == "postgresql":
             db.session.execute(text("ANALYZE"))
             db.session.commit()
-    if wanted.webhook_id:
-        wanted = DeliveryFilter(webhook_id=webhook)
+    if "webhook_id" in wanted.values:
+        wanted = DELIVERIES.select(webhook_id=webhook)
 
     plan = plan_of(app, factories.team_id, wanted)
 
-    if wanted.text and "uq_deliveries" not in plan:
+    if "q" in wanted.values and "uq_deliveries" not in plan:
         index = "sqlite_autoindex_deliveries"
     assert index in plan, plan
     assert "SCAN deliveries\n" not in plan, plan
@@ -102,8 +102,8 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: F
         "webhook": {"webhook_id": webhooks[3]},
         "failed of a webhook without any": {"state": "failed", "webhook_id": webhooks[5]},
         "unused type": {"event_type": "report.ready"},
-        "text found nowhere": {"text": "no such thing"},
-        "time": {"since": now - timedelta(hours=1), "until": now},
+        "text found nowhere": {"q": "no such thing"},
+        "time": {"from": now - timedelta(hours=1), "to": now},
     }
     slow = {}
     for name, values in filters.items():
@@ -111,7 +111,7 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: F
             seconds = []
             for _ in range(5):
                 start = time.perf_counter()
-                queries.list_deliveries(factories.team_id, DeliveryFilter(**values))
+                DELIVERIES.find(factories.team_id, DELIVERIES.select(**values))
                 seconds.append(time.perf_counter() - start)
         print(f"{name}: {sorted(seconds)[2] * 1000:.1f} ms")
         if sorted(seconds)[2] > PAGE_S:

@@ -4,6 +4,7 @@ import io
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import orjson
@@ -19,13 +20,13 @@ from app.api_keys import schemas as key_schemas
 from app.api_keys import secret_scanner, tokens
 from app.audit import calls, redaction
 from app.audit import rules as audit_rules
-from app.audit.exports import csv_lines
 from app.events import rules as event_rules
 from app.events import schemas as event_schemas
 from app.idempotency.rules import digest_of
 from app.lib import redact
 from app.lib.json_text import reindent
 from app.lib.outbound.urls import check_url
+from app.web.lists.downloads import csv_lines
 from app.web.request_heads import BoundedRequestHeads
 from app.web.secret_fields import RequestSecrets
 from app.webhooks import custom_headers, patterns, presentation
@@ -113,7 +114,7 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "redaction by value": lambda text: redact.text(text, secret_values=("a" * 4_000, "token"), is_cut=True),
     "names of secrets": redact.is_secret_name,
     "refusals": lambda text: calls.read_refusal(text.encode(), WEBHOOK_SECRETS),
-    "CSV": lambda text: list(csv_lines(["a"], [text], lambda row: [row])),
+    "CSV": lambda text: list(csv_lines(["value"], [SimpleNamespace(value=text)])),
     "leak scanner": lambda text: list(secret_scanner.scan_stream(io.BytesIO(text.encode()), "x")),
     "names of leaking files": secret_scanner.printable,
     "API keys": tokens.kid_of,

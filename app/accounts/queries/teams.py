@@ -11,11 +11,11 @@ from sqlalchemy.orm import Session
 from app.accounts.inviting_keys import may_invite
 from app.accounts.models import Invitation, Membership, Team, User
 from app.accounts.tokens import digest_of
+from app.db.pages import Page, page_of
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
-from app.lib.paging import Page, page_of
 from app.web.permissions import Role
 
 

@@ -11,12 +11,11 @@ from flask.cli import AppGroup
 from app.accounts.queries import find_team
 from app.api_keys import queries, services
 from app.api_keys.models import PER_DAY, PER_HOUR
-from app.api_keys.queries import STATES, KeyFilter, ShownKey
+from app.api_keys.queries import KEYS, STATES, ShownKey
 from app.api_keys.rules import EXPIRY_DAYS_MAX
 from app.api_keys.verification import key_cache
 from app.lib import clock
 from app.lib.errors import SignalboxError
-from app.lib.paging import PAGE_SIZE_MAX
 from app.web.permissions import FULL, declared_permissions
 from app.web.permissions import scopes as declared_scopes
 
@@ -113,14 +112,8 @@ def create(
 def list_keys(slug: str, state: str | None) -> None:
     """Print a line for every key of a team, newest first: id, public part, state, last use, name."""
     team_id, _ = _find_team(slug)
-    cursor = None
-    while True:
-        page = queries.list_keys(team_id, KeyFilter(state=state), limit=PAGE_SIZE_MAX, cursor=cursor)
-        for key in page.rows:
-            click.echo("\t".join((key.id, key.masked, key.state, _moment(key.last_used_at), key.name)))
-        cursor = page.next_cursor
-        if cursor is None:
-            return
+    for key in KEYS.export(team_id, KEYS.select(state=state)):
+        click.echo("\t".join((key.id, key.masked, key.state, _moment(key.last_used_at), key.name)))
 
 
 @keys_cli.command("show")

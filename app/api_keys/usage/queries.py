@@ -9,12 +9,12 @@ from sqlalchemy import func, select
 from app.accounts.models import Team
 from app.api_keys.models import ApiKey, ApiKeyHour
 from app.api_keys.presentation import LimitNow, limits_now
-from app.api_keys.queries import USES_HOURS, KeyFilter, ShownKey, list_keys, policies_of
+from app.api_keys.queries import KEYS, USES_HOURS, ShownKey, policies_of
 from app.audit.models import AuditEntry
+from app.db.pages import Page
 from app.extensions import current_settings, db
 from app.lib import clock
 from app.lib.ids import lowest_id_at
-from app.lib.paging import Page
 from app.web import limits
 from app.web.limits import LimitStatus, Policy, key_day, key_hour, team_hour
 from app.web.limits.policies import TITLES
@@ -61,7 +61,7 @@ def usage_of_team(
     team_id: str, *, text: str | None, limit: int, cursor: str | None
 ) -> tuple[TeamUsage, Page[KeyUsage]]:
     """Return what the team uses, and a page of its working keys, newest first, older than the key `cursor`."""
-    page = list_keys(team_id, KeyFilter(state="active", text=text), limit=limit, cursor=cursor)
+    page = KEYS.find(team_id, KEYS.select(state="active", q=text, cursor=cursor), size=limit)
     refused = _refused_by_key(team_id, [key.id for key in page.rows])
     used_lately, refused_lately = _lately(team_id)
     tier, own = db.session.execute(select(Team.tier, Team.per_hour).where(Team.id == team_id)).one()

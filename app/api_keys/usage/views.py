@@ -6,8 +6,8 @@ from flask import Response, request, url_for
 
 from app.api_keys.queries import USES_HOURS, has_keys
 from app.api_keys.usage.queries import VIOLATIONS_DAYS, VIOLATIONS_MAX, usage_of_team, violations_of
+from app.db.pages import PAGE_SIZE
 from app.lib.ids import is_id
-from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, require
 from app.web.rendering import render
 from app.web.schemes import Pages

@@ -1,6 +1,6 @@
 """The list of keys, a key, and the forms that make and change one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from flask import Response, flash, request, url_for
@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.api_keys import queries, services
 from app.api_keys.forms import KeyForm, form_of, offer_keeping
 from app.api_keys.presentation import limits_now, usage_rows
-from app.api_keys.queries import STATES, KeyFilter, ShownKey
+from app.api_keys.queries import KEYS, ShownKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.api_keys.services import CreatedKey
 from app.api_keys.usage.queries import statuses_of
@@ -17,17 +17,15 @@ from app.api_keys.views.blueprint import api_keys, effect_of
 from app.audit.latest import latest_change
 from app.extensions import current_settings
 from app.lib.errors import PreconditionFailed, SignalboxError
-from app.lib.ids import is_id
-from app.lib.paging import PAGE_SIZE
 from app.web import limits
 from app.web.access import current_team, principal, require
 from app.web.forms import creates_once, keeps_input
+from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import declared_permissions, permission_groups
 from app.web.rendering import redirect_after, render
 
 CHART_DAYS = 7
-_KINDS = (("live", "Live"), ("test", "Test"))
 _EXAMPLE = """curl {url}/api/v1/me \\
   -H "Authorization: Bearer $SIGNALBOX_API_KEY"
 """
@@ -56,34 +54,31 @@ class ScopeGroup:
         return sum(choice.is_chosen for choice in self.choices)
 
 
+_LIST = ListPage(
+    spec=KEYS,
+    name="key",
+    singular="API key",
+    plural="API keys",
+    endpoint="api_keys.index",
+    templates="api_keys",
+    columns=(
+        ("Name", ""),
+        ("Key", ""),
+        ("State", ""),
+        ("Scopes", ""),
+        ("Uses, 24 h", "text-end"),
+        ("Uses", "text-end"),
+        ("Last used", ""),
+    ),
+    hides_filters_when_blank=True,
+)
+
+
 @api_keys.get("/")
 @require("keys:manage")
 def index() -> Response:
     """List the team's keys, with how they are used and which need a look."""
-    values = {name: request.args.get(name, "").replace("\x00", "").strip() for name in ("q", "state", "kind")}
-    cursor = request.args.get("cursor", "")
-    wanted = KeyFilter(
-        state=values["state"] if values["state"] in STATES else None,
-        is_test={"live": False, "test": True}.get(values["kind"]),
-        text=values["q"][:100] or None,
-    )
-    page = queries.list_keys(
-        current_team().id, wanted, limit=PAGE_SIZE, cursor=cursor if is_id(cursor, "key") else None
-    )
-    has_filters = wanted != KeyFilter()
-    return render(
-        "api_keys/index.html",
-        fragment="api_keys/_list.html",
-        target="key-list",
-        keys=page.rows,
-        values=values,
-        has_filters=has_filters,
-        has_keys=bool(page.rows) or queries.has_keys(current_team().id),
-        is_first=not cursor,
-        states=list(STATES.items()),
-        kinds=_KINDS,
-        older_url=_index_url(values, page.next_cursor) if page.next_cursor else None,
-    )
+    return _LIST.show()
 
 
 @api_keys.get("/new")
@@ -195,17 +190,6 @@ def update(key_id: str) -> BaseResponse:
         return _form_page(form, key=key, error=error)
     flash(f"The API key {changed.name} was changed. {effect_of(changed)}", "success")
     return redirect_after(url_for(".show", key_id=key_id))
-
-
-def _index_url(values: Mapping[str, str], cursor: str) -> str:
-    """Return the address of an older page under the same filters."""
-    return url_for(
-        ".index",
-        q=values["q"] or None,
-        state=values["state"] or None,
-        kind=values["kind"] or None,
-        cursor=cursor,
-    )
 
 
 def _form_page(

@@ -4,14 +4,15 @@ import orjson
 from flask_openapi import Tag
 
 from app.web.access import principal, require
+from app.web.lists import ListQuery, takes
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
 from app.webhooks.queries import deliveries as queries
+from app.webhooks.queries.deliveries import DELIVERIES
 from app.webhooks.schemas.deliveries import (
     AttemptOut,
     DeliveryDetailOut,
     DeliveryListOut,
-    DeliveryListQuery,
     DeliveryOut,
     DeliveryPath,
     RetriedOut,
@@ -29,9 +30,10 @@ deliveries_api = Api(
 
 @deliveries_api.get("/deliveries", summary="List deliveries", responses={200: DeliveryListOut})
 @require("events:read")
-def list_deliveries(query: DeliveryListQuery) -> DeliveryListOut:
+@takes(DELIVERIES)
+def list_deliveries(query: ListQuery) -> DeliveryListOut:
     """Return deliveries, newest first. A search looks back so far at a time: `searched_back_to` says how far."""
-    page = queries.list_deliveries(principal().team_id, query.wanted(), size=query.limit)
+    page = DELIVERIES.find(principal().team_id, query.selection(), size=query.limit)
     return DeliveryListOut.of(page, data=[DeliveryOut.of(row) for row in page.rows])
 
 

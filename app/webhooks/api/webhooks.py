@@ -8,11 +8,13 @@ from app.idempotency.api import idempotent
 from app.lib.redact import MASK
 from app.web.access import principal, require
 from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.lists import ListQuery, takes
 from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
 from app.webhooks.queries import webhooks as queries
 from app.webhooks.queries.deliveries import get_delivery
+from app.webhooks.queries.webhooks import WEBHOOKS
 from app.webhooks.schemas.webhooks import (
     Resumed,
     ResumeIn,
@@ -24,7 +26,6 @@ from app.webhooks.schemas.webhooks import (
     WebhookList,
     WebhookOut,
     WebhookPath,
-    WebhookQuery,
     WebhookStats,
 )
 from app.webhooks.services import webhooks as services
@@ -43,11 +44,10 @@ webhooks_api = Api(
 
 @webhooks_api.get("/webhooks", summary="List webhooks", responses={200: WebhookList})
 @require("webhooks:read")
-def list_webhooks(query: WebhookQuery) -> WebhookList:
+@takes(WEBHOOKS)
+def list_webhooks(query: ListQuery) -> WebhookList:
     """Return the team's webhooks, newest first."""
-    page = queries.list_webhooks(
-        principal().team_id, limit=query.limit, cursor=query.cursor, status=query.status
-    )
+    page = WEBHOOKS.find(principal().team_id, query.selection(), size=query.limit)
     shown = [WebhookOut.of(row.webhook, last_24_hours=WebhookStats.of(row.stats)) for row in page.rows]
     return WebhookList.of(page, data=shown)
 

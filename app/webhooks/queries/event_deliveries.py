@@ -3,7 +3,7 @@
 from app.events.event_deliveries import EventDeliveries, Recipient, SkippedWebhook
 from app.events.models import Event
 from app.webhooks.explanations import words
-from app.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
+from app.webhooks.queries.deliveries import DELIVERIES
 from app.webhooks.queries.webhooks import Uninterested, uninterested_in
 
 _RECIPIENTS_MAX = 500
@@ -11,7 +11,7 @@ _RECIPIENTS_MAX = 500
 
 def deliveries_of_event(team_id: str, event: Event) -> EventDeliveries:
     """Return the deliveries of an event and the webhooks that got none, with the reason."""
-    deliveries = list_deliveries(team_id, DeliveryFilter(text=event.id), size=_RECIPIENTS_MAX).rows
+    deliveries = DELIVERIES.find(team_id, DELIVERIES.select(q=event.id), size=_RECIPIENTS_MAX).rows
     return EventDeliveries(
         recipients=[
             Recipient(

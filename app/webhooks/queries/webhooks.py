@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 
@@ -11,7 +12,7 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
-from app.lib.paging import Page, page_of
+from app.web.lists import ChoiceFilter, ListSpec, Search
 from app.webhooks.models import Delivery, DeliveryCount, Webhook
 from app.webhooks.rules import wants
 
@@ -76,25 +77,6 @@ class Uninterested:
     event_types: Sequence[str]
     #: It would get an event of this type now.
     is_subscribed: bool
-
-
-def list_webhooks(
-    team_id: str, *, limit: int, cursor: str | None = None, status: str | None = None
-) -> Page[WebhookRow]:
-    """Return a page of webhooks with their statistics, newest first, older than the webhook `cursor`."""
-    query = (
-        select(Webhook)
-        .where(Webhook.team_id == team_id, Webhook.deleted_at.is_(None))
-        .order_by(Webhook.id.desc())
-        .limit(limit + 1)
-    )
-    if cursor is not None:
-        query = query.where(Webhook.id < cursor)
-    if status is not None:
-        query = query.where(Webhook.status == status)
-    webhooks = db.session.scalars(query).all()
-    stats = stats_of(team_id, [webhook.id for webhook in webhooks])
-    return page_of([WebhookRow(webhook, stats[webhook.id]) for webhook in webhooks], size=limit)
 
 
 def get_webhook(team_id: str, webhook_id: str) -> Webhook:
@@ -172,3 +154,27 @@ def _backlogs(team_id: str, webhook_ids: Collection[str]) -> dict[str, int]:
 
 def _first_hour() -> datetime:
     return clock.now() - timedelta(hours=STATS_HOURS)
+
+
+def _with_stats(search: Search, rows: "Sequence[Any]") -> list[WebhookRow]:
+    webhooks = [row[0] for row in rows]
+    stats = stats_of(search.team_id, [webhook.id for webhook in webhooks])
+    return [WebhookRow(webhook, stats[webhook.id]) for webhook in webhooks]
+
+
+WEBHOOKS = ListSpec[WebhookRow](
+    key=Webhook.id,
+    prefix="wh",
+    thing="a webhook",
+    scope=lambda team_id: (Webhook.team_id == team_id, Webhook.deleted_at.is_(None)),
+    shape=_with_stats,
+    filters=(
+        ChoiceFilter(
+            field="status",
+            label="Status",
+            choices=[(status, status.capitalize()) for status in ("active", "paused", "disabled")],
+            column=Webhook.status,
+            description="Only webhooks in this status.",
+        ),
+    ),
+)

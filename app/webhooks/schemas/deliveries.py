@@ -1,90 +1,18 @@
-"""What may be asked of deliveries, and what the API says about them."""
+"""What the API says about deliveries."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, Field
 
-from app.lib.ids import is_id
-from app.lib.paging import PAGE_SIZE, PAGE_SIZE_MAX
-from app.web.filters import FilterText, Moment, Unset
-from app.web.schemas import Out, Pair, StrictQuery
+from app.web.schemas import Out, Pair
 from app.webhooks.explanations import ERROR_KINDS
 from app.webhooks.models import Attempt
 from app.webhooks.presentation import read_headers
-from app.webhooks.queries.deliveries import DeliveryFilter
 
-STATES = ("pending", "failed", "succeeded", "cancelled")
 _DELIVERY_ID = "dlv_01k9zq4w6v3m8t7c5x2b9d0r1s"
 
-
-def _id_of(prefix: str, thing: str) -> AfterValidator:
-    def check(value: str) -> str:
-        if not is_id(value, prefix):
-            raise ValueError(f"this is not the id of a {thing}: those look like {prefix}_01k…")
-        return value
-
-    return AfterValidator(check)
-
-
 _State = Literal["pending", "failed", "succeeded", "cancelled"]
-_DeliveryId = Annotated[str, _id_of("dlv", "delivery")]
-_WebhookId = Annotated[str, _id_of("wh", "webhook")]
-
-
-class DeliveryQuery(BaseModel):
-    """Which deliveries are wanted. Times without a zone are UTC; an empty value filters nothing."""
-
-    model_config = ConfigDict(populate_by_name=True, extra="ignore", frozen=True)
-
-    state: Annotated[_State | None, Unset] = Field(default=None, description="Only deliveries in this state.")
-    event_type: Annotated[FilterText | None, Unset] = Field(
-        default=None, description="Only deliveries of events of this type."
-    )
-    webhook_id: Annotated[_WebhookId | None, Unset] = Field(
-        default=None, description="Only deliveries to this webhook."
-    )
-    since: Annotated[Moment | None, Unset] = Field(
-        default=None,
-        alias="from",
-        description="Accepted at or after this time, UTC unless it says otherwise.",
-    )
-    until: Annotated[Moment | None, Unset] = Field(
-        default=None, alias="to", description="Accepted before this time, UTC unless it says otherwise."
-    )
-    q: Annotated[FilterText | None, Unset] = Field(
-        default=None,
-        description="An event or delivery id, or text in the event, its idempotency key, the error or the URL.",
-    )
-    cursor: Annotated[_DeliveryId | None, Unset] = Field(
-        default=None, description="`next_cursor` of the page before."
-    )
-
-    @model_validator(mode="after")
-    def _times_are_ordered(self) -> Self:
-        if self.since and self.until and self.since >= self.until:
-            raise ValueError("'from' must be earlier than 'to'")
-        return self
-
-    def wanted(self) -> DeliveryFilter:
-        """Return what was asked for, as queries take it."""
-        return DeliveryFilter(
-            state=self.state,
-            event_type=self.event_type,
-            webhook_id=self.webhook_id,
-            since=self.since,
-            until=self.until,
-            text=self.q,
-            cursor=self.cursor,
-        )
-
-
-class DeliveryListQuery(StrictQuery, DeliveryQuery):
-    """Which deliveries to list."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
 
 
 class DeliveryPath(BaseModel):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.lib.redact import MASK
-from app.web.schemas import Body, Out, PageQuery, SecretField, ShownOnce
+from app.web.schemas import Body, Out, SecretField, ShownOnce
 from app.web.secret_fields import SECRET
 from app.webhooks.models import Webhook
 from app.webhooks.services.settings import settings_of
@@ -118,14 +118,6 @@ class WebhookList(Out):
 
 class WebhookPath(BaseModel):
     webhook_id: str = Field(description="A webhook id.", examples=[_WEBHOOK_ID])
-
-
-class WebhookQuery(PageQuery):
-    """Which webhooks to list."""
-
-    status: Literal["active", "paused", "disabled"] | None = Field(
-        default=None, description="Only webhooks in this status."
-    )
 
 
 class ResumeIn(Body):

@@ -10,10 +10,9 @@ from app.events.catalogue import TEST_TYPE
 from app.events.queries import known_types
 from app.extensions import current_settings
 from app.lib.errors import Conflict, Invalid, PreconditionFailed, SignalboxError
-from app.lib.ids import is_id
-from app.lib.paging import PAGE_SIZE
 from app.web.access import current_team, principal, require
 from app.web.forms import creates_once, keeps_input
+from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
@@ -21,7 +20,8 @@ from app.webhooks.explanations import words
 from app.webhooks.forms import RetryFields, WebhookForm, form_of
 from app.webhooks.models import Webhook
 from app.webhooks.queries import webhooks as queries
-from app.webhooks.queries.deliveries import DeliveryFilter, list_deliveries
+from app.webhooks.queries.deliveries import DELIVERIES
+from app.webhooks.queries.webhooks import WEBHOOKS
 from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
 from app.webhooks.schedule import Schedule, schedule_of
 from app.webhooks.services import webhooks as services
@@ -32,7 +32,6 @@ from app.webhooks.type_choices import choice_groups
 webhooks = Pages("webhooks", __name__, url_prefix="/t/<team>/webhooks")
 
 LATEST_DELIVERIES = 8
-_STATUSES = ("active", "paused", "disabled")
 _CREATE_EXAMPLE = """curl {url}/api/v1/webhooks \\
   -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
   -H "Content-Type: application/json" \\
@@ -44,31 +43,32 @@ _CREATE_EXAMPLE = """curl {url}/api/v1/webhooks \\
 """
 
 
+_LIST = ListPage(
+    spec=WEBHOOKS,
+    name="webhook",
+    singular="webhook",
+    plural="webhooks",
+    endpoint="webhooks.index",
+    templates="webhooks",
+    columns=(
+        ("Webhook", ""),
+        ("Status", ""),
+        ("Event types", ""),
+        ("Succeeded, 24 h", "text-end"),
+        ("Failed, 24 h", "text-end"),
+        ("Waiting", "text-end"),
+    ),
+    hides_filters_when_blank=True,
+)
+
+
 @webhooks.get("/")
 @require("webhooks:read")
 def index() -> Response:
     """List the team's webhooks with what happened in the last 24 hours."""
-    status, cursor = request.args.get("status", ""), request.args.get("cursor", "")
-    page = queries.list_webhooks(
-        current_team().id,
-        limit=PAGE_SIZE,
-        cursor=cursor if is_id(cursor, "wh") else None,
-        status=status if status in _STATUSES else None,
-    )
     settings = current_settings()
-    return render(
-        "webhooks/index.html",
-        fragment="webhooks/_list.html",
-        target="webhook-list",
-        rows=page.rows,
-        chosen_status=status,
-        is_first=not cursor,
-        statuses=[(name, name.capitalize()) for name in _STATUSES],
-        older_url=url_for(".index", status=status or None, cursor=page.next_cursor)
-        if page.next_cursor
-        else None,
-        create_example=_CREATE_EXAMPLE.format(url=settings.public_url, port=settings.demo_receiver_port),
-    )
+    example = _CREATE_EXAMPLE.format(url=settings.public_url, port=settings.demo_receiver_port)
+    return _LIST.show(lambda: {"create_example": example})
 
 
 @webhooks.get("/new")
@@ -118,7 +118,7 @@ def show(webhook_id: str) -> Response:
 def _webhook_page(webhook_id: str, shown: ShownSecret) -> Response:
     team_id = current_team().id
     webhook = queries.get_webhook(team_id, webhook_id)
-    latest = list_deliveries(team_id, DeliveryFilter(webhook_id=webhook_id), size=LATEST_DELIVERIES)
+    latest = DELIVERIES.find(team_id, DELIVERIES.select(webhook_id=webhook_id), size=LATEST_DELIVERIES)
     return render(
         "webhooks/show.html",
         webhook=webhook,

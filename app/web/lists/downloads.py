@@ -2,14 +2,16 @@
 
 import csv
 import io
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 
 from flask import Response, current_app, stream_with_context
 
 from app.lib import clock
 
-Row = TypeVar("Row")
+#: The columns: a heading that is the attribute's name, or a heading with the attribute.
+Cells = Sequence[str | tuple[str, str]]
 
 #: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection). Where Chinese, Japanese and Korean
 #: are written, the full-width forms count as well.
@@ -18,27 +20,24 @@ _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "�
 _CHUNK_CHARS = 16_384
 
 
-def csv_download(
-    name: str, header: Sequence[str], rows: Iterable[Row], cells: Callable[[Row], Sequence[object]]
-) -> Response:
+def csv_download(name: str, cells: Cells, rows: Iterable[object]) -> Response:
     """Return a download of `name` and today's date, which takes the rows while it is sent."""
     response = current_app.response_class(
-        stream_with_context(csv_lines(header, rows, cells)), content_type="text/csv; charset=utf-8"
+        stream_with_context(csv_lines(cells, rows)), content_type="text/csv; charset=utf-8"
     )
     filename = f"{name}-{clock.now():%Y-%m-%d}.csv"
     response.headers["Content-Disposition"] = f'attachment; filename="{filename}"'
     return response
 
 
-def csv_lines(
-    header: Sequence[str], rows: Iterable[Row], cells: Callable[[Row], Sequence[object]]
-) -> Iterator[str]:
+def csv_lines(cells: Cells, rows: Iterable[object]) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180), some at a time."""
+    columns = [(cell, cell) if isinstance(cell, str) else cell for cell in cells]
     text = io.StringIO()
     writer = csv.writer(text)
-    writer.writerow(header)
+    writer.writerow([heading for heading, _ in columns])
     for row in rows:
-        writer.writerow([_cell(value) for value in cells(row)])
+        writer.writerow([_cell(getattr(row, attribute)) for _, attribute in columns])
         if text.tell() >= _CHUNK_CHARS:
             yield text.getvalue()
             text.seek(0)
@@ -47,6 +46,10 @@ def csv_lines(
 
 
 def _cell(value: object) -> object:
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds")
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False) if value else None
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"
     return value
