@@ -45,8 +45,33 @@ def test_list_filters(client: FlaskClient, factories: Factories) -> None:
     assert (answer["next_cursor"], answer["searched_back_to"]) == (None, None)
 
 
+@pytest.mark.parametrize(("status", "wanted"), [("5xx", 503), ("404", 404), ("none", None)])
+def test_list_filters_by_status(
+    client: FlaskClient, factories: Factories, status: str, wanted: int | None
+) -> None:
+    webhook = factories.webhook()
+    for each in (200, 404, 503, None):
+        factories.deliveries(webhook, 1, state="failed", last_status=each)
+
+    answer = json_of(client.get(f"{LIST}?status={status}", headers=factories.api("events:read")))
+
+    assert [row["last_status"] for row in answer["data"]] == [wanted]
+
+
 @pytest.mark.parametrize(
-    "query", ["state=x", "state=", "nonsense=1", "limit=0", "limit=201", "cursor=x", "from=x", "webhook_id=1"]
+    "query",
+    [
+        "state=x",
+        "status=6xx",
+        "status=",
+        "state=",
+        "nonsense=1",
+        "limit=0",
+        "limit=201",
+        "cursor=x",
+        "from=x",
+        "webhook_id=1",
+    ],
 )
 def test_wrong_filters_are_named(client: FlaskClient, factories: Factories, query: str) -> None:
     answer = client.get(f"{LIST}?{query}", headers=factories.api("events:read"))

@@ -1,5 +1,7 @@
 """The list of deliveries: filters, paging, its bounded window and its live rows."""
 
+import csv
+import io
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -245,3 +247,100 @@ def test_pending_count_is_bounded(
     factories.deliveries(factories.webhook(), 9, state="pending")
 
     assert page.get(LIST, people.vic).has_text("3+ pending")
+
+
+@pytest.fixture
+def by_status(factories: Factories) -> dict[int | None, str]:
+    """Return a delivery for each last status."""
+    webhook = factories.webhook()
+    states = {
+        200: "succeeded",
+        204: "succeeded",
+        302: "failed",
+        404: "failed",
+        503: "failed",
+        None: "pending",
+    }
+    return {
+        status: factories.deliveries(webhook, 1, state=state, last_status=status)[0]
+        for status, state in states.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("status", "wanted"),
+    [
+        ("2xx", {200, 204}),
+        ("3xx", {302}),
+        ("4xx", {404}),
+        ("5xx", {503}),
+        ("none", {None}),
+        ("204", {204}),
+        ("418", set()),
+    ],
+)
+def test_filter_by_status_on_page_and_download(
+    people: People, page: Page, by_status: dict[int | None, str], status: str, wanted: set[int | None]
+) -> None:
+    expected = {by_status[each] for each in wanted}
+
+    assert set(shown(page.get(f"{LIST}?status={status}", people.vic))) == expected
+    text = people.vic.get(f"{LIST}export.csv?status={status}").get_data(as_text=True)
+    rows = list(csv.DictReader(io.StringIO(text, newline="")))
+    assert {(row["id"], row["status"]) for row in rows} == {
+        (by_status[each], "" if each is None else str(each)) for each in wanted
+    }
+
+
+@pytest.mark.parametrize("status", ["6xx", "99", "600", "20", "٢٠٠", "failed"])
+def test_unreadable_status_is_explained_beside_its_field(people: People, page: Page, status: str) -> None:
+    document = page.read(people.vic.get(LIST, query_string={"status": status}))
+
+    assert document.status == 422
+    assert document.error_of("filter-status") == (
+        "HTTP status: choose one of 2xx, 3xx, 4xx, 5xx, none, or a status such as 429."
+    )
+    control = document.by_id("filter-status")
+    assert (control.get("aria-invalid"), control.get("value")) == ("true", status)
+
+
+def test_what_is_filtered_by_is_shown_and_taken_away_one_by_one(
+    people: People, page: Page, factories: Factories
+) -> None:
+    webhook = factories.webhook("Order desk")
+    factories.deliveries(webhook, 1, state="failed", last_status=503)
+
+    document = page.get(f"{LIST}?status=5xx&webhook_id={webhook}&from=2026-01-01&paused=1", people.vic)
+
+    chips = {document.text(a): a.get("href", "") for a in document.all("a", class_="sb-chip")}
+    assert list(chips) == [
+        "Remove the filter HTTP status: Failed",
+        "Remove the filter Webhook: Order desk",
+        "Remove the filter From: 2026-01-01 00:00:00 UTC",
+    ]
+    assert chips["Remove the filter Webhook: Order desk"] == f"{LIST}?status=5xx&from=2026-01-01&paused=1"
+    [clear] = [a.get("href") for a in document.all("a") if document.text(a) == "Clear"]
+    assert clear == f"{LIST}?paused=1"
+    assert document.by_id("filter-from").get("value") == "2026-01-01T00:00"
+
+
+@pytest.mark.parametrize(("period", "count"), [("1h", 1), ("24h", 2), ("7d", 3), ("30d", 4), ("", 5)])
+def test_periods_count_back_from_now(
+    people: People, page: Page, factories: Factories, period: str, count: int
+) -> None:
+    webhook = factories.webhook()
+    for hours in (0.5, 20, 100, 600, 2000):
+        factories.deliveries(webhook, 1, at=clock.now() - timedelta(hours=hours))
+
+    assert len(shown(page.get(f"{LIST}?period={period}", people.vic))) == count
+
+
+def test_answer_to_the_form_clears_the_error_beside_a_field(
+    people: People, page: Page, factories: Factories
+) -> None:
+    wrong = page.fragment(f"{LIST}?status=6xx", "delivery-list", people.vic, status=422)
+    right = page.fragment(f"{LIST}?status=5xx", "delivery-list", people.vic)
+
+    assert wrong.error_of("filter-status").startswith("HTTP status: choose one of")
+    assert wrong.by_id("filter-status-error").get("hx-swap-oob") == "true"
+    assert right.error_of("filter-status") == ""

@@ -49,10 +49,11 @@ def plan_of(app: Flask, team_id: str, wanted: Selection) -> str:
         (DELIVERIES.select(), "ix_deliveries_team_id_deliveries_id"),
         (DELIVERIES.select(state="failed"), "ix_deliveries_unsuccessful"),
         (DELIVERIES.select(state="pending"), "ix_deliveries_unsuccessful"),
+        (DELIVERIES.select(state="failed", status="5xx"), "ix_deliveries_unsuccessful"),
         (DELIVERIES.select(webhook_id="here"), "ix_deliveries_webhook_id_deliveries_id"),
         (DELIVERIES.select(q="evt_01k9zq5b2n8m4t7c3x6v9d0r1s"), "uq_deliveries_event_id_webhook_id"),
     ],
-    ids=["all", "failed", "pending", "webhook", "event"],
+    ids=["all", "failed", "pending", "failed with a status", "webhook", "event"],
 )
 def test_lists_walk_an_index_in_its_order(
     app: Flask, factories: Factories, other_stock: Factories, wanted: Selection, index: str
@@ -101,6 +102,7 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: F
         "succeeded": {"state": "succeeded"},
         "webhook": {"webhook_id": webhooks[3]},
         "failed of a webhook without any": {"state": "failed", "webhook_id": webhooks[5]},
+        "unused status": {"status": "418"},
         "unused type": {"event_type": "report.ready"},
         "text found nowhere": {"q": "no such thing"},
         "time": {"from": now - timedelta(hours=1), "to": now},

@@ -15,12 +15,19 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
-from app.web.lists import ChoiceFilter, ListSpec, PeriodFilter, Search, SearchFilter, id_of
+from app.web.lists import ChoiceFilter, ListSpec, PeriodFilter, Search, SearchFilter, StatusFilter, id_of
 from app.webhooks.explanations import ERROR_KINDS, words
 from app.webhooks.models import Attempt, Delivery, Webhook
 from app.webhooks.rules import display_state
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
+_STATUSES = (
+    ("2xx", "Accepted"),
+    ("3xx", "Redirected"),
+    ("4xx", "Refused"),
+    ("5xx", "Failed"),
+    ("none", "No answer"),
+)
 PENDING_COUNT_MAX = 1000
 ATTEMPTS_SHOWN_MAX = 50
 _WEBHOOK_CHOICES_MAX = 500
@@ -218,6 +225,16 @@ DELIVERIES = ListSpec[DeliveryRow](
             choices=[(state, state.capitalize()) for state in STATES],
             condition=_state,
             description="Only deliveries in this state.",
+        ),
+        StatusFilter(
+            field="status",
+            label="HTTP status",
+            choices=_STATUSES,
+            column=Delivery.last_status,
+            placeholder="2xx, 404 or none",
+            description="The HTTP status of the last answer: `2xx`, `3xx`, `4xx`, `5xx`, a number, or `none` where"
+            " nothing was answered yet.",
+            examples=("5xx",),
         ),
         ChoiceFilter(
             field="event_type",

@@ -41,6 +41,7 @@ _LIST = ListPage(
         "webhook_id",
         ("webhook", "webhook_name"),
         ("attempts", "attempt_count"),
+        ("status", "last_status"),
         ("error", "last_error"),
         "due_at",
         "finished_at",
