@@ -113,7 +113,7 @@ class ListPage(ListLook[T]):
         status: int = 200,
         **context: Any,
     ) -> Response:
-        return render(
+        response = render(
             f"{self.templates}/index.html",
             fragment=fragment,
             target=target,
@@ -123,3 +123,7 @@ class ListPage(ListLook[T]):
             **self.rows_context(view.rows),
             **context,
         )
+        if target in (BAR, view.element_id) and swaps(target):
+            # What the form sends names every control; the address shall hold what is set.
+            response.headers["HX-Push-Url"] = view.newest_url
+        return response
