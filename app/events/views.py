@@ -32,6 +32,9 @@ _EMIT = """curl {url}/api/v1/events \\
 """
 
 
+_CELLS = (
+    "time=created_at", "type", "is_test", "idempotency_key", "id",
+)  # fmt: skip
 _LIST = ListPage(
     spec=EVENTS,
     name="event",
@@ -41,7 +44,7 @@ _LIST = ListPage(
     templates="events",
     columns=(("Type", ""), ("Event", ""), ("Idempotency key", ""), ("Accepted", "")),
     export_endpoint="events.export",
-    cells=(("time", "created_at"), "type", "is_test", "idempotency_key", "id"),
+    cells=_CELLS,
 )
 
 

@@ -74,7 +74,7 @@ def test_lines_are_handed_on_before_all_rows_are_read() -> None:
             taken = number
             yield complex(number)
 
-    chunks = list(islice(csv_lines([("n", "real")], rows()), 2))
+    chunks = list(islice(csv_lines(["n=real"], rows()), 2))
 
     assert len(chunks) == 2
     assert taken < 10_000

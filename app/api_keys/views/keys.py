@@ -54,6 +54,10 @@ class ScopeGroup:
         return sum(choice.is_chosen for choice in self.choices)
 
 
+_COLUMNS = (
+    ("Name", ""), ("Key", ""), ("State", ""), ("Scopes", ""), ("Uses, 24 h", "text-end"), ("Uses", "text-end"),
+    ("Last used", ""),
+)  # fmt: skip
 _LIST = ListPage(
     spec=KEYS,
     name="key",
@@ -61,15 +65,7 @@ _LIST = ListPage(
     plural="API keys",
     endpoint="api_keys.index",
     templates="api_keys",
-    columns=(
-        ("Name", ""),
-        ("Key", ""),
-        ("State", ""),
-        ("Scopes", ""),
-        ("Uses, 24 h", "text-end"),
-        ("Uses", "text-end"),
-        ("Last used", ""),
-    ),
+    columns=_COLUMNS,
     hides_filters_when_blank=True,
 )
 

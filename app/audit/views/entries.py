@@ -11,6 +11,10 @@ from app.web.schemes import Pages
 
 audit = Pages("audit", __name__, url_prefix="/t/<team>/audit")
 
+_CELLS = (
+    "time=created_at", "actor_kind", "actor_id", "actor=actor_name", "action", "object_type", "object_id",
+    "object=object_name", "changes", "detail", "address", "request_id", "id",
+)  # fmt: skip
 _LIST = ListPage(
     spec=ENTRIES,
     name="audit",
@@ -19,21 +23,7 @@ _LIST = ListPage(
     endpoint="audit.index",
     templates="audit",
     export_endpoint="audit.export",
-    cells=(
-        ("time", "created_at"),
-        "actor_kind",
-        "actor_id",
-        ("actor", "actor_name"),
-        "action",
-        "object_type",
-        "object_id",
-        ("object", "object_name"),
-        "changes",
-        "detail",
-        "address",
-        "request_id",
-        "id",
-    ),
+    cells=_CELLS,
     rows_context=lambda rows: {"links": links_of(current_team().id, rows), "words": rules},
 )
 

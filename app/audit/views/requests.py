@@ -14,6 +14,14 @@ from app.web.schemes import Pages
 
 requests = Pages("requests", __name__, url_prefix="/t/<team>/requests")
 
+_COLUMNS = (
+    ("Request", ""), ("Status", ""), ("API key", ""), ("Duration", "text-end"), ("When", ""),
+)  # fmt: skip
+_CELLS = (
+    "time=created_at", "api_key_id", "api_key=api_key_name", "method", "path", "route", "status", "error_code",
+    "error_detail", "duration_ms", "request_bytes", "response_bytes", "address", "user_agent", "request_id",
+    "id",
+)  # fmt: skip
 _LIST = ListPage(
     spec=REQUESTS,
     name="request",
@@ -21,26 +29,9 @@ _LIST = ListPage(
     plural="requests",
     endpoint="requests.index",
     templates="requests",
-    columns=(("Request", ""), ("Status", ""), ("API key", ""), ("Duration", "text-end"), ("When", "")),
+    columns=_COLUMNS,
     export_endpoint="requests.export",
-    cells=(
-        ("time", "created_at"),
-        "api_key_id",
-        ("api_key", "api_key_name"),
-        "method",
-        "path",
-        "route",
-        "status",
-        "error_code",
-        "error_detail",
-        "duration_ms",
-        "request_bytes",
-        "response_bytes",
-        "address",
-        "user_agent",
-        "request_id",
-        "id",
-    ),
+    cells=_CELLS,
 )
 
 

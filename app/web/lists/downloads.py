@@ -10,8 +10,8 @@ from flask import Response, current_app, stream_with_context
 
 from app.lib import clock
 
-#: The columns: a heading that is the attribute's name, or a heading with the attribute.
-Cells = Sequence[str | tuple[str, str]]
+#: The columns: the attribute of a row that heads its column, or `heading=attribute`.
+Cells = Sequence[str]
 
 #: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection). Where Chinese, Japanese and Korean
 #: are written, the full-width forms count as well.
@@ -32,7 +32,7 @@ def csv_download(name: str, cells: Cells, rows: Iterable[object]) -> Response:
 
 def csv_lines(cells: Cells, rows: Iterable[object]) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180), some at a time."""
-    columns = [(cell, cell) if isinstance(cell, str) else cell for cell in cells]
+    columns = [(heading, attribute or heading) for heading, _, attribute in (c.partition("=") for c in cells)]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([heading for heading, _ in columns])

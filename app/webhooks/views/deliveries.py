@@ -17,6 +17,14 @@ from app.webhooks.services import deliveries as services
 
 deliveries = Pages("deliveries", __name__, url_prefix="/t/<team>/deliveries")
 
+_COLUMNS = (
+    ("State", ""), ("Event", ""), ("Webhook", ""), ("Last answer", ""), ("Attempts", "text-end"),
+    ("Accepted", ""),
+)  # fmt: skip
+_CELLS = (
+    "time=created_at", "state", "event_type", "event_id", "webhook_id", "webhook=webhook_name",
+    "attempts=attempt_count", "status=last_status", "error=last_error", "due_at", "finished_at", "id",
+)  # fmt: skip
 _LIST = ListPage(
     spec=DELIVERIES,
     name="delivery",
@@ -24,29 +32,9 @@ _LIST = ListPage(
     plural="deliveries",
     endpoint="deliveries.index",
     templates="deliveries",
-    columns=(
-        ("State", ""),
-        ("Event", ""),
-        ("Webhook", ""),
-        ("Last answer", ""),
-        ("Attempts", "text-end"),
-        ("Accepted", ""),
-    ),
+    columns=_COLUMNS,
     export_endpoint="deliveries.export",
-    cells=(
-        ("time", "created_at"),
-        "state",
-        "event_type",
-        "event_id",
-        "webhook_id",
-        ("webhook", "webhook_name"),
-        ("attempts", "attempt_count"),
-        ("status", "last_status"),
-        ("error", "last_error"),
-        "due_at",
-        "finished_at",
-        "id",
-    ),
+    cells=_CELLS,
     state_of=lambda row: (row.shown_state, row.attempt_count, row.due_at),
     changes_in_s=lambda rows: presentation.poll_interval_s(
         [(row.shown_state, row.due_at) for row in rows], now=clock.now()

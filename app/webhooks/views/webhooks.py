@@ -43,6 +43,10 @@ _CREATE_EXAMPLE = """curl {url}/api/v1/webhooks \\
 """
 
 
+_COLUMNS = (
+    ("Webhook", ""), ("Status", ""), ("Event types", ""), ("Succeeded, 24 h", "text-end"),
+    ("Failed, 24 h", "text-end"), ("Waiting", "text-end"),
+)  # fmt: skip
 _LIST = ListPage(
     spec=WEBHOOKS,
     name="webhook",
@@ -50,14 +54,7 @@ _LIST = ListPage(
     plural="webhooks",
     endpoint="webhooks.index",
     templates="webhooks",
-    columns=(
-        ("Webhook", ""),
-        ("Status", ""),
-        ("Event types", ""),
-        ("Succeeded, 24 h", "text-end"),
-        ("Failed, 24 h", "text-end"),
-        ("Waiting", "text-end"),
-    ),
+    columns=_COLUMNS,
     hides_filters_when_blank=True,
 )
 
