@@ -314,7 +314,7 @@ def test_what_is_filtered_by_is_shown_and_taken_away_one_by_one(
 
     chips = {document.text(a): a.get("href", "") for a in document.all("a", class_="sb-chip")}
     assert list(chips) == [
-        "Remove the filter HTTP status: Failed",
+        "Remove the filter HTTP status: Failed (5xx)",
         "Remove the filter Webhook: Order desk",
         "Remove the filter From: 2026-01-01 00:00:00 UTC",
     ]

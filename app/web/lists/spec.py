@@ -59,7 +59,7 @@ class _Query(BaseModel):
         return self.spec.selection_of(given)
 
 
-class PageQuery(_Query):
+class AddressQuery(_Query):
     """The address of a page. What it does not know is left alone; an empty value filters nothing."""
 
     model_config = ConfigDict(extra="ignore")
@@ -137,9 +137,9 @@ class ListSpec(Generic[T]):
         return Selection(values, given.get("cursor"))
 
     @cached_property
-    def page_query(self) -> type[PageQuery]:
+    def page_query(self) -> type[AddressQuery]:
         """What the address of the page takes."""
-        return cast(type[PageQuery], self._model(PageQuery, is_page=True))
+        return cast(type[AddressQuery], self._model(AddressQuery, is_page=True))
 
     @cached_property
     def list_query(self) -> type[ListQuery]:

@@ -22,10 +22,10 @@ from app.webhooks.rules import display_state
 
 STATES = ("pending", "failed", "succeeded", "cancelled")
 _STATUSES = (
-    ("2xx", "Accepted"),
-    ("3xx", "Redirected"),
-    ("4xx", "Refused"),
-    ("5xx", "Failed"),
+    ("2xx", "Accepted (2xx)"),
+    ("3xx", "Redirected (3xx)"),
+    ("4xx", "Refused (4xx)"),
+    ("5xx", "Failed (5xx)"),
     ("none", "No answer"),
 )
 PENDING_COUNT_MAX = 1000
