@@ -26,6 +26,8 @@ from tests.web.forms import hidden_fields, send
 #: What no form creates: each of these changes or ends something, signs in or out, or hands out what is there. Sent twice
 #: it does the same as once, or is refused.
 NOT_CREATING = {
+    "jobs.dismiss",
+    "jobs.retry",
     "accounts.cancel_email_change",
     "accounts.change_name",
     "accounts.change_password",
