@@ -100,7 +100,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Redis says: `word` is cold, forged, changed (then `entry` is the new one) or ok (then statuses)."""
+    """What Redis says: `word` is MISS, MISMATCH, STALE (then `entry` is the new one) or ok (then statuses)."""
 
     word: str
     entry: Entry | None = None
