@@ -46,8 +46,9 @@ migrate: $(RUNTIME) ## bring the database to the newest schema
 
 setup: $(DEV) ## create .venv with everything to run, test and lint
 
+# `=` before a path: pytest takes one that stands alone for tests to run, before it knows the option.
 test: $(DEV) ## run the suite (ARGS="tests/webhooks -k retry", DATABASES=both)
-	@$(PYTEST) --database $(DATABASES) $(if $(TIMES),--times $(TIMES)) $(ARGS)
+	@$(PYTEST) --database=$(DATABASES) $(if $(TIMES),--times=$(TIMES)) $(ARGS)
 
 test-slow: $(DEV) ## run the whole suite on both databases, then the slow, load and soak tests
 	@$(PYTEST) --database both $(ARGS)
