@@ -1,6 +1,6 @@
 """What a feature brings along, declared in its `feature.py`; `app.wiring.FEATURES` lists them all."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -77,26 +77,6 @@ class Subscription:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchHit:
-    """An object that a search found: what it is called, and where its page is."""
-
-    kind: str
-    title: str
-    url: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSource:
-    """Finds a feature's objects for the search of a team, for those who have `permission`.
-
-    `find(team_id, text)` returns few hits, the best first, and looks at few rows: it answers while somebody types.
-    """
-
-    permission: str
-    find: Callable[[str, str], Sequence[SearchHit]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
     """All that a feature package announces. `models` are the modules whose tables belong to it."""
 
@@ -111,6 +91,5 @@ class Feature:
     audit_objects: tuple[AuditObject, ...] = ()
     commands: tuple[click.Group, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
-    search: tuple[SearchSource, ...] = ()
     #: Called with the app before its pages are registered, for what none of the above says.
     connect: Callable[[Flask], None] | None = None
