@@ -26,8 +26,8 @@ from app.factory import create_app
 from app.lib import clock
 from tests import servers, slots
 
-#: Fixtures for all: `people` and `visitor`, `page`; and the option `--times`.
-pytest_plugins = ("tests.people", "tests.page", "tests.times")
+#: Fixtures for all: `people` and `visitor`, `page`, `api`, `samples`; and the option `--times`.
+pytest_plugins = ("tests.people", "tests.page", "tests.api_client", "tests.samples", "tests.times")
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MARKED, BOTH = "marked", "both"
@@ -84,8 +84,10 @@ def _databases(wanted: str, *, is_marked: bool) -> list[str]:
     return [SQLITE, POSTGRESQL] if is_on_both else [SQLITE]
 
 
-class Stage:
+class TestApps:
     """What is expensive to set up and the same for every test: one migrated database and app per kind."""
+
+    __test__ = False
 
     def __init__(self, directory: Path, redis_url: str) -> None:
         self._directory = directory
@@ -211,9 +213,9 @@ def redis_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[Stage]:
+def test_apps(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[TestApps]:
     """Yield the shared databases and apps."""
-    shared = Stage(tmp_path_factory.mktemp("stage"), redis_url)
+    shared = TestApps(tmp_path_factory.mktemp("test_apps"), redis_url)
     try:
         yield shared
     finally:
@@ -221,10 +223,10 @@ def stage(tmp_path_factory: pytest.TempPathFactory, redis_url: str) -> Iterator[
 
 
 @pytest.fixture
-def app(stage: Stage, database_kind: str) -> Iterator[Flask]:
+def app(test_apps: TestApps, database_kind: str) -> Iterator[Flask]:
     """Yield the application over empty tables."""
-    stage.empty(database_kind)
-    app = stage.app(database_kind)
+    test_apps.empty(database_kind)
+    app = test_apps.app(database_kind)
     yield app
     with app.app_context():
         db.session.remove()

@@ -23,7 +23,7 @@ from app.lib import clock
 from app.lib.timed_signer import TimedSigner
 from tests.page import Document, Page
 from tests.people import PASSWORD, People, Visitor
-from tests.test_shown_once import copy_of
+from tests.web.test_one_time_secrets import copy_of
 
 
 @dataclass

@@ -22,10 +22,8 @@ from app.extensions import QUICK_REDIS, db
 from app.lib import clock
 from app.web.limits import counters
 from tests import slots
-from tests.events.api import Api, api, messages, other_api
+from tests.api_client import Api, messages
 from tests.people import People
-
-__all__ = ["api", "other_api"]
 
 NEW: dict[str, Any] = {"name": "Shop", "scopes": ["events:write", "events:read"]}
 

@@ -15,7 +15,7 @@ from app.api_keys.tokens import kid_of, new_token
 from app.audit.models import AuditEntry
 from app.extensions import db
 from app.lib import clock
-from tests.events.api import Api
+from tests.api_client import Api
 from tests.people import People
 
 Run = Callable[..., Result]

@@ -26,10 +26,10 @@ from app.lib import clock, passwords
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed
 from app.web.limits import counters
 from app.web.permissions import FULL
-from tests.conftest import Stage
-from tests.dispatch import programs
-from tests.dispatch.scene import wait_until
+from tests.conftest import TestApps
 from tests.people import People
+from tests.webhooks.dispatch import programs
+from tests.webhooks.dispatch.scene import wait_until
 
 #: Callers at a time: more than the processes have threads.
 CALLERS = 24
@@ -253,10 +253,14 @@ class TestWithoutRedis:
 
 
 def test_no_call_succeeds_after_a_revocation_on_four_processes(
-    stage: Stage, database_kind: str, app: Flask, people: People, tmp_path_factory: pytest.TempPathFactory
+    test_apps: TestApps,
+    database_kind: str,
+    app: Flask,
+    people: People,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     directory = Path(tmp_path_factory.mktemp("w"))
-    settings = stage.settings(database_kind).model_copy(update={"port": programs.free_port()})
+    settings = test_apps.settings(database_kind).model_copy(update={"port": programs.free_port()})
     with app.app_context():
         key = services.create_key(
             people.acme.id,

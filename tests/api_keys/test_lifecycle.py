@@ -19,8 +19,8 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthenticationFailed, AuthorizationFailed, Conflict, Invalid, NotFound
 from app.web.permissions import FULL, Role, permissions_of
-from tests.api.races import at_once
 from tests.people import People
+from tests.races import at_once
 
 pytestmark = pytest.mark.postgresql
 

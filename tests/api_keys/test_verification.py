@@ -19,8 +19,8 @@ from app.extensions import db
 from app.lib import passwords
 from app.lib.errors import AuthenticationFailed, RateLimited
 from app.web.permissions import Role, permissions_of
-from tests.dispatch.scene import wait_until
 from tests.people import People
+from tests.webhooks.dispatch.scene import wait_until
 
 
 @pytest.fixture

@@ -13,10 +13,7 @@ from app.audit.requests import REQUEST_LOG, flush
 from app.extensions import db
 from app.lib import clock
 from app.lib.ids import lowest_id_at
-from tests.events.api import api, other_api
 from tests.people import People
-
-__all__ = ["api", "other_api"]
 
 
 class Records:

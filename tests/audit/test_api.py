@@ -2,8 +2,8 @@
 
 import pytest
 
+from tests.api_client import WEBHOOK, Api, messages
 from tests.audit.conftest import Records
-from tests.events.api import WEBHOOK, Api, messages
 from tests.people import People
 
 

@@ -3,9 +3,9 @@
 from flask import Flask
 
 from tests.audit.conftest import Records
-from tests.dispatch.conftest import receiver, scene
-from tests.dispatch.receivers import Receiver, always
-from tests.dispatch.scene import Scene, wait_until
+from tests.webhooks.dispatch.conftest import receiver, scene
+from tests.webhooks.dispatch.receivers import Receiver, always
+from tests.webhooks.dispatch.scene import Scene, wait_until
 
 __all__ = ["receiver", "scene"]
 

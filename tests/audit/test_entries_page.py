@@ -8,8 +8,8 @@ import pytest
 
 from app.db import pages as keyset_pages
 from app.lib import clock
+from tests.api_client import Api
 from tests.audit.conftest import Records
-from tests.events.api import Api
 from tests.page import Document, Page
 from tests.people import People
 

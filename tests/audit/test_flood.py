@@ -13,9 +13,9 @@ from app.audit.calls import Call, Details, row_of
 from app.audit.models import LoggedRequest
 from app.audit.requests import DETAILED_MAX_BYTES, REQUEST_LOG, RequestLog
 from tests import slots
+from tests.api_client import Api
 from tests.audit.conftest import Records
 from tests.audit.test_request_log import call
-from tests.events.api import Api
 
 #: Far above what a busy machine needs; before, these took 94 s and 18 s.
 QUICK_S = 2.0

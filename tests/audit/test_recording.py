@@ -20,8 +20,8 @@ from app.web.permissions import Role
 from app.webhooks.models import Delivery
 from app.webhooks.services import deliveries, webhooks
 from app.webhooks.services.settings import WebhookSettings
+from tests.api_client import WEBHOOK, Api
 from tests.audit.conftest import Records
-from tests.events.api import WEBHOOK, Api
 from tests.people import PASSWORD, People
 
 SECRET = "s3cr3t-header-value"

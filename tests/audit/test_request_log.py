@@ -28,10 +28,10 @@ from app.lib.ids import new_id
 from app.web.access import Principal, access_of
 from app.web.permissions import FULL
 from tests import slots
+from tests.api_client import Api
 from tests.audit.conftest import Records
-from tests.dispatch.scene import wait_until
-from tests.events.api import Api
 from tests.people import People
+from tests.webhooks.dispatch.scene import wait_until
 
 pytestmark = pytest.mark.postgresql
 

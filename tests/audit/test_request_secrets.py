@@ -17,12 +17,9 @@ from app.extensions import db
 from app.lib.redact import is_secret_name
 from app.web.openapi.document import routes
 from app.web.secret_fields import is_marked, models_in, secrets_of
+from tests.api_client import Api
 from tests.audit.conftest import Records
-from tests.events.api import Api
 from tests.people import People
-from tests.test_access import samples
-
-__all__ = ["samples"]
 
 CANARY = "canary-Zq7"
 #: Their names look secret, but what they hold is public.

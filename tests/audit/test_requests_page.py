@@ -11,8 +11,8 @@ from sqlalchemy import event
 from app.audit.queries import REQUESTS
 from app.extensions import db
 from app.lib import clock
+from tests.api_client import WEBHOOK, Api
 from tests.audit.conftest import Records
-from tests.events.api import WEBHOOK, Api
 from tests.page import Document, Page
 from tests.people import People
 

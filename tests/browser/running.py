@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.dispatch.programs import free_port
+from tests.webhooks.dispatch.programs import free_port
 
 PROJECT_DIR = Path(__file__).resolve().parent.parent.parent
 START_TIMEOUT_S = 300.0

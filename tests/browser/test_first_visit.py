@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.browser.running import Signalbox
-from tests.dispatch.scene import wait_until
+from tests.webhooks.dispatch.scene import wait_until
 
 PASSWORD = "correct horse battery staple"
 

@@ -24,8 +24,8 @@ from app.extensions import db
 from app.factory import create_app
 from app.web.permissions import FULL
 from tests import servers, slots
-from tests.dispatch.programs import Program, Redis, Web, Worker, free_port
-from tests.dispatch.scene import Scene, new_scene, wait_until
+from tests.webhooks.dispatch.programs import Program, Redis, Web, Worker, free_port
+from tests.webhooks.dispatch.scene import Scene, new_scene, wait_until
 
 START_TIMEOUT_S = 60.0
 

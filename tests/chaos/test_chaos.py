@@ -15,7 +15,7 @@ from app.webhooks.models import Attempt, Delivery, DeliveryCount
 from tests.chaos.cluster import Chaos, Cluster
 from tests.chaos.emitter import Emitter
 from tests.chaos.receiver import CountingReceiver
-from tests.dispatch.scene import wait_until
+from tests.webhooks.dispatch.scene import wait_until
 
 PATHS = ("/first", "/second", "/third")
 LEASE_S = 6.0

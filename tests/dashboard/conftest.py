@@ -3,8 +3,8 @@
 import pytest
 from flask import Flask
 
-from tests.deliveries.factories import Factories
 from tests.people import People
+from tests.webhooks.deliveries.factories import Factories
 
 
 @pytest.fixture
@@ -14,6 +14,6 @@ def factories(app: Flask, people: People) -> Factories:
 
 
 @pytest.fixture
-def other_stock(app: Flask, people: People) -> Factories:
+def other_factories(app: Flask, people: People) -> Factories:
     """Return the store of the other team."""
     return Factories(app, people.other.id)

@@ -13,9 +13,9 @@ from app.config import SignUp
 from app.extensions import db
 from app.lib import clock
 from app.web.permissions import FULL
-from tests.deliveries.factories import Factories
 from tests.page import Page
 from tests.people import People
+from tests.webhooks.deliveries.factories import Factories
 
 pytestmark = pytest.mark.postgresql
 
@@ -47,7 +47,7 @@ def test_viewer_is_told_whom_to_ask(people: People, page: Page) -> None:
 
 
 def test_numbers_add_up_over_webhooks_and_hours(
-    people: People, page: Page, factories: Factories, other_stock: Factories
+    people: People, page: Page, factories: Factories, other_factories: Factories
 ) -> None:
     orders, crm = factories.webhook("Orders"), factories.webhook("CRM")
     factories.deliveries(orders, 1, state="pending")
@@ -60,7 +60,7 @@ def test_numbers_add_up_over_webhooks_and_hours(
     factories.count(
         orders, hour - timedelta(hours=24), succeeded=9999, failed=99, attempts=9999, total_ms=1.0
     )
-    other_stock.count(other_stock.webhook(), hour, succeeded=555, attempts=555, total_ms=1.0)
+    other_factories.count(other_factories.webhook(), hour, succeeded=555, attempts=555, total_ms=1.0)
 
     document = page.get(HOME, people.vic)
     [table] = document.all("table", data_chart="bars")

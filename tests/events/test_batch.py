@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 
 from app.events.models import Event
 from app.extensions import db
-from tests.events.api import Api, messages
+from tests.api_client import Api, messages
 
 pytestmark = pytest.mark.postgresql
 

@@ -13,7 +13,7 @@ from app.events.models import Event
 from app.extensions import db
 from app.lib.errors import Conflict
 from app.webhooks.models import Delivery
-from tests.events.api import Api, messages
+from tests.api_client import Api, messages
 from tests.people import People
 
 pytestmark = pytest.mark.postgresql

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from app.events.models import EventType
 from app.extensions import db
-from tests.events.api import Api
+from tests.api_client import Api
 from tests.page import Page
 from tests.people import People
 

@@ -6,7 +6,7 @@ import pytest
 
 from app.events.catalogue import BUILT_IN, KnownType
 from app.events.rules import check_type_form, encode_object
-from tests.events.api import Api, messages
+from tests.api_client import Api, messages
 from tests.people import People
 
 OWN = {"name": "order.shipped", "description": "An order left.", "example": {"order_id": "10443"}}

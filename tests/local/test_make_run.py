@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from app.local import redis_server
-from tests.dispatch.programs import free_port
 from tests.local.running import Running, running
+from tests.webhooks.dispatch.programs import free_port
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to see what is left")
 LOCAL = [sys.executable, "-m", "app.local"]

@@ -20,11 +20,11 @@ from app.lib import clock
 from app.outbox import services as outbox
 from app.outbox.models import OutgoingMail
 from app.outbox.rules import wait_before_retry_s
-from tests.dispatch.programs import Worker, running, wait_until_dead
-from tests.dispatch.scene import wait_until
 from tests.outbox.smtp_server import SmtpServer
 from tests.people import People
 from tests.waiting_jobs import run_waiting_jobs, waiting_mails
+from tests.webhooks.dispatch.programs import Worker, running, wait_until_dead
+from tests.webhooks.dispatch.scene import wait_until
 
 ALICE, BOB = "alice@example.com", "bob@example.com"
 

@@ -20,10 +20,10 @@ from app.webhooks.models import Webhook
 from app.webhooks.services.settings import stored_headers
 from app.webhooks.services.webhooks import update_webhook
 from tests import slots
-from tests.api.races import at_once
+from tests.api_client import Api
 from tests.conftest import POSTGRESQL
-from tests.events.api import Api
 from tests.people import People
+from tests.races import at_once
 
 KEY = {"Idempotency-Key": "4f1c2f0e-6f0b-4b7f-9a55-0d7a3f0f9f6e"}
 HEADERS = {"headers": {"Authorization": "Bearer 7f3a"}}

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conftest import SQLITE, Stage
-from tests.dispatch.programs import free_port
+from tests.conftest import SQLITE, TestApps
 from tests.server.fixtures import start_web, token
 from tests.server.programs import WebServer, web_server_running
+from tests.webhooks.dispatch.programs import free_port
 
 __all__ = ["connection", "start_web", "token", "web"]
 
@@ -22,10 +22,10 @@ DEADLINES = {
 
 
 @pytest.fixture(scope="session")
-def web(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
+def web(test_apps: TestApps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[WebServer]:
     """Yield a web server on SQLite whose clients have a second or two."""
     with web_server_running(
-        stage.settings(SQLITE), tmp_path_factory.mktemp("web"), port=free_port(), **DEADLINES
+        test_apps.settings(SQLITE), tmp_path_factory.mktemp("web"), port=free_port(), **DEADLINES
     ) as server:
         yield server
 

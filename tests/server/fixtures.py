@@ -10,31 +10,31 @@ from app.api_keys.services import create_key
 from app.extensions import db
 from app.lib.ids import new_id
 from app.web.permissions import FULL
-from tests.conftest import SQLITE, Stage
-from tests.dispatch.programs import free_port
+from tests.conftest import SQLITE, TestApps
 from tests.server.programs import WebServer, web_server_running
+from tests.webhooks.dispatch.programs import free_port
 
 StartWeb = Callable[..., WebServer]
 
 
 @pytest.fixture
-def start_web(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
+def start_web(test_apps: TestApps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
     """Yield what starts a web server on SQLite; its arguments are settings."""
     with ExitStack() as running:
 
         def start(**env: str) -> WebServer:
             directory = tmp_path_factory.mktemp("web")
-            settings = stage.settings(SQLITE)
+            settings = test_apps.settings(SQLITE)
             return running.enter_context(web_server_running(settings, directory, port=free_port(), **env))
 
         yield start
 
 
 @pytest.fixture
-def token(stage: Stage) -> str:
+def token(test_apps: TestApps) -> str:
     """Return an API key that may emit events."""
-    stage.empty(SQLITE)
-    with stage.app(SQLITE).app_context():
+    test_apps.empty(SQLITE)
+    with test_apps.app(SQLITE).app_context():
         team = Team(slug=new_id("t").replace("_", "-"), name="Others", per_hour=1_000_000)
         db.session.add(team)
         db.session.commit()

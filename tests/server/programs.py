@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import Settings
-from tests.dispatch.programs import Program, environment
-from tests.dispatch.scene import wait_until
 from tests.servers import START_TIMEOUT_S
+from tests.webhooks.dispatch.programs import Program, environment
+from tests.webhooks.dispatch.scene import wait_until
 
 PATIENCE_S = 60.0
 

@@ -13,11 +13,11 @@ from sqlalchemy import func, select
 
 from app.audit.models import LoggedRequest
 from app.extensions import db
-from tests.conftest import SQLITE, Stage
-from tests.dispatch.programs import wait_until_dead
-from tests.dispatch.scene import wait_until
+from tests.conftest import SQLITE, TestApps
 from tests.server.fixtures import StartWeb
 from tests.server.programs import WebServer, read_replies
+from tests.webhooks.dispatch.programs import wait_until_dead
+from tests.webhooks.dispatch.scene import wait_until
 
 # Several processes start here, one after the other.
 pytestmark = pytest.mark.timeout(300)
@@ -48,7 +48,7 @@ def test_stopping_server_finishes_what_is_under_way(start_web: StartWeb) -> None
 
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_stopping_server_writes_what_the_request_log_holds(
-    start_web: StartWeb, stage: Stage, token: str, workers: str
+    start_web: StartWeb, test_apps: TestApps, token: str, workers: str
 ) -> None:
     # Under test settings nothing is written in the background.
     web = start_web(WEB_WORKERS=workers, APP_ENV="development")
@@ -62,7 +62,7 @@ def test_stopping_server_writes_what_the_request_log_holds(
 
     assert web.stop() == 0
 
-    with stage.app(SQLITE).app_context():
+    with test_apps.app(SQLITE).app_context():
         assert db.session.scalar(select(func.count()).select_from(LoggedRequest)) == 1
         db.session.remove()
 

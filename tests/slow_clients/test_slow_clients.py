@@ -11,10 +11,10 @@ import pytest
 
 from app.config import PROJECT_DIR, Settings
 from app.local.__main__ import _programs
-from tests.dispatch.scene import wait_until
 from tests.server.fixtures import StartWeb
 from tests.server.programs import WebServer
 from tests.slow_clients.scene import KINDS, Crowd, Latencies, crowd_around, latencies_of_others
+from tests.webhooks.dispatch.scene import wait_until
 
 #: What the server says to each kind before it ends them; 0 is the end without a word.
 STATUSES = {

@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from app.extensions import db, sealer
 from app.lib.redact import MASK
 from app.webhooks.models import Delivery, Webhook
-from tests.events.api import WEBHOOK, Api, messages
+from tests.api_client import WEBHOOK, Api, messages
 from tests.people import People
 
 LOOPBACK_NOT_ALLOWED = "http://10.0.0.1/"

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from tests.events.api import Api
+from tests.api_client import Api
 from tests.page import Page
 from tests.people import People
 

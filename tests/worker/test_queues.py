@@ -14,9 +14,9 @@ from app.accounts.services import users
 from app.config import ConfigError, JobQueue, WorkerGroup, load_settings
 from app.extensions import db
 from app.jobs.table import Job, declare
-from tests.dispatch.programs import Worker, running, wait_until_dead
-from tests.dispatch.scene import wait_until
 from tests.people import People
+from tests.webhooks.dispatch.programs import Worker, running, wait_until_dead
+from tests.webhooks.dispatch.scene import wait_until
 
 DISPATCH, MAIL, DEFAULT, SLOW = JobQueue
 

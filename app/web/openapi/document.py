@@ -60,7 +60,7 @@ def describe(app: OpenAPI) -> Document:
     for rule, view in routes(app):
         path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            # A route that flask-openapi has not seen is left out here; tests/api finds it.
+            # A route that flask-openapi has not seen is left out here; tests/web/openapi finds it.
             operation = raw["paths"].get(path, {}).get(method.lower())
             if operation is not None:
                 paths.setdefault(path, {})[method.lower()] = _operation(operation, view, schemas, method)

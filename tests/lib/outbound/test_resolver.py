@@ -11,8 +11,8 @@ import pytest
 from app.config import PROJECT_DIR
 from app.lib.outbound.hosts import Host, host_of
 from app.lib.outbound.resolver import NOT_FOUND, NOT_IN_TIME, TOO_MANY, Answer, Resolver, system_look_up
-from tests.dispatch.scene import wait_until
 from tests.name_servers import Names, silent_name
+from tests.webhooks.dispatch.scene import wait_until
 
 FOUND = Answer(("127.0.0.1",))
 SOON_S = 10.0

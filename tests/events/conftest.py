@@ -1,5 +1,0 @@
-"""Fixtures of the tests of events."""
-
-from tests.events.api import api, other_api
-
-__all__ = ["api", "other_api"]

@@ -1,0 +1,19 @@
+"""What the tests of deliveries share."""
+
+import pytest
+from flask import Flask
+
+from tests.people import People
+from tests.webhooks.deliveries.factories import Factories
+
+
+@pytest.fixture
+def factories(app: Flask, people: People) -> Factories:
+    """Return the store of team acme."""
+    return Factories(app, people.acme.id)
+
+
+@pytest.fixture
+def other_factories(app: Flask, people: People) -> Factories:
+    """Return the store of the other team."""
+    return Factories(app, people.other.id)
