@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from app.audit import redaction
+from app.lib import redact
 from app.lib.redact import MASK
 from app.web.secret_fields import RequestSecrets
 
@@ -98,12 +99,12 @@ def row_of(call: Call) -> dict[str, Any]:
         "route": call.route[:200] if call.route else None,
         "status": call.status,
         "error_code": call.error_code,
-        "error_detail": redaction.text(call.error_detail)[:500] if call.error_detail else None,
+        "error_detail": redact.own_secrets(call.error_detail)[:500] if call.error_detail else None,
         "duration_ms": round(call.duration_ms, 2),
         "request_bytes": call.request_bytes,
         "response_bytes": call.response_bytes,
         "address": call.address,
-        "user_agent": redaction.text(call.user_agent)[:USER_AGENT_CHARS_MAX] if call.user_agent else None,
+        "user_agent": redact.own_secrets(call.user_agent)[:USER_AGENT_CHARS_MAX] if call.user_agent else None,
         "request_id": call.request_id,
         "request_headers": orjson.dumps(redaction.headers(details.headers)).decode() if details else None,
         "request_body": (
@@ -127,7 +128,7 @@ def _path(call: Call) -> str:
     if call.query:
         path = f"{path}?{call.query.decode(errors='replace')}"
     # Cut before it is read, and again because masks can be longer than what they hide.
-    return redaction.address(path[:PATH_CHARS_MAX], secret_names=call.secrets.query)[:PATH_CHARS_MAX]
+    return redact.url(path[:PATH_CHARS_MAX], secret_names=call.secrets.query)[:PATH_CHARS_MAX]
 
 
 def _mask_errors(problem: dict[str, Any], secrets: RequestSecrets) -> bool:

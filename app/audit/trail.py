@@ -1,4 +1,4 @@
-"""Writes the audit trail, in the transaction of what it tells."""
+"""Writes the audit trail, in the transaction of the act that it records."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -7,9 +7,8 @@ from flask import g, has_request_context, request
 from sqlalchemy import Connection, insert
 from sqlalchemy.orm import Session
 
-from app.audit import redaction
 from app.audit.models import AuditEntry
-from app.lib import clock
+from app.lib import clock, redact
 from app.lib.ids import new_id
 from app.web.access import Principal, find_principal
 
@@ -49,7 +48,7 @@ def record(
         "object_id": object_id,
         "object_name": object_name[:255] if object_name else None,
         "changes": _masked(changes) if changes else None,
-        "detail": redaction.text(detail)[:500] if detail else None,
+        "detail": redact.own_secrets(detail)[:500] if detail else None,
         "address": request.remote_addr if has_request_context() else address,
         "request_id": g.get("request_id") if has_request_context() else None,
         "created_at": clock.now(),
@@ -74,4 +73,4 @@ def _who_is_calling() -> Principal:
 
 
 def _masked(changes: Mapping[str, tuple[object, object]]) -> dict[str, list[object]]:
-    return {name: [redaction.value(name, content) for content in pair] for name, pair in changes.items()}
+    return {name: [redact.json_value(name, content) for content in pair] for name, pair in changes.items()}

@@ -1,7 +1,9 @@
-"""Hides secrets in what is stored, shown or logged: by the name of a field and by the value itself."""
+"""Masks secrets in what is stored, shown or logged: by the name of a field, and by the value itself. Linear in its input."""
 
+import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
+from urllib.parse import unquote_plus
 
 MASK = "••••••"
 
@@ -24,6 +26,13 @@ _SECRET_PARTS = (
 _CACHED_NAME_CHARS_MAX = 64
 #: The start of a secret is masked at the end of a text from this length on: shorter ones end many a word.
 _START_CHARS_MIN = 4
+
+#: API keys and signing secrets of Signalbox, wherever in a text they are, cut off or whole.
+_OWN_SECRETS = re.compile(r"(?:sb_live_|sb_test_|whsec_)[0-9A-Za-z_+/=-]+")
+_OWN_PREFIXES = ("sb_live_", "sb_test_", "whsec_")
+_URL_SEPARATORS = re.compile(r"([?&#;])")
+#: What a text begins with that is masked as a URL.
+URL_STARTS = ("http://", "https://")
 
 
 def is_secret_name(name: str) -> bool:
@@ -51,6 +60,55 @@ def text(value: str, *, secret_values: Sequence[str], is_cut: bool = False) -> s
         if secret in value:
             value = value.replace(secret, MASK)
     return _without_start(value, ordered) if is_cut else value
+
+
+def own_secrets(value: str) -> str:
+    """Return the text with every API key and signing secret of Signalbox masked."""
+    if any(prefix in value for prefix in _OWN_PREFIXES):
+        return _OWN_SECRETS.sub(MASK, value)
+    return value
+
+
+def url(value: str, *, secret_names: frozenset[str] = frozenset()) -> str:
+    """Return a URL or a path with user name, password and the values of secret query parameters masked.
+
+    `secret_names`, in lower case: parameters that are secret besides those with a secret name.
+    """
+    parts = _URL_SEPARATORS.split(value)
+    parts[0] = _without_credentials(parts[0])
+    for index in range(2, len(parts), 2):
+        name, equals, content = parts[index].partition("=")
+        plain = unquote_plus(name)
+        if equals and content and (is_secret_name(plain) or plain.lower() in secret_names):
+            parts[index] = f"{name}={MASK}"
+    return own_secrets("".join(parts))
+
+
+def json_value(name: str, content: object) -> object:
+    """Return the value of a field as JSON holds it, masked where it or a part of it has a secret name."""
+    if is_secret_name(name):
+        return MASK if content else None
+    return _masked(content)
+
+
+def _masked(content: object) -> object:
+    if content is None or isinstance(content, bool | int | float):
+        return content
+    if isinstance(content, str):
+        return url(content) if content.startswith(URL_STARTS) else own_secrets(content)
+    if isinstance(content, dict):
+        return {own_secrets(str(name)): json_value(str(name), item) for name, item in content.items()}
+    if isinstance(content, list | tuple | set | frozenset):
+        return [_masked(item) for item in content]
+    return own_secrets(str(content))
+
+
+def _without_credentials(base: str) -> str:
+    scheme, mark, rest = base.partition("://")
+    authority, slash, path = rest.partition("/")
+    if not mark or "@" not in authority:
+        return base
+    return f"{scheme}://{MASK}@{authority.rpartition('@')[2]}{slash}{path}"
 
 
 def _without_start(value: str, secrets: Sequence[str]) -> str:
