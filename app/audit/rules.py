@@ -2,8 +2,6 @@
 
 import json
 
-from app.lib.json_text import reindent
-
 #: What cannot be read off the names themselves.
 _WORDS = {"api": "API", "openid": "OpenID", "totp": "two-step sign-in", "ip": "IP"}
 
@@ -29,17 +27,6 @@ def shown_value(value: object) -> str | None:
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
         return ", ".join(map(str, value))
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def pretty_json(text: str) -> tuple[str, str]:
-    """Return the text, indented where it is JSON, and its language: json or text."""
-    if not text.startswith(("{", "[")):
-        return text, "text"
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return text, "text"
-    return reindent(text), "json"
 
 
 def _sentence(name: str) -> str:

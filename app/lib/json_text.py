@@ -1,5 +1,6 @@
 """JSON as the text that it is: cut into tokens, indented. Numbers, order and repeated names stay as written."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -37,6 +38,17 @@ def reindent(text: str) -> str:
         else:
             parts.append(": " if part == ":" else part)
     return "".join(parts)
+
+
+def pretty_json(text: str) -> tuple[str, str]:
+    """Return the text, indented where it is JSON, and its language: json or text. Only white space changes."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text, "text"
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text, "text"
+    return reindent(text), "json"
 
 
 def _line(depth: int) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from app.lib.json_text import reindent
+from app.lib.json_text import pretty_json
 from app.webhooks.explanations import Explanation, explain
 from app.webhooks.models import Attempt, Delivery
 
@@ -104,7 +104,7 @@ def poll_interval_s(states: Sequence[tuple[str, datetime | None]], *, now: datet
 
 def shown_attempt(attempt: Attempt) -> ShownAttempt:
     """Return an attempt with everything parsed and laid out that the page shows of it."""
-    body, language = pretty_body(attempt.response_body or "")
+    body, language = pretty_json(attempt.response_body or "")
     return ShownAttempt(
         attempt=attempt,
         explanation=explain(attempt.error_kind, attempt.status_code),
@@ -120,17 +120,6 @@ def shown_attempt(attempt: Attempt) -> ShownAttempt:
 def read_headers(stored: str | None) -> list[tuple[str, str]]:
     """Return stored headers as (name, value) pairs, in their order."""
     return [(str(name), str(value)) for name, value in json.loads(stored)] if stored else []
-
-
-def pretty_body(text: str) -> tuple[str, str]:
-    """Return the text, indented where it is JSON, and its language: json or text. Only white space changes."""
-    if text[:1] not in "{[" and text.lstrip()[:1] not in ("{", "["):
-        return text, "text"
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return text, "text"
-    return reindent(text), "json"
 
 
 def timing_segments(attempt: Attempt) -> list[Segment]:

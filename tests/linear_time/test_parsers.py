@@ -19,17 +19,16 @@ from app.accounts import schemas as account_schemas
 from app.api_keys import schemas as key_schemas
 from app.api_keys import secret_scanner, tokens
 from app.audit import calls, redaction
-from app.audit import rules as audit_rules
 from app.events import rules as event_rules
 from app.events import schemas as event_schemas
 from app.idempotency.rules import digest_of
 from app.lib import redact
-from app.lib.json_text import reindent
+from app.lib.json_text import pretty_json, reindent
 from app.lib.outbound.urls import check_url
 from app.web.lists.downloads import csv_lines
 from app.web.request_heads import BoundedRequestHeads
 from app.web.secret_fields import RequestSecrets
-from app.webhooks import custom_headers, patterns, presentation
+from app.webhooks import custom_headers, patterns
 from app.webhooks.schemas import webhooks as webhook_schemas
 from tests.linear_time.attacks import Attack, attacks_on_parsers
 from tests.linear_time.growth import SIZES, Call, too_fast_growth
@@ -127,9 +126,8 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "idempotency keys": event_rules.check_idempotency_key,
     "idempotency digests": lambda text: digest_of("key_x", "POST", "/", text.encode()),
     "JSON bodies": orjson.loads,
-    "indented JSON": lambda text: presentation.pretty_body(text),
+    "indented JSON": pretty_json,
     "indented tokens": reindent,
-    "indented log bodies": audit_rules.pretty_json,
     "email addresses": rules.normal_email,
     "names": rules.one_line,
     "team slugs": rules.slug_of,

@@ -7,6 +7,7 @@ from app.audit import queries, rules
 from app.audit.links import links_of
 from app.audit.queries import REQUESTS
 from app.extensions import current_settings
+from app.lib.json_text import pretty_json
 from app.web.access import current_team, require
 from app.web.lists import ListPage
 from app.web.rendering import render
@@ -60,8 +61,8 @@ def show(request_log_id: str) -> Response:
         "requests/show.html",
         logged=logged,
         headers=orjson.loads(logged.request_headers) if logged.request_headers else None,
-        request_body=rules.pretty_json(logged.request_body or ""),
-        response_body=rules.pretty_json(logged.response_body or ""),
+        request_body=pretty_json(logged.request_body or ""),
+        response_body=pretty_json(logged.response_body or ""),
         entries=entries,
         links=links_of(team_id, entries),
         words=rules,

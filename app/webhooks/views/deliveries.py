@@ -5,6 +5,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from app.lib import clock
 from app.lib.errors import Conflict
+from app.lib.json_text import pretty_json
 from app.web.access import current_team, require
 from app.web.forms import creates_once
 from app.web.lists import ListPage
@@ -69,7 +70,7 @@ def show(delivery_id: str) -> Response:
     if swaps("delivery-live") and request.args.get("seen") == version:
         return unchanged()
     attempts, has_more = queries.recent_attempts(delivery.id)
-    body, body_language = presentation.pretty_body(delivery.event.body)
+    body, body_language = pretty_json(delivery.event.body)
     return render(
         "deliveries/show.html",
         fragment="deliveries/_live.html",
