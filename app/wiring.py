@@ -16,6 +16,7 @@ from app.idempotency.feature import FEATURE as IDEMPOTENCY
 from app.jobs import table
 from app.operations.feature import FEATURE as OPERATIONS
 from app.outbox.feature import FEATURE as OUTBOX
+from app.request_log.feature import FEATURE as REQUEST_LOG
 from app.secrets.feature import FEATURE as SECRETS
 from app.web import mails, permissions
 from app.web.access import check_views, init_access
@@ -30,6 +31,7 @@ from app.webhooks.feature import FEATURE as WEBHOOKS
 #: Every feature, from the lowest layer to the highest.
 FEATURES: tuple[Feature, ...] = (
     AUDIT,
+    REQUEST_LOG,
     IDEMPOTENCY,
     OUTBOX,
     SECRETS,

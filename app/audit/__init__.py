@@ -1,1 +1,1 @@
-"""Who did what (the audit trail), and which requests came in (the request log)."""
+"""The audit trail of a team: who did what, from where, to which object, and what that was before."""

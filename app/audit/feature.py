@@ -1,10 +1,9 @@
-"""What the audit trail announces: its pages and API, and who may read it. The request log is part of it."""
+"""What the audit trail announces: its page and API, and who may read it and the request log."""
 
 from flask import Flask
 
 from app.audit.api import audit_api
-from app.audit.requests import init_request_log
-from app.audit.views import audit, requests
+from app.audit.views import audit
 from app.audit.violations import record_violation
 from app.config import JobQueue
 from app.jobs.table import Job
@@ -14,14 +13,13 @@ from app.web.permissions import Permission, PermissionGroup, Role
 
 
 def _connect(app: Flask) -> None:
-    init_request_log(app)
     provide_violation_hook(app, record_violation)
 
 
 FEATURE = Feature(
     name="audit",
     models=("app.audit.models",),
-    pages=(audit, requests),
+    pages=(audit,),
     apis=(audit_api,),
     navigation=(
         NavigationEntry(
@@ -29,10 +27,7 @@ FEATURE = Feature(
             label="Activity",
             icon="history",
             position=20,
-            tabs=(
-                Tab("Audit trail", "audit.index", "audit:read"),
-                Tab("Requests", "requests.index", "audit:read"),
-            ),
+            tabs=(Tab("Audit trail", "audit.index", "audit:read"),),
         ),
     ),
     jobs=(

@@ -1,4 +1,4 @@
-"""Jobs of the audit trail and the request log."""
+"""Jobs of the audit trail."""
 
 from app.audit import services, violations
 
@@ -11,5 +11,5 @@ def note_violation(
 
 
 def trim() -> None:
-    """Delete what is older than the operator wants to keep."""
+    """Delete the entries that are older than `AUDIT_DAYS`."""
     services.trim()

@@ -1,30 +1,20 @@
-"""Finding entries of the trail and logged requests, always within a team."""
+"""Finding entries of the audit trail, always within a team."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, TypeVar, cast
+from datetime import datetime, timedelta
+from typing import cast
 
 from flask import g
-from sqlalchemy import ColumnElement, func, literal_column, or_, select
-from sqlalchemy.orm import defer
+from sqlalchemy import func, or_, select
 
-from app.audit.models import AuditEntry, LoggedRequest
+from app.audit.models import AuditEntry
 from app.audit.rules import action_words, object_words
 from app.db.pages import Condition, Conditions
 from app.extensions import db
 from app.lib.errors import NotFound
 from app.lib.ids import is_id, lowest_id_at
-from app.web.lists import (
-    ChoiceFilter,
-    Filter,
-    ListSpec,
-    PeriodFilter,
-    Search,
-    SearchFilter,
-    StatusFilter,
-    status_bounds,
-)
+from app.web.lists import ChoiceFilter, Filter, ListSpec, PeriodFilter, Search, SearchFilter
 
 #: How many of the newest rows say what can be chosen in a filter.
 _RECENT = 2_000
@@ -32,25 +22,6 @@ _CHOICES_MAX = 100
 #: A request writes its entries while it runs, and a client may use a request id twice.
 _OF_REQUEST = timedelta(minutes=5)
 _ENTRIES_OF_REQUEST_MAX = 100
-
-_FAILED: ColumnElement[Any] = literal_column("logged_requests.status >= 400")
-_UNREAD = tuple(
-    defer(column)
-    for column in (LoggedRequest.request_headers, LoggedRequest.request_body, LoggedRequest.response_body)
-)
-_STATUSES = (
-    ("2xx", "Accepted (2xx)"),
-    ("failed", "Refused or failed"),
-    ("4xx", "Refused (4xx)"),
-    ("401", "Unknown caller (401)"),
-    ("403", "Not allowed (403)"),
-    ("404", "Not found (404)"),
-    ("422", "Wrong values (422)"),
-    ("429", "Limit reached (429)"),
-    ("5xx", "Failed (5xx)"),
-)
-
-Row = TypeVar("Row", AuditEntry, LoggedRequest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,26 +35,24 @@ class RecentValues:
 
 def get_entry(team_id: str, entry_id: str) -> AuditEntry:
     """Return an entry of the team. Raises NotFound."""
-    return _get(AuditEntry, team_id, entry_id, "aud", "There is no such entry in this team's audit trail.")
+    query = select(AuditEntry).where(AuditEntry.team_id == team_id, AuditEntry.id == entry_id)
+    entry = db.session.scalars(query).one_or_none() if is_id(entry_id, "aud") else None
+    if entry is None:
+        raise NotFound("There is no such entry in this team's audit trail.")
+    return entry
 
 
-def get_request(team_id: str, request_log_id: str) -> LoggedRequest:
-    """Return a logged request of the team. Raises NotFound."""
-    sentence = "There is no such request in this team's log. It may be older than what is kept."
-    return _get(LoggedRequest, team_id, request_log_id, "req", sentence)
-
-
-def entries_of_request(team_id: str, logged: LoggedRequest) -> Sequence[AuditEntry]:
-    """Return what a logged request changed, oldest first."""
-    if not logged.request_id:
+def entries_of_request(team_id: str, request_id: str | None, *, at: datetime) -> Sequence[AuditEntry]:
+    """Return what a request changed that ran at this time, oldest first."""
+    if not request_id:
         return ()
     query = (
         select(AuditEntry)
         .where(
             AuditEntry.team_id == team_id,
-            AuditEntry.id >= lowest_id_at("aud", logged.created_at - _OF_REQUEST),
-            AuditEntry.id < lowest_id_at("aud", logged.created_at + _OF_REQUEST),
-            AuditEntry.request_id == logged.request_id,
+            AuditEntry.id >= lowest_id_at("aud", at - _OF_REQUEST),
+            AuditEntry.id < lowest_id_at("aud", at + _OF_REQUEST),
+            AuditEntry.request_id == request_id,
         )
         .order_by(AuditEntry.id)
         .limit(_ENTRIES_OF_REQUEST_MAX)
@@ -122,21 +91,6 @@ def _read_recent_values(team_id: str) -> RecentValues:
     )
 
 
-def keys_of_requests(team_id: str) -> list[tuple[str, str]]:
-    """Return (id, name) of the API keys that called lately, by name."""
-    recent = (
-        select(LoggedRequest.api_key_id, LoggedRequest.api_key_name)
-        .where(LoggedRequest.team_id == team_id)
-        .order_by(LoggedRequest.id.desc())
-        .limit(_RECENT)
-        .subquery()
-    )
-    found = {
-        key_id: name or key_id for key_id, name in db.session.execute(select(recent).distinct()) if key_id
-    }
-    return sorted(found.items(), key=lambda item: item[1].lower())[:_CHOICES_MAX]
-
-
 def _entry_text(_search: Search, text: str) -> Condition | Conditions:
     if is_id(text, "aud"):
         return Conditions(indexed=(AuditEntry.id == text,))
@@ -149,30 +103,6 @@ def _entry_text(_search: Search, text: str) -> Condition | Conditions:
         *(whole == text for whole in wholes),
         as_words.icontains(text, autoescape=True),
     )
-
-
-def _request_text(_search: Search, text: str) -> Condition | Conditions:
-    if is_id(text, "req"):
-        return Conditions(indexed=(LoggedRequest.id == text,))
-    return or_(LoggedRequest.path.icontains(text, autoescape=True), LoggedRequest.request_id == text)
-
-
-def _status(search: Search, status: str) -> Conditions:
-    bounds = status_bounds(status)
-    assert bounds is not None, "every logged request was answered"  # noqa: S101
-    between = Conditions(scanned=(LoggedRequest.status.between(*bounds),))
-    if bounds[0] >= 400 and "api_key_id" not in search.values:
-        # Spelled out, so that both databases see that the index of the failed ones holds all of these.
-        return between + Conditions(indexed=(_FAILED,))
-    return between
-
-
-def _get(model: type[Row], team_id: str, row_id: str, prefix: str, sentence: str) -> Row:
-    query = select(model).where(model.team_id == team_id, model.id == row_id)
-    row = db.session.scalars(query).one_or_none() if is_id(row_id, prefix) else None
-    if row is None:
-        raise NotFound(sentence)
-    return row
 
 
 ENTRIES = ListSpec[AuditEntry](
@@ -219,46 +149,6 @@ ENTRIES = ListSpec[AuditEntry](
             is_indexed=True,
             description="To which object.",
             examples=("wh_01k9zq4w6v3m8t7c5x2b9d0r1s",),
-        ),
-        PeriodFilter(),
-    ),
-)
-
-REQUESTS = ListSpec[LoggedRequest](
-    key=LoggedRequest.id,
-    prefix="req",
-    thing="a request",
-    scope=lambda team_id: (LoggedRequest.team_id == team_id,),
-    rows=lambda _search: select(LoggedRequest).options(*_UNREAD),
-    filters=(
-        SearchFilter(
-            condition=_request_text,
-            placeholder="Path, or a request id",
-            description="The id of a request, or text in its path.",
-        ),
-        StatusFilter(
-            field="status",
-            label="Status",
-            choices=_STATUSES,
-            condition=_status,
-            description="`2xx`, `4xx`, `5xx`, `failed`, or a status.",
-            examples=("failed",),
-        ),
-        ChoiceFilter(
-            field="method",
-            label="Method",
-            choices=[(method, method) for method in ("GET", "POST", "PUT", "PATCH", "DELETE")],
-            column=LoggedRequest.method,
-            description="Only calls with this method.",
-        ),
-        ChoiceFilter(
-            field="api_key_id",
-            label="API key",
-            choices=keys_of_requests,
-            column=LoggedRequest.api_key_id,
-            is_indexed=True,
-            description="Only calls with this API key.",
-            examples=("key_01k9zq4w6v3m8t7c5x2b9d0r1s",),
         ),
         PeriodFilter(),
     ),

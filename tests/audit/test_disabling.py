@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from tests.audit.conftest import Records
+from tests.audit.conftest import Trail
 from tests.webhooks.dispatch.conftest import receiver, scene
 from tests.webhooks.dispatch.receivers import Receiver, always
 from tests.webhooks.dispatch.scene import Scene, wait_until
@@ -17,7 +17,7 @@ def test_webhook_that_is_disabled_leaves_one_entry(app: Flask, scene: Scene, rec
     with scene.dispatching():
         wait_until(lambda: scene.webhook(hook.id).status == "disabled")
 
-    entry = Records(app, scene.team_id).entry("webhook.disabled")
+    entry = Trail(app, scene.team_id).entry("webhook.disabled")
     assert (entry.actor_kind, entry.actor_name, entry.object_id) == ("system", "Signalbox", hook.id)
     assert entry.changes == {"status": ["active", "disabled"]}
     assert "410 Gone" in str(entry.detail)
@@ -34,4 +34,4 @@ def test_failures_that_disable_nothing_leave_nothing(
         scene.emit()
         scene.deliver()
 
-    assert Records(app, scene.team_id).entries() == []
+    assert Trail(app, scene.team_id).entries() == []

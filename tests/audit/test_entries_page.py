@@ -9,7 +9,7 @@ import pytest
 from app.db import pages as keyset_pages
 from app.lib import clock
 from tests.api_client import Api
-from tests.audit.conftest import Records
+from tests.audit.conftest import Trail
 from tests.page import Document, Page
 from tests.people import People
 
@@ -17,11 +17,11 @@ LIST = "/t/acme/audit/"
 
 
 @pytest.fixture(autouse=True)
-def _signed_in(people: People, records: Records) -> None:
+def _signed_in(people: People, trail: Trail) -> None:
     """Sign in before the trail is looked at, and forget that this is written there."""
     for person in (people.alice, people.bob):
         person.visitor.csrf_token()
-    records.forget_entries()
+    trail.delete_all()
 
 
 def shown(document: Document) -> list[str]:
@@ -30,16 +30,16 @@ def shown(document: Document) -> list[str]:
 
 
 def test_newest_stand_first_and_nothing_of_other_teams(
-    people: People, page: Page, records: Records, other_records: Records
+    people: People, page: Page, trail: Trail, other_trail: Trail
 ) -> None:
-    ids = records.add_entries(3)
-    other_records.add_entries(2)
+    ids = trail.add_entries(3)
+    other_trail.add_entries(2)
 
     document = page.get(LIST, people.bob)
 
     assert shown(document) == list(reversed(ids))
     assert document.has_text("Webhook updated Order desk")
-    assert other_records.team_id not in document.html
+    assert other_trail.team_id not in document.html
 
 
 @pytest.mark.parametrize("person", ["mel", "vic"])
@@ -90,8 +90,8 @@ def test_object_is_linked_while_it_exists(people: People, page: Page, api: Api) 
         ("q=192.0.2.7", "f.done"),
     ],
 )
-def test_filters(people: People, page: Page, records: Records, query: str, action: str) -> None:
-    records.add_entries(3)
+def test_filters(people: People, page: Page, trail: Trail, query: str, action: str) -> None:
+    trail.add_entries(3)
     special: dict[str, dict[str, Any]] = {
         "b.done": {"actor_id": "usr_b", "actor_name": "Bobby"},
         "c.done": {},
@@ -101,32 +101,32 @@ def test_filters(people: People, page: Page, records: Records, query: str, actio
     }
     now = clock.now()
     ids = {
-        name: records.add_entries(1, action=name, at=now - timedelta(seconds=number), **values)[0]
+        name: trail.add_entries(1, action=name, at=now - timedelta(seconds=number), **values)[0]
         for number, (name, values) in enumerate(special.items())
     }
 
     assert shown(page.get(f"{LIST}?{query}", people.alice)) == [ids[action]]
 
 
-def test_filter_by_time(people: People, page: Page, records: Records) -> None:
-    ids = records.add_entries(5, at=datetime(2026, 3, 1, 12, tzinfo=UTC), apart=timedelta(hours=1))
+def test_filter_by_time(people: People, page: Page, trail: Trail) -> None:
+    ids = trail.add_entries(5, at=datetime(2026, 3, 1, 12, tzinfo=UTC), apart=timedelta(hours=1))
 
     document = page.get(f"{LIST}?from=2026-03-01T09:30&to=2026-03-01T12:00", people.alice)
 
     assert shown(document) == [ids[3], ids[2]]
 
 
-def test_entry_is_found_by_its_id(people: People, page: Page, records: Records) -> None:
-    ids = records.add_entries(3)
+def test_entry_is_found_by_its_id(people: People, page: Page, trail: Trail) -> None:
+    ids = trail.add_entries(3)
 
     assert shown(page.get(f"{LIST}?q={ids[1]}", people.alice)) == [ids[1]]
 
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("wildcard", ["%", "_"])
-def test_wildcards_are_plain_text(people: People, page: Page, records: Records, wildcard: str) -> None:
-    records.add_entries(1, object_name="axb")
-    hit = records.add_entries(1, object_name=f"a{wildcard}b", at=clock.now())
+def test_wildcards_are_plain_text(people: People, page: Page, trail: Trail, wildcard: str) -> None:
+    trail.add_entries(1, object_name="axb")
+    hit = trail.add_entries(1, object_name=f"a{wildcard}b", at=clock.now())
 
     assert shown(page.read(people.alice.get(LIST, query_string={"q": f"a{wildcard}b"}))) == hit
 
@@ -143,7 +143,7 @@ def test_wildcards_are_plain_text(people: People, page: Page, records: Records, 
 )
 @pytest.mark.parametrize("path", ["", "export.csv"])
 def test_unreadable_filters_are_explained(
-    people: People, page: Page, records: Records, path: str, query: str, words: str
+    people: People, page: Page, trail: Trail, path: str, query: str, words: str
 ) -> None:
     document = page.get(f"{LIST}{path}?{query}", people.alice, status=422)
 
@@ -151,8 +151,8 @@ def test_unreadable_filters_are_explained(
     assert document.by_id("list-news").get("hx-get") is None
 
 
-def test_pages_are_complete_while_entries_arrive(people: People, page: Page, records: Records) -> None:
-    ids = records.add_entries(120, at=clock.now() - timedelta(hours=1))
+def test_pages_are_complete_while_entries_arrive(people: People, page: Page, trail: Trail) -> None:
+    ids = trail.add_entries(120, at=clock.now() - timedelta(hours=1))
     seen: list[str] = []
     url: str | None = LIST
     pages = 0
@@ -160,7 +160,7 @@ def test_pages_are_complete_while_entries_arrive(people: People, page: Page, rec
         document = page.get(url, people.alice)
         seen += shown(document)
         pages += 1
-        records.add_entries(7, at=clock.now() + timedelta(seconds=pages), apart=timedelta(milliseconds=1))
+        trail.add_entries(7, at=clock.now() + timedelta(seconds=pages), apart=timedelta(milliseconds=1))
         older = [a.get("href") for a in document.all("a") if document.text(a) == "Older"]
         url = older[0] if older else None
 
@@ -168,9 +168,9 @@ def test_pages_are_complete_while_entries_arrive(people: People, page: Page, rec
 
 
 def test_older_entries_come_as_a_part_that_replaces_its_link(
-    people: People, page: Page, records: Records
+    people: People, page: Page, trail: Trail
 ) -> None:
-    ids = records.add_entries(120)
+    ids = trail.add_entries(120)
     first = page.get(LIST, people.alice)
     [link] = [a for a in first.all("a") if first.text(a) == "Older"]
     target = link.get("hx-target", "").removeprefix("#")
@@ -184,11 +184,11 @@ def test_older_entries_come_as_a_part_that_replaces_its_link(
 
 @pytest.mark.postgresql
 def test_search_stops_at_its_window_and_goes_on(
-    people: People, page: Page, records: Records, monkeypatch: pytest.MonkeyPatch
+    people: People, page: Page, trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keyset_pages, "WINDOW", 30)
-    [old] = records.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
-    records.add_entries(70)
+    [old] = trail.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
+    trail.add_entries(70)
     url: str | None = f"{LIST}?q=needle"
     pages, found = 0, []
     while url:
@@ -202,8 +202,8 @@ def test_search_stops_at_its_window_and_goes_on(
     assert (pages, found) == (3, [old])
 
 
-def test_filtering_answers_with_the_list_and_its_bar(people: People, page: Page, records: Records) -> None:
-    records.add_entries(2)
+def test_filtering_answers_with_the_list_and_its_bar(people: People, page: Page, trail: Trail) -> None:
+    trail.add_entries(2)
 
     fragment = page.fragment(f"{LIST}?action=webhook.updated&paused=1", "audit-list", people.alice)
 
@@ -214,23 +214,21 @@ def test_filtering_answers_with_the_list_and_its_bar(people: People, page: Page,
 
 
 def test_page_looks_again_every_30_seconds_and_hears_nothing_new(
-    people: People, page: Page, records: Records
+    people: People, page: Page, trail: Trail
 ) -> None:
-    records.add_entries(2)
+    trail.add_entries(2)
     news = page.get(LIST, people.alice).by_id("list-news")
 
     assert news.get("hx-trigger") == "every 30s"
     assert people.alice.get(news.get("hx-get", ""), fragment="list-news").status_code == 204
 
 
-def test_who_reads_is_told_of_news_without_being_disturbed(
-    people: People, page: Page, records: Records
-) -> None:
-    records.add_entries(2)
+def test_who_reads_is_told_of_news_without_being_disturbed(people: People, page: Page, trail: Trail) -> None:
+    trail.add_entries(2)
     document = page.get(LIST, people.alice)
     assert document.root.find(".//div[@role='status']/div[@id='list-news']") is not None
     refresh = document.by_id("list-news").get("hx-get", "")
-    records.add_entries(1, at=clock.now())
+    trail.add_entries(1, at=clock.now())
 
     fragment = page.fragment(refresh, "list-news", people.alice)
 
@@ -241,10 +239,10 @@ def test_who_reads_is_told_of_news_without_being_disturbed(
     assert people.alice.get(again, fragment="list-news").status_code == 204
 
 
-def test_who_only_looks_on_gets_the_newest_rows(people: People, page: Page, records: Records) -> None:
-    records.add_entries(60)
+def test_who_only_looks_on_gets_the_newest_rows(people: People, page: Page, trail: Trail) -> None:
+    trail.add_entries(60)
     refresh = page.get(LIST, people.alice).by_id("list-news").get("hx-get", "")
-    [new] = records.add_entries(1, at=clock.now())
+    [new] = trail.add_entries(1, at=clock.now())
 
     fragment = page.fragment(f"{refresh}&idle=1", "list-news", people.alice)
 
@@ -253,8 +251,8 @@ def test_who_only_looks_on_gets_the_newest_rows(people: People, page: Page, reco
     assert len(shown(fragment)) == 50
 
 
-def test_refreshing_can_be_paused_and_filters_stay(people: People, page: Page, records: Records) -> None:
-    records.add_entries(2)
+def test_refreshing_can_be_paused_and_filters_stay(people: People, page: Page, trail: Trail) -> None:
+    trail.add_entries(2)
     form = page.get(f"{LIST}?object_type=webhook", people.alice).form(LIST)
     assert form.get("role") == "search"
 
@@ -269,8 +267,8 @@ def test_refreshing_can_be_paused_and_filters_stay(people: People, page: Page, r
     assert (carried.get("name"), carried.get("value")) == ("paused", "1")
 
 
-def test_older_pages_do_not_refresh(people: People, page: Page, records: Records) -> None:
-    ids = records.add_entries(60)
+def test_older_pages_do_not_refresh(people: People, page: Page, trail: Trail) -> None:
+    ids = trail.add_entries(60)
 
     document = page.get(f"{LIST}?cursor={ids[10]}", people.alice)
 
@@ -278,12 +276,12 @@ def test_older_pages_do_not_refresh(people: People, page: Page, records: Records
     assert document.has_text("Back to the newest")
 
 
-def test_empty_lists_say_what_to_do(people: People, page: Page, records: Records) -> None:
+def test_empty_lists_say_what_to_do(people: People, page: Page, trail: Trail) -> None:
     assert page.get(LIST, people.alice).has_text("Nothing happened yet")
     assert page.get(f"{LIST}?q=x", people.alice).has_text("No entry matches")
 
 
-def test_names_are_shown_as_text(people: People, page: Page, records: Records) -> None:
-    records.add_entries(1, object_name="<script>alert(1)</script>", changes={"<b>": [None, "<i>"]})
+def test_names_are_shown_as_text(people: People, page: Page, trail: Trail) -> None:
+    trail.add_entries(1, object_name="<script>alert(1)</script>", changes={"<b>": [None, "<i>"]})
 
     assert page.get(LIST, people.alice).has_text("<script>alert(1)</script>")

@@ -16,7 +16,7 @@ from app.extensions import db
 from app.lib import clock
 from app.web.lists import Selection, spec
 from app.web.lists.downloads import csv_lines
-from tests.audit.conftest import Records
+from tests.audit.conftest import Trail
 from tests.people import People
 
 
@@ -24,9 +24,9 @@ def rows_of(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(io.StringIO(text, newline="")))
 
 
-def test_trail_is_downloaded_whole_and_filtered(people: People, records: Records) -> None:
-    ids = records.add_entries(1_203, changes={"timeout_s": [15, 20]})
-    records.add_entries(2, action="webhook.deleted", at=clock.now())
+def test_trail_is_downloaded_whole_and_filtered(people: People, trail: Trail) -> None:
+    ids = trail.add_entries(1_203, changes={"timeout_s": [15, 20]})
+    trail.add_entries(2, action="webhook.deleted", at=clock.now())
 
     answer = people.bob.get("/t/acme/audit/export.csv?action=webhook.updated")
 
@@ -40,24 +40,11 @@ def test_trail_is_downloaded_whole_and_filtered(people: People, records: Records
     assert (rows[0]["actor"], rows[0]["object"]) == ("Alice", "Order desk")
 
 
-def test_requests_are_downloaded_whole_and_filtered(
-    people: People, records: Records, other_records: Records
-) -> None:
-    records.add_requests(3)
-    ids = records.add_requests(2, status=429, at=clock.now())
-    other_records.add_requests(1, status=429)
-
-    answer = people.bob.get("/t/acme/requests/export.csv?status=failed")
-
-    assert f"requests-acme-{clock.now():%Y-%m-%d}.csv" in answer.headers["Content-Disposition"]
-    assert [row["id"] for row in rows_of(answer.get_data(as_text=True))] == list(reversed(ids))
-
-
 @pytest.mark.parametrize(
     "formula", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)"]
 )
-def test_cells_are_no_formulas(people: People, records: Records, formula: str) -> None:
-    records.add_entries(1, object_name=f'{formula},"x"', detail="plain = text")
+def test_cells_are_no_formulas(people: People, trail: Trail, formula: str) -> None:
+    trail.add_entries(1, object_name=f'{formula},"x"', detail="plain = text")
 
     (row,) = rows_of(people.alice.get("/t/acme/audit/export.csv?object_type=webhook").get_data(as_text=True))
 
@@ -81,29 +68,29 @@ def test_lines_are_handed_on_before_all_rows_are_read() -> None:
 
 
 def test_no_transaction_stays_open_between_pages(
-    app: Flask, records: Records, monkeypatch: pytest.MonkeyPatch
+    app: Flask, trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(spec, "EXPORT_PAGE_SIZE", 10)
-    records.add_entries(35)
+    trail.add_entries(35)
     with app.app_context():
         selects: list[str] = []
         event.listen(db.engine, "before_cursor_execute", lambda *a: selects.append(a[2]))
-        rows = ENTRIES.export(records.team_id, Selection())
+        rows = ENTRIES.export(trail.team_id, Selection())
         next(rows)
         assert len(selects) == 1, "one page was read"
         assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
         # What is written meanwhile is newer: it does not come into what is being downloaded.
-        records.add_entries(5, at=clock.now() + timedelta(minutes=1))
+        trail.add_entries(5, at=clock.now() + timedelta(minutes=1))
 
         assert len(list(rows)) == 34
 
 
 def test_windows_of_a_search_are_joined(
-    people: People, records: Records, monkeypatch: pytest.MonkeyPatch
+    people: People, trail: Trail, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pages, "WINDOW", 20)
-    [old] = records.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
-    records.add_entries(70)
+    [old] = trail.add_entries(1, object_name="needle", at=clock.now() - timedelta(hours=1))
+    trail.add_entries(70)
 
     rows = rows_of(people.alice.get("/t/acme/audit/export.csv?q=needle").get_data(as_text=True))
 

@@ -21,7 +21,7 @@ from app.webhooks.models import Delivery
 from app.webhooks.services import deliveries, webhooks
 from app.webhooks.services.settings import WebhookSettings
 from tests.api_client import WEBHOOK, Api
-from tests.audit.conftest import Records
+from tests.audit.conftest import Trail
 from tests.people import PASSWORD, People
 
 SECRET = "s3cr3t-header-value"
@@ -43,7 +43,7 @@ class Scene:
 
 
 @pytest.fixture
-def scene(app: Flask, people: People, records: Records) -> Scene:
+def scene(app: Flask, people: People, trail: Trail) -> Scene:
     with app.app_context():
         team_id = people.acme.id
         webhook_id = webhooks.create_webhook(team_id, _settings()).webhook_id
@@ -132,14 +132,14 @@ ACTS: dict[str, tuple[Callable[[Scene], object], dict[str, list[object]] | None]
 
 
 @pytest.mark.parametrize("action", ACTS)
-def test_act_leaves_its_entry(app: Flask, scene: Scene, records: Records, action: str) -> None:
+def test_act_leaves_its_entry(app: Flask, scene: Scene, trail: Trail, action: str) -> None:
     act, changes = ACTS[action]
 
     with app.app_context():
         act(scene)
         db.session.remove()
 
-    entry = records.entry(action)
+    entry = trail.entry(action)
     assert entry.object_type == action.partition(".")[0]
     assert entry.object_id
     if changes is not None:
@@ -148,7 +148,7 @@ def test_act_leaves_its_entry(app: Flask, scene: Scene, records: Records, action
 
 @pytest.mark.parametrize("action", ACTS)
 def test_act_that_is_rolled_back_leaves_nothing(
-    app: Flask, scene: Scene, records: Records, action: str, monkeypatch: pytest.MonkeyPatch
+    app: Flask, scene: Scene, trail: Trail, action: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     act, _ = ACTS[action]
 
@@ -165,10 +165,10 @@ def test_act_that_is_rolled_back_leaves_nothing(
             act(scene)
         db.session.remove()
 
-    assert records.entries() == []
+    assert trail.entries() == []
 
 
-def test_refused_act_leaves_nothing(app: Flask, scene: Scene, records: Records) -> None:
+def test_refused_act_leaves_nothing(app: Flask, scene: Scene, trail: Trail) -> None:
     refused: list[Callable[[], object]] = [
         lambda: webhooks.update_webhook(scene.team_id, scene.webhook_id, {"timeout_s": 0}),
         lambda: types.delete_type(scene.team_id, "no.such"),
@@ -180,10 +180,10 @@ def test_refused_act_leaves_nothing(app: Flask, scene: Scene, records: Records) 
                 act()
             db.session.remove()
 
-    assert records.entries() == []
+    assert trail.entries() == []
 
 
-def test_change_that_changes_nothing_leaves_nothing(app: Flask, scene: Scene, records: Records) -> None:
+def test_change_that_changes_nothing_leaves_nothing(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         webhooks.update_webhook(scene.team_id, scene.webhook_id, {"timeout_s": 15})
         types.change_type(scene.team_id, "sample.made", description="Old")
@@ -191,10 +191,10 @@ def test_change_that_changes_nothing_leaves_nothing(app: Flask, scene: Scene, re
         webhooks.resume_webhook(scene.team_id, scene.webhook_id, backlog="send")
         db.session.remove()
 
-    assert records.entries() == []
+    assert trail.entries() == []
 
 
-def test_values_of_headers_and_secrets_never_appear(app: Flask, scene: Scene, records: Records) -> None:
+def test_values_of_headers_and_secrets_never_appear(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         created = webhooks.create_webhook(scene.team_id, _settings(name="Second"))
         webhooks.update_webhook(
@@ -204,10 +204,10 @@ def test_values_of_headers_and_secrets_never_appear(app: Flask, scene: Scene, re
         )
         db.session.remove()
 
-    text = json.dumps([[entry.changes, entry.detail] for entry in records.entries()], ensure_ascii=False)
+    text = json.dumps([[entry.changes, entry.detail] for entry in trail.entries()], ensure_ascii=False)
     for secret in (SECRET, "another-value", "abc123", created.secret, created.secret[-8:]):
         assert secret not in text
-    assert records.entry("webhook.updated").changes == {
+    assert trail.entry("webhook.updated").changes == {
         "headers": [
             ["X-Desk: ••••••", "Authorization: ••••••"],
             ["X-Desk: •••••• (new value)", "Authorization: ••••••"],
@@ -228,7 +228,7 @@ def test_values_of_headers_and_secrets_never_appear(app: Flask, scene: Scene, re
     ],
 )
 def test_secrets_are_masked_by_name_and_form(
-    app: Flask, people: People, records: Records, name: str, value: object
+    app: Flask, people: People, trail: Trail, name: str, value: object
 ) -> None:
     with app.app_context():
         record(
@@ -241,11 +241,11 @@ def test_secrets_are_masked_by_name_and_form(
         db.session.commit()
         db.session.remove()
 
-    shown = json.dumps(records.entry("thing.changed").changes)
+    shown = json.dumps(trail.entry("thing.changed").changes)
     assert not any(secret in shown for secret in ("hunter2", "b" * 43, "abcdefgh", "MfKQ9r8"))
 
 
-def test_entry_can_be_written_on_a_bare_connection(app: Flask, people: People, records: Records) -> None:
+def test_entry_can_be_written_on_a_bare_connection(app: Flask, people: People, trail: Trail) -> None:
     with app.app_context():
         with db.engine.begin() as connection:
             record(
@@ -255,44 +255,44 @@ def test_entry_can_be_written_on_a_bare_connection(app: Flask, people: People, r
             record(connection, "thing.lost", team_id=people.acme.id, object_type="thing")
             transaction.rollback()
 
-    assert [entry.action for entry in records.entries()] == ["thing.kept"]
-    assert records.entry("thing.kept").changes == {"n": [1, 2]}
+    assert [entry.action for entry in trail.entries()] == ["thing.kept"]
+    assert trail.entry("thing.kept").changes == {"n": [1, 2]}
 
 
-def test_person_is_the_actor_of_a_page(people: People, records: Records) -> None:
+def test_person_is_the_actor_of_a_page(people: People, trail: Trail) -> None:
     answer = people.bob.post(
         "/t/acme/event-types/new", {"name": "order.paid", "description": "", "example": "{}"}
     )
 
-    entry = records.entry("event_type.created")
+    entry = trail.entry("event_type.created")
     assert (entry.actor_kind, entry.actor_id, entry.actor_name) == ("user", people.bob.id, "Bob")
     assert entry.address == "127.0.0.1"
     assert entry.request_id == answer.headers["X-Request-Id"]
     assert entry.object_name == "order.paid"
 
 
-def test_key_is_the_actor_of_a_call(api: Api, records: Records) -> None:
+def test_key_is_the_actor_of_a_call(api: Api, trail: Trail) -> None:
     api("POST", "/webhooks", WEBHOOK)
 
-    entry = records.entry("webhook.created")
+    entry = trail.entry("webhook.created")
     assert (entry.actor_kind, entry.actor_name) == ("api_key", "tests")
     assert entry.object_name == "Order desk"
 
 
-def test_command_line_is_the_actor_outside_of_requests(app: Flask, scene: Scene, records: Records) -> None:
+def test_command_line_is_the_actor_outside_of_requests(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         teams.rename_team(scene.team_id, "Other name")
         db.session.remove()
 
-    entry = records.entry("team.renamed")
+    entry = trail.entry("team.renamed")
     assert (entry.actor_kind, entry.actor_id, entry.address) == ("operator", None, None)
 
 
-def test_who_joins_and_who_founds_is_named(app: Flask, scene: Scene, records: Records) -> None:
+def test_who_joins_and_who_founds_is_named(app: Flask, scene: Scene, trail: Trail) -> None:
     people = scene.people
     people.charlie.post(f"/invitations/{scene.invitation_token}/accept")
 
-    entry = records.entry("invitation.accepted")
+    entry = trail.entry("invitation.accepted")
     assert (entry.actor_kind, entry.actor_id, entry.actor_name) == ("user", people.charlie.id, "Charlie")
 
     people.charlie.post("/teams/new", {"name": "Third"})
@@ -301,23 +301,23 @@ def test_who_joins_and_who_founds_is_named(app: Flask, scene: Scene, records: Re
         team_id = db.session.scalar(select(Team.id).where(Team.slug == "third"))
         db.session.remove()
     assert team_id
-    founded = Records(app, team_id).entry("team.created")
+    founded = Trail(app, team_id).entry("team.created")
     assert (founded.actor_id, founded.object_name) == (people.charlie.id, "Third")
 
 
-def test_invitations_that_die_with_a_role_are_told(app: Flask, scene: Scene, records: Records) -> None:
+def test_invitations_that_die_with_a_role_are_told(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         teams.transfer_ownership(scene.team_id, from_id=scene.people.alice.id, to_id=scene.people.bob.id)
         db.session.remove()
 
-    assert records.entry("invitation.revoked").object_id == scene.invitation_id
+    assert trail.entry("invitation.revoked").object_id == scene.invitation_id
 
 
-def test_retry_names_what_is_sent(app: Flask, scene: Scene, records: Records) -> None:
+def test_retry_names_what_is_sent(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         db.session.get_one(Delivery, scene.delivery_id).state = "failed"
         db.session.commit()
         deliveries.retry(scene.team_id, scene.delivery_id)
         db.session.remove()
 
-    assert records.entry("delivery.retried").object_name == "signalbox.test to Order desk"
+    assert trail.entry("delivery.retried").object_name == "signalbox.test to Order desk"

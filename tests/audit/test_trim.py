@@ -1,4 +1,4 @@
-"""What is older than the operator keeps is deleted, in small transactions."""
+"""Entries older than `AUDIT_DAYS` are deleted."""
 
 from datetime import timedelta
 
@@ -9,49 +9,31 @@ from app.audit import jobs, services
 from app.config import Settings
 from app.jobs.table import declared_jobs
 from app.lib import clock
-from tests.audit.conftest import Records
+from tests.audit.conftest import Trail
 
 pytestmark = pytest.mark.postgresql
 
 
-def test_old_rows_go_and_new_ones_stay(
-    app: Flask, settings: Settings, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(services, "_BATCH", 3)
+def test_old_entries_are_deleted_and_new_ones_stay(app: Flask, settings: Settings, trail: Trail) -> None:
     now = clock.now()
-    records.add_entries(7, at=now - timedelta(days=settings.audit_days, seconds=1))
-    records.add_requests(8, at=now - timedelta(days=settings.request_log_days, seconds=1))
-    entries = records.add_entries(2, at=now - timedelta(days=settings.audit_days - 1))
-    requests = records.add_requests(2, at=now - timedelta(days=settings.request_log_days - 1))
+    trail.add_entries(7, at=now - timedelta(days=settings.audit_days, seconds=1))
+    entries = trail.add_entries(2, at=now - timedelta(days=settings.audit_days - 1))
 
     with app.app_context():
-        assert services.trim() == 15
+        assert services.trim() == 7
         jobs.trim()
 
-    assert [entry.id for entry in records.entries()] == entries
-    assert [logged.id for logged in records.requests()] == requests
+    assert [entry.id for entry in trail.entries()] == entries
 
 
-def test_operator_decides_how_long(app: Flask, settings: Settings, records: Records) -> None:
-    records.add_entries(1, at=clock.now() - timedelta(days=3))
-    records.add_requests(1, at=clock.now() - timedelta(hours=1))
-    short = settings.model_copy(update={"audit_days": 2, "request_log_days": 0})
-    app.config["SETTINGS"] = short
+def test_operator_decides_how_long_entries_are_kept(app: Flask, settings: Settings, trail: Trail) -> None:
+    trail.add_entries(1, at=clock.now() - timedelta(days=3))
+    app.config["SETTINGS"] = settings.model_copy(update={"audit_days": 2})
     try:
         with app.app_context():
-            assert services.trim() == 2
+            assert services.trim() == 1
     finally:
         app.config["SETTINGS"] = settings
-
-
-def test_trimming_ends_in_time_and_goes_on_later(
-    app: Flask, records: Records, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(services, "_AT_MOST_S", 0.0)
-    records.add_entries(1, at=clock.now() - timedelta(days=1_000))
-
-    with app.app_context():
-        assert services.trim() == 0
 
 
 def test_trimming_runs_by_itself() -> None:

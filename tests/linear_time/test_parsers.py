@@ -18,13 +18,13 @@ from app.accounts import codes, rules, user_agents
 from app.accounts import schemas as account_schemas
 from app.api_keys import schemas as key_schemas
 from app.api_keys import secret_scanner, tokens
-from app.audit import calls, redaction
 from app.events import rules as event_rules
 from app.events import schemas as event_schemas
 from app.idempotency.rules import digest_of
 from app.lib import redact
 from app.lib.json_text import pretty_json, reindent
 from app.lib.outbound.urls import check_url
+from app.request_log import calls, redaction
 from app.web.lists.downloads import csv_lines
 from app.web.request_heads import BoundedRequestHeads
 from app.web.secret_fields import RequestSecrets

@@ -63,7 +63,7 @@ def test_all_patterns_are_found() -> None:
     places = {found.place.partition("[")[0] for found in PATTERNS}
 
     assert len(places) > 20
-    assert {"app.lib.redact:_OWN_SECRETS", "app.audit.body_redaction:_REST_OF_STRING"} <= places
+    assert {"app.lib.redact:_OWN_SECRETS", "app.request_log.body_redaction:_REST_OF_STRING"} <= places
     assert any(place.startswith("app.accounts.rules:") for place in places)
 
 

@@ -11,8 +11,8 @@ import orjson
 import pytest
 from sqlalchemy import func, select
 
-from app.audit.models import LoggedRequest
 from app.extensions import db
+from app.request_log.models import LoggedRequest
 from tests.conftest import SQLITE, TestApps
 from tests.server.fixtures import StartWeb
 from tests.server.programs import WebServer, read_replies

@@ -52,7 +52,8 @@ class ListPage(ListLook[T]):
         if errors:
             return self._answer(ListView(self, wanted, Page(()), errors=errors), context, status=422)
         team = current_team()
-        return csv_download(f"{self.templates}-{team.slug}", self.cells, self.spec.export(team.id, wanted))
+        name = f"{self.download_name or self.templates}-{team.slug}"
+        return csv_download(name, self.cells, self.spec.export(team.id, wanted))
 
     def _read(self) -> tuple[Selection, dict[str, str]]:
         """Return what is asked for, and what cannot be read of it: a sentence each, by the name in the address."""

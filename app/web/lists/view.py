@@ -63,6 +63,8 @@ class ListLook(Generic[T]):
     #: Where the list is downloaded, and what stands in its columns.
     export_endpoint: str | None = None
     cells: Cells = ()
+    #: What a downloaded file is named after, if not after `templates`.
+    download_name: str = ""
     #: What may change in a row while it is shown.
     state_of: Callable[[T], object] = lambda _row: None
     #: Seconds until some of these rows may have changed; None: they stay as they are.

@@ -4,8 +4,9 @@ import pytest
 from pydantic import ValidationError
 
 from app.api_keys.queries import KEYS
-from app.audit.queries import ENTRIES, REQUESTS
+from app.audit.queries import ENTRIES
 from app.events.queries import EVENTS
+from app.request_log.queries import REQUESTS
 from app.web.lists import ListSpec, status_bounds
 from app.webhooks.queries.deliveries import DELIVERIES
 from app.webhooks.queries.webhooks import WEBHOOKS

@@ -1,42 +1,25 @@
-"""Notes every call of the API for the request log, beside the hot path.
+"""Keeps the calls of a process until a thread writes them to the request log, beside the hot path.
 
 A request only leaves a tuple in a bounded buffer of its process, cut to what will be kept; a thread redacts and writes
 what came together, about once a second, in one short transaction. The thread shares the interpreter with those that
 answer, so what it reads in that second is bounded as well. What the buffer cannot hold, because the database is away or slow,
-is lost, the oldest first, and the log says how much.
+is lost, the oldest first, and the process's log says how much.
 """
 
 import threading
 import time
 from collections import deque
-from itertools import islice
 from multiprocessing.util import Finalize
-from typing import Any, cast
+from typing import Any
 
 import structlog
-from flask import Flask, Response, current_app, g, request
+from flask import Flask
 from sqlalchemy import insert
 from sqlalchemy.exc import DataError, IntegrityError, SQLAlchemyError
 
-from app.audit.calls import (
-    BODY_KEPT_MAX_BYTES,
-    HEADER_CHARS_MAX,
-    HEADERS_MAX,
-    PATH_CHARS_MAX,
-    USER_AGENT_CHARS_MAX,
-    Call,
-    Details,
-    read_refusal,
-    row_of,
-)
-from app.audit.models import LoggedRequest
-from app.extensions import AppSlot, current_settings, db
-from app.lib import clock
-from app.lib.ids import new_id
-from app.lib.redact import MASK
-from app.web.access import find_principal
-from app.web.schemes import wants_json
-from app.web.secret_fields import RequestSecrets, secrets_of
+from app.extensions import AppSlot, db
+from app.request_log.calls import Call, row_of
+from app.request_log.models import LoggedRequest
 
 log = structlog.get_logger()
 
@@ -45,7 +28,6 @@ BUFFERED_MAX = 10_000
 DETAILED_MAX = 300
 #: The same for their bytes: redacting so many takes a fifth of a second at worst.
 DETAILED_MAX_BYTES = 262_144
-_NO_ROUTE = RequestSecrets()
 _BATCH = 1_000
 _EVERY_S = 1.0
 _WARN_AGAIN_S = 60.0
@@ -53,8 +35,8 @@ _WARN_AGAIN_S = 60.0
 _WRONG_ROW = (IntegrityError, DataError, ValueError)
 
 
-class RequestLog:
-    """The buffer of one process and the thread that empties it. Begun lazily: never before a fork."""
+class CallBuffer:
+    """The calls of one process, and the thread that writes them. It starts with the first call: never before a fork."""
 
     def __init__(self, app: Flask, *, buffered_max: int = BUFFERED_MAX, is_background: bool = True) -> None:
         self._app = app
@@ -84,7 +66,7 @@ class RequestLog:
         if not self._has_calls.is_set():
             self._has_calls.set()
             if self._is_background and not (self._thread and self._thread.is_alive()):
-                self._begin()
+                self._start()
 
     def flush(self) -> int:
         """Write all that is buffered; returns how many calls. What cannot be written now stays."""
@@ -104,7 +86,7 @@ class RequestLog:
                     break
         return written
 
-    def _begin(self) -> None:
+    def _start(self) -> None:
         with self._guard:
             if self._thread and self._thread.is_alive():
                 return
@@ -144,98 +126,14 @@ class RequestLog:
             log.warning("request_log_not_written", buffered=len(self._calls), reason=type(error).__name__)
 
 
-REQUEST_LOG = AppSlot[RequestLog]("request_log")
-
-
-def init_request_log(app: Flask) -> None:
-    """Note every call that belongs to a team, unless the operator wants no request log."""
-    with app.app_context():
-        if not current_settings().request_log_days:
-            return
-    REQUEST_LOG.put(app, RequestLog(app, is_background=not app.testing))
-    app.before_request(_begin)
-    app.after_request(_note)
+CALL_BUFFER = AppSlot[CallBuffer]("call_buffer")
 
 
 def flush(app: Flask) -> int:
-    """Write what is buffered now; returns how many calls. Tests call it: with TESTING no thread does."""
+    """Write what is buffered now; returns how many calls. Tests call it: with TESTING there is no thread."""
     with app.app_context():
-        buffer = REQUEST_LOG.find()
+        buffer = CALL_BUFFER.find()
     return buffer.flush() if buffer is not None else 0
-
-
-def _begin() -> None:
-    g.began_s = time.perf_counter()
-
-
-def _note(response: Response) -> Response:
-    if not wants_json():
-        return response
-    caller = find_principal()
-    if caller is not None:
-        key_id, key_name, team_id = caller.id, caller.name, caller.team_id
-    elif "refused_key" in g:
-        key_id, key_name, team_id = g.refused_key
-    else:
-        return response
-    buffer = REQUEST_LOG.get()
-    status, code, detail, details = response.status_code, None, None, None
-    environ, rule, request_id = request.environ, request.url_rule, g.get("request_id")
-    secrets = secrets_of(current_app.view_functions[rule.endpoint]) if rule is not None else _NO_ROUTE
-    if status >= 400:
-        code, detail, answer = read_refusal(
-            b"" if response.direct_passthrough else response.get_data(), secrets
-        )
-        details = _details(answer) if buffer.wants_details() else None
-    buffer.add(
-        Call(
-            # The id of the request, where it was born here: what a caller chose could be there already.
-            request_id if request_id and request_id != environ.get("HTTP_X_REQUEST_ID") else new_id("req"),
-            clock.epoch_s(),
-            team_id,
-            key_id,
-            key_name,
-            request.method,
-            _path(secrets),
-            request.query_string[:PATH_CHARS_MAX],
-            rule.rule if rule is not None else None,
-            status,
-            (time.perf_counter() - g.began_s) * 1000 if "began_s" in g else 0.0,
-            request.content_length or 0,
-            response.calculate_content_length() or 0,
-            request.remote_addr,
-            environ.get("HTTP_USER_AGENT", "")[:USER_AGENT_CHARS_MAX] or None,
-            request_id,
-            code,
-            detail,
-            details,
-            secrets,
-        )
-    )
-    return response
-
-
-def _path(secrets: RequestSecrets) -> str:
-    path, values = request.path, request.view_args or {}
-    for name in secrets.path & values.keys():
-        path = path.replace(str(values[name]), MASK)
-    return path[:PATH_CHARS_MAX]
-
-
-def _details(answer: bytes | None) -> Details:
-    # Only what was read already: who is refused before that must not make us wait for a body.
-    body = cast(bytes | None, getattr(request, "_cached_data", None))
-    headers = [
-        (name, value[:HEADER_CHARS_MAX]) for name, value in islice(request.headers.items(), HEADERS_MAX)
-    ]
-    return Details(headers, *_cut(body), *_cut(answer))
-
-
-def _cut(body: bytes | None) -> tuple[bytes | None, bool]:
-    """Return what is kept of a body, and whether something is missing."""
-    if body is None:
-        return None, False
-    return body[:BODY_KEPT_MAX_BYTES], len(body) > BODY_KEPT_MAX_BYTES
 
 
 def _write_alone(row: dict[str, Any]) -> int:

@@ -1,5 +1,6 @@
 """The pages of the request log: filters, one call in detail, refreshing."""
 
+import csv
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,13 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import event
 
-from app.audit.queries import REQUESTS
 from app.extensions import db
 from app.lib import clock
+from app.request_log.queries import REQUESTS
 from tests.api_client import WEBHOOK, Api
-from tests.audit.conftest import Records
 from tests.page import Document, Page
 from tests.people import People
+from tests.request_log.conftest import RequestLog
 
 pytestmark = pytest.mark.postgresql
 
@@ -27,15 +28,23 @@ def shown(document: Document) -> list[str]:
 
 
 def test_newest_stand_first_and_nothing_of_other_teams(
-    people: People, page: Page, records: Records, other_records: Records
+    people: People, page: Page, request_log: RequestLog, other_request_log: RequestLog
 ) -> None:
-    ids = records.add_requests(3)
-    [other] = other_records.add_requests(1)
+    ids = request_log.add_requests(3)
+    [other] = other_request_log.add_requests(1)
 
     document = page.get(LIST, people.bob)
 
     assert shown(document) == list(reversed(ids))
     assert people.bob.get(f"{LIST}{other}").status_code == 404
+
+
+def test_log_stands_beside_the_audit_trail_under_activity(people: People, page: Page) -> None:
+    document = page.get(LIST, people.bob)
+
+    (tabs,) = document.all("nav", class_="sb-tabs")
+    assert [document.text(link) for link in tabs.iter("a")] == ["Audit trail", "Requests"]
+    assert [link.get("href") for link in tabs.iter("a") if link.get("aria-current") == "page"] == [LIST]
 
 
 @pytest.mark.parametrize("person", ["mel", "vic"])
@@ -58,7 +67,7 @@ def test_only_admins_read_the_log(people: People, person: str) -> None:
         ("q=rid-12345", ["broken"]),
     ],
 )
-def test_filters(people: People, page: Page, records: Records, query: str, wanted: list[str]) -> None:
+def test_filters(people: People, page: Page, request_log: RequestLog, query: str, wanted: list[str]) -> None:
     now = clock.now()
     special: dict[str, dict[str, Any]] = {
         "ok": {},
@@ -67,27 +76,29 @@ def test_filters(people: People, page: Page, records: Records, query: str, wante
         "broken": {"status": 500, "api_key_id": "key_y", "request_id": "rid-12345"},
     }
     ids = {
-        name: records.add_requests(1, at=now - timedelta(seconds=number), **values)[0]
+        name: request_log.add_requests(1, at=now - timedelta(seconds=number), **values)[0]
         for number, (name, values) in enumerate(special.items())
     }
 
     assert shown(page.get(f"{LIST}?{query}", people.alice)) == [ids[name] for name in wanted]
 
 
-def test_filter_by_time_and_id(people: People, page: Page, records: Records) -> None:
-    ids = records.add_requests(5, at=datetime(2026, 3, 1, 12, tzinfo=UTC), apart=timedelta(hours=1))
+def test_filter_by_time_and_id(people: People, page: Page, request_log: RequestLog) -> None:
+    ids = request_log.add_requests(5, at=datetime(2026, 3, 1, 12, tzinfo=UTC), apart=timedelta(hours=1))
 
     assert shown(page.get(f"{LIST}?from=2026-03-01T10:30&to=2026-03-01T12:00", people.alice)) == [ids[3]]
     assert shown(page.get(f"{LIST}?q={ids[1]}", people.alice)) == [ids[1]]
 
 
 @pytest.mark.parametrize("query", ["status=broken", "status=999", "method=FETCH", "cursor=x", "from=x"])
-def test_unreadable_filters_are_explained(people: People, page: Page, records: Records, query: str) -> None:
+def test_unreadable_filters_are_explained(
+    people: People, page: Page, request_log: RequestLog, query: str
+) -> None:
     assert page.get(f"{LIST}?{query}", people.alice, status=422).has_text("These filters cannot be read")
 
 
-def test_older_requests_come_as_a_part(people: People, page: Page, records: Records) -> None:
-    ids = records.add_requests(60)
+def test_older_requests_come_as_a_part(people: People, page: Page, request_log: RequestLog) -> None:
+    ids = request_log.add_requests(60)
     first = page.get(LIST, people.alice)
     [link] = [a for a in first.all("a") if first.text(a) == "Older"]
     target = link.get("hx-target", "").removeprefix("#")
@@ -99,10 +110,10 @@ def test_older_requests_come_as_a_part(people: People, page: Page, records: Reco
 
 
 def test_refused_call_shows_what_was_sent_and_answered(
-    people: People, page: Page, api: Api, records: Records
+    people: People, page: Page, api: Api, request_log: RequestLog
 ) -> None:
     api("POST", "/webhooks", {**WEBHOOK, "name": "", "headers": {"X-Token": "hunter2"}})
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
 
     document = page.get(f"{LIST}{logged.id}", people.alice)
 
@@ -112,9 +123,11 @@ def test_refused_call_shows_what_was_sent_and_answered(
     assert "hunter2" not in document.html
 
 
-def test_accepted_call_shows_what_it_changed(people: People, page: Page, api: Api, records: Records) -> None:
+def test_accepted_call_shows_what_it_changed(
+    people: People, page: Page, api: Api, request_log: RequestLog
+) -> None:
     api("POST", "/webhooks", WEBHOOK)
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
 
     document = page.get(f"{LIST}{logged.id}", people.alice)
 
@@ -123,30 +136,50 @@ def test_accepted_call_shows_what_it_changed(people: People, page: Page, api: Ap
     assert document.has_text("kept only of calls that were refused or failed")
 
 
-def test_filtering_and_pausing_answer_with_their_parts(people: People, page: Page, records: Records) -> None:
-    records.add_requests(2)
+def test_filtering_and_pausing_answer_with_their_parts(
+    people: People, page: Page, request_log: RequestLog
+) -> None:
+    request_log.add_requests(2)
 
     assert len(shown(page.fragment(f"{LIST}?status=2xx", "request-list", people.alice))) == 2
     assert page.fragment(f"{LIST}?paused=1", "list-bar", people.alice).has_text("Refreshing is paused.")
 
 
-def test_refresh_brings_rows_only_to_who_does_not_read(people: People, page: Page, records: Records) -> None:
-    records.add_requests(2)
+def test_refresh_brings_rows_only_to_who_does_not_read(
+    people: People, page: Page, request_log: RequestLog
+) -> None:
+    request_log.add_requests(2)
     refresh = page.get(LIST, people.alice).by_id("list-news").get("hx-get", "")
     assert people.alice.get(refresh, fragment="list-news").status_code == 204
-    [new] = records.add_requests(1, at=clock.now())
+    [new] = request_log.add_requests(1, at=clock.now())
 
     assert shown(page.fragment(refresh, "list-news", people.alice)) == []
     assert shown(page.fragment(f"{refresh}&idle=1", "list-news", people.alice))[0] == new
 
 
-def test_empty_lists_say_what_to_do(people: People, page: Page, records: Records) -> None:
+def test_empty_lists_say_what_to_do(people: People, page: Page, request_log: RequestLog) -> None:
     assert page.get(LIST, people.alice).has_text("Nobody has called the API yet")
     assert page.get(f"{LIST}?status=5xx", people.alice).has_text("No request matches")
 
 
+def test_requests_are_downloaded_whole_and_filtered(
+    people: People, request_log: RequestLog, other_request_log: RequestLog
+) -> None:
+    request_log.add_requests(3)
+    ids = request_log.add_requests(2, status=429, at=clock.now())
+    other_request_log.add_requests(1, status=429)
+
+    answer = people.bob.get(f"{LIST}export.csv?status=failed")
+
+    assert answer.content_type == "text/csv; charset=utf-8"
+    assert f"requests-acme-{clock.now():%Y-%m-%d}.csv" in answer.headers["Content-Disposition"]
+    assert [row["id"] for row in csv.DictReader(answer.get_data(as_text=True).splitlines())] == list(
+        reversed(ids)
+    )
+
+
 def test_failed_requests_are_read_from_their_own_index(
-    app: Flask, records: Records, database_kind: str
+    app: Flask, request_log: RequestLog, database_kind: str
 ) -> None:
     """Few fail: without it SQLite would walk all of the team's requests to find a page of them."""
     if database_kind != "sqlite":
@@ -154,7 +187,7 @@ def test_failed_requests_are_read_from_their_own_index(
     asked: list[tuple[str, Any]] = []
     with app.app_context():
         event.listen(db.engine, "before_cursor_execute", note := lambda *a: asked.append((a[2], a[3])))
-        REQUESTS.find(records.team_id, REQUESTS.select(status="failed"))
+        REQUESTS.find(request_log.team_id, REQUESTS.select(status="failed"))
         event.remove(db.engine, "before_cursor_execute", note)
         connection = db.session.connection()
         plans = [

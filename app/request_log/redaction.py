@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import orjson
 
-from app.audit.body_redaction import masked_json, masked_pairs
 from app.lib import redact
 from app.lib.redact import URL_STARTS, is_secret_name
+from app.request_log.body_redaction import masked_json, masked_pairs
 from app.web.secret_fields import RequestSecrets
 
 _NOTHING_MARKED = RequestSecrets()

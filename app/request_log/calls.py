@@ -1,13 +1,13 @@
-"""What a request leaves for the request log, and the row that is made of it later. Pure."""
+"""A call as its request leaves it for the request log, and the row that is made of it later. Pure."""
 
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
-from app.audit import redaction
 from app.lib import redact
 from app.lib.redact import MASK
+from app.request_log import redaction
 from app.web.secret_fields import RequestSecrets
 
 BODY_KEPT_MAX_BYTES = 8_192
@@ -15,7 +15,7 @@ PATH_CHARS_MAX = 2_048
 USER_AGENT_CHARS_MAX = 300
 HEADERS_MAX = 64
 HEADER_CHARS_MAX = 1_024
-#: A larger refusal is told by its status alone.
+#: Of a larger refusal only the status is kept.
 _ANSWER_READ_MAX_BYTES = 65_536
 _NO_SECRETS = RequestSecrets()
 

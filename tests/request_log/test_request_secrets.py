@@ -18,8 +18,8 @@ from app.lib.redact import is_secret_name
 from app.web.openapi.document import routes
 from app.web.secret_fields import is_marked, models_in, secrets_of
 from tests.api_client import Api
-from tests.audit.conftest import Records
 from tests.people import People
+from tests.request_log.conftest import RequestLog
 
 CANARY = "canary-Zq7"
 #: Their names look secret, but what they hold is public.
@@ -74,7 +74,11 @@ def everything_stored(app: Flask) -> str:
 
 
 def test_secret_fields_of_refused_calls_are_nowhere(
-    people: People, api: Api, records: Records, samples: dict[str, str], capfd: pytest.CaptureFixture[str]
+    people: People,
+    api: Api,
+    request_log: RequestLog,
+    samples: dict[str, str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     weak = Api(people.app, people.acme.id, people.alice.id, ["audit:read"])
     sent = 0
@@ -88,18 +92,18 @@ def test_secret_fields_of_refused_calls_are_nowhere(
                 for caller in (api, weak):
                     assert caller(method, path, body).status_code >= 400, (operation, reason)
                     sent += 1
-                    stored = f"{records.requests()[-1].__dict__}"
+                    stored = f"{request_log.requests()[-1].__dict__}"
                     assert CANARY not in stored, (operation, reason, stored)
 
     assert sent >= 50
-    assert len(records.requests()) >= sent * 0.9
+    assert len(request_log.requests()) >= sent * 0.9
     assert CANARY not in everything_stored(people.app)
     assert CANARY not in repr(logs)
     assert CANARY not in "".join(capfd.readouterr())
 
 
 def test_secrets_that_pages_refuse_are_nowhere(
-    people: People, records: Records, samples: dict[str, str], capfd: pytest.CaptureFixture[str]
+    people: People, request_log: RequestLog, samples: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     names = ("password", "new_password", "current_password", "code", "token", "secret", "key")
     filled = {**dict.fromkeys(names, CANARY), "headers": f"X-Plain: {CANARY}\n{CANARY}"}

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from app.audit import redaction
-from app.audit.redaction import CANNOT_BE_MASKED, NO_BODY_TAKEN
 from app.lib.redact import MASK
+from app.request_log import redaction
+from app.request_log.redaction import CANNOT_BE_MASKED, NO_BODY_TAKEN
 from app.web.secret_fields import RequestSecrets
 
 SIZE_MAX = 8_192

@@ -17,20 +17,20 @@ from structlog.testing import capture_logs
 
 from app.api_keys import services as key_services
 from app.api_keys.services import create_key
-from app.audit import requests
-from app.audit.calls import BODY_KEPT_MAX_BYTES, Call
-from app.audit.requests import DETAILED_MAX, REQUEST_LOG, RequestLog, flush
 from app.config import Settings
 from app.extensions import db
 from app.factory import create_app
 from app.lib import clock
 from app.lib.ids import new_id
+from app.request_log import api_calls
+from app.request_log.buffer import CALL_BUFFER, DETAILED_MAX, CallBuffer, flush
+from app.request_log.calls import BODY_KEPT_MAX_BYTES, Call
 from app.web.access import Principal, access_of
 from app.web.permissions import FULL
 from tests import slots
 from tests.api_client import Api
-from tests.audit.conftest import Records
 from tests.people import People
+from tests.request_log.conftest import RequestLog
 from tests.webhooks.dispatch.scene import wait_until
 
 pytestmark = pytest.mark.postgresql
@@ -58,12 +58,12 @@ def call(team_id: str, **values: Any) -> Call:
     return Call(**{**defaults, **values})
 
 
-def test_accepted_call_is_noted_without_its_bodies(api: Api, records: Records) -> None:
+def test_accepted_call_is_noted_without_its_bodies(api: Api, request_log: RequestLog) -> None:
     answer = api(
         "POST", "/events", {"type": "post.published", "data": {"n": 1}}, headers={"User-Agent": "cron/2"}
     )
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     assert (logged.method, logged.path, logged.status) == ("POST", "/api/v1/events", 202)
     assert (logged.route, logged.api_key_name, logged.user_agent) == ("/api/v1/events", "tests", "cron/2")
     assert logged.id == logged.request_id == answer.headers["X-Request-Id"]
@@ -76,38 +76,38 @@ def test_accepted_call_is_noted_without_its_bodies(api: Api, records: Records) -
     ) * 4
 
 
-def test_wrong_values_are_noted_with_what_was_sent(api: Api, records: Records) -> None:
+def test_wrong_values_are_noted_with_what_was_sent(api: Api, request_log: RequestLog) -> None:
     api("POST", "/events", {"type": "no.such", "data": {"note": "Grüße", "password": "hunter2"}})
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     assert (logged.status, logged.error_code) == (422, "VALIDATION_ERROR")
     assert "no event type no.such" in str(logged.error_detail)
     assert json.loads(str(logged.request_body))["data"] == {"note": "Grüße", "password": "••••••"}
     assert json.loads(str(logged.response_body))["status"] == 422
 
 
-def test_missing_scope_is_noted(people: People, records: Records) -> None:
+def test_missing_scope_is_noted(people: People, request_log: RequestLog) -> None:
     api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
 
     api("GET", "/webhooks")
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     assert (logged.status, logged.error_code, logged.api_key_name) == (403, "AUTHORIZATION_FAILED", "tests")
 
 
-def test_revoked_key_is_noted_for_its_team(people: People, records: Records) -> None:
+def test_revoked_key_is_noted_for_its_team(people: People, request_log: RequestLog) -> None:
     api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
     api("GET", "/events")
     with people.app.app_context():
-        key_services.revoke_key(people.acme.id, str(records.requests()[0].api_key_id))
+        key_services.revoke_key(people.acme.id, str(request_log.requests()[0].api_key_id))
         db.session.remove()
 
     assert api("GET", "/events").status_code == 401
 
-    assert [logged.status for logged in records.requests()] == [200, 401]
+    assert [logged.status for logged in request_log.requests()] == [200, 401]
 
 
-def test_reached_limit_is_noted(people: People, records: Records) -> None:
+def test_reached_limit_is_noted(people: People, request_log: RequestLog) -> None:
     with people.app.app_context():
         created = create_key(
             people.acme.id, "slow", scopes=["events:read"], granted_by=frozenset({FULL}), per_hour=1
@@ -118,24 +118,24 @@ def test_reached_limit_is_noted(people: People, records: Records) -> None:
     statuses = [client.get("/api/v1/events", headers=headers).status_code for _ in range(3)]
 
     assert statuses == [200, 429, 429]
-    logged = records.requests()
+    logged = request_log.requests()
     assert [one.status for one in logged] == statuses
     assert logged[-1].error_code == "RATE_LIMIT_EXCEEDED"
     assert logged[-1].api_key_id == created.id
 
 
-def test_mistake_of_ours_is_noted(api: Api, records: Records, monkeypatch: pytest.MonkeyPatch) -> None:
-    view = api.app.view_functions["audit_api.list_audit_entries"]
+def test_mistake_of_ours_is_noted(api: Api, request_log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+    view = api.app.view_functions["request_log_api.list_requests"]
 
     def broken(**_: object) -> None:
         raise RuntimeError("planted")
 
     broken.access = access_of(view)  # type: ignore[attr-defined]
-    monkeypatch.setitem(api.app.view_functions, "audit_api.list_audit_entries", broken)
+    monkeypatch.setitem(api.app.view_functions, "request_log_api.list_requests", broken)
 
-    api("GET", "/audit-entries")
+    api("GET", "/requests")
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     assert (logged.status, logged.error_code) == (500, "INTERNAL_ERROR")
 
 
@@ -147,7 +147,7 @@ def test_call_of_nobody_is_not_noted(app: Flask, people: People, headers: dict[s
     assert flush(app) == 0
 
 
-def test_secrets_are_masked_by_name_and_form(people: People, records: Records) -> None:
+def test_secrets_are_masked_by_name_and_form(people: People, request_log: RequestLog) -> None:
     api = Api(people.app, people.acme.id, people.alice.id, [FULL])
     token = api._headers["Authorization"].removeprefix("Bearer ")
     client = people.app.test_client(use_cookies=False)
@@ -169,7 +169,7 @@ def test_secrets_are_masked_by_name_and_form(people: People, records: Records) -
     )
     assert answer.status_code == 422
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     stored = " ".join(str(value) for value in vars(logged).values())
     assert token not in stored
     assert token[-20:] not in stored
@@ -189,65 +189,65 @@ def test_secrets_are_masked_by_name_and_form(people: People, records: Records) -
         b"password=hunter2&type=x",
     ],
 )
-def test_unreadable_body_is_kept_masked_and_capped(api: Api, records: Records, body: bytes) -> None:
+def test_unreadable_body_is_kept_masked_and_capped(api: Api, request_log: RequestLog, body: bytes) -> None:
     assert api("POST", "/events", body).status_code == 400
 
-    (logged,) = records.requests()
+    (logged,) = request_log.requests()
     assert logged.request_body
     assert "hunter2" not in logged.request_body
     assert len(logged.request_body.encode()) <= BODY_KEPT_MAX_BYTES
 
 
-def test_chosen_request_id_cannot_take_the_place_of_another(api: Api, records: Records) -> None:
+def test_chosen_request_id_cannot_take_the_place_of_another(api: Api, request_log: RequestLog) -> None:
     taken = api("GET", "/events").headers["X-Request-Id"]
     api("GET", "/events", headers={"X-Request-Id": taken})
 
-    logged = records.requests()
+    logged = request_log.requests()
     assert [one.request_id for one in logged] == [taken, taken]
     assert len({one.id for one in logged}) == 2
 
 
-def test_hostile_paths_are_noted(api: Api, records: Records) -> None:
+def test_hostile_paths_are_noted(api: Api, request_log: RequestLog) -> None:
     for path in ("/events/%00", "/events/%ff%fe", f"/events/{'x' * 3000}", "/webhooks/%F0%9F%92%A3?q=%00%ff"):
         assert api("GET", path).status_code in (404, 422)
 
     # A NUL is refused before anybody asks whose key it is.
-    assert len(records.requests()) == 3
+    assert len(request_log.requests()) == 3
 
 
-def test_full_buffer_drops_the_oldest_and_says_so(app: Flask, records: Records) -> None:
-    buffer = RequestLog(app, buffered_max=10, is_background=False)
+def test_full_buffer_drops_the_oldest_and_says_so(app: Flask, request_log: RequestLog) -> None:
+    buffer = CallBuffer(app, buffered_max=10, is_background=False)
     for number in range(25):
-        buffer.add(call(records.team_id, path=f"/api/v1/{number}"))
+        buffer.add(call(request_log.team_id, path=f"/api/v1/{number}"))
 
     with capture_logs() as logs:
         assert buffer.flush() == 10
 
-    assert {one.path for one in records.requests()} == {f"/api/v1/{number}" for number in range(15, 25)}
+    assert {one.path for one in request_log.requests()} == {f"/api/v1/{number}" for number in range(15, 25)}
     assert [(line["event"], line["dropped"]) for line in logs] == [("request_log_overflow", 15)]
 
 
-def test_details_of_a_flood_are_bounded(api: Api, records: Records) -> None:
+def test_details_of_a_flood_are_bounded(api: Api, request_log: RequestLog) -> None:
     for _ in range(DETAILED_MAX + 5):
         api("GET", "/events?limit=0")
 
-    logged = records.requests()
+    logged = request_log.requests()
     assert sum(one.request_headers is not None for one in logged) == DETAILED_MAX
     assert {one.error_code for one in logged} == {"VALIDATION_ERROR"}
 
 
-def test_calls_of_a_team_that_is_gone_do_not_hold_up_the_others(app: Flask, records: Records) -> None:
-    buffer = RequestLog(app, is_background=False)
+def test_calls_of_a_team_that_is_gone_do_not_hold_up_the_others(app: Flask, request_log: RequestLog) -> None:
+    buffer = CallBuffer(app, is_background=False)
     buffer.add(call("team_gone"))
-    buffer.add(call(records.team_id))
+    buffer.add(call(request_log.team_id))
 
     assert buffer.flush() == 1
-    assert len(records.requests()) == 1
+    assert len(request_log.requests()) == 1
 
 
-def test_what_cannot_be_written_now_is_written_later(app: Flask, records: Records) -> None:
-    buffer = RequestLog(app, is_background=False)
-    buffer.add(call(records.team_id))
+def test_what_cannot_be_written_now_is_written_later(app: Flask, request_log: RequestLog) -> None:
+    buffer = CallBuffer(app, is_background=False)
+    buffer.add(call(request_log.team_id))
     with app.app_context():
         engine = db.engine
 
@@ -261,27 +261,27 @@ def test_what_cannot_be_written_now_is_written_later(app: Flask, records: Record
         event.remove(engine, "before_cursor_execute", fail)
 
     assert buffer.flush() == 1
-    assert len(records.requests()) == 1
+    assert len(request_log.requests()) == 1
 
 
-def test_background_thread_writes_by_itself(app: Flask, records: Records) -> None:
-    buffer = RequestLog(app)
+def test_background_thread_writes_by_itself(app: Flask, request_log: RequestLog) -> None:
+    buffer = CallBuffer(app)
     threads = threading.active_count()
-    buffer.add(call(records.team_id))
+    buffer.add(call(request_log.team_id))
     assert threading.active_count() == threads + 1
 
-    wait_until(records.requests)
-    assert len(records.requests()) == 1
+    wait_until(request_log.requests)
+    assert len(request_log.requests()) == 1
 
 
 EXITING = """
 import multiprocessing, sys, time
-from app.audit.requests import RequestLog
+from app.request_log.buffer import CallBuffer
 from app.factory import create_app
-from tests.audit.test_request_log import call
+from tests.request_log.test_request_log import call
 
 def serve(team_id):
-    buffer = RequestLog(app)
+    buffer = CallBuffer(app)
     for _ in range(1500):
         buffer.add(call(team_id))
 
@@ -296,7 +296,7 @@ else:
 
 
 @pytest.mark.parametrize("place", ["main", "child"])
-def test_clean_exit_writes_what_is_buffered(settings: Settings, records: Records, place: str) -> None:
+def test_clean_exit_writes_what_is_buffered(settings: Settings, request_log: RequestLog, place: str) -> None:
     env = {
         "PATH": os.environ["PATH"],
         "APP_ENV": "development",
@@ -306,17 +306,17 @@ def test_clean_exit_writes_what_is_buffered(settings: Settings, records: Records
         "SECRET_KEY": settings.secret_key,
         "ENCRYPTION_KEY": settings.encryption_key,
     }
-    argv = (sys.executable, "-c", EXITING, records.team_id, place)
+    argv = (sys.executable, "-c", EXITING, request_log.team_id, place)
     done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=110)
 
     assert done.returncode == 0, done.stderr
-    assert len(records.requests()) == 1500
+    assert len(request_log.requests()) == 1500
 
 
 def test_no_log_is_kept_where_the_operator_wants_none(settings: Settings, redis_url: str) -> None:
     app = create_app(settings.model_copy(update={"request_log_days": 0}))
 
-    assert REQUEST_LOG.key not in app.extensions
+    assert CALL_BUFFER.key not in app.extensions
     assert flush(app) == 0
     slots.close_redis(app)
 
@@ -339,6 +339,6 @@ def test_noting_a_call_costs_little(people: People) -> None:
 def _time_of_100(response: Response) -> float:
     begun_s = time.thread_time()
     for _ in range(100):
-        requests._begin()
-        requests._note(response)
+        api_calls.start_timer()
+        api_calls.record_call(response)
     return time.thread_time() - begun_s

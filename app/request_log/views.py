@@ -3,17 +3,19 @@
 import orjson
 from flask import Response
 
-from app.audit import queries, rules
+from app.audit import rules
 from app.audit.links import links_of
-from app.audit.queries import REQUESTS
+from app.audit.queries import entries_of_request
 from app.extensions import current_settings
 from app.lib.json_text import pretty_json
+from app.request_log import queries
+from app.request_log.queries import REQUESTS
 from app.web.access import current_team, require
 from app.web.lists import ListPage
 from app.web.rendering import render
 from app.web.schemes import Pages
 
-requests = Pages("requests", __name__, url_prefix="/t/<team>/requests")
+request_log = Pages("request_log", __name__, url_prefix="/t/<team>/requests")
 
 _COLUMNS = (
     ("Request", ""), ("Status", ""), ("API key", ""), ("Duration", "text-end"), ("When", ""),
@@ -28,37 +30,38 @@ _LIST = ListPage(
     name="request",
     singular="request",
     plural="requests",
-    endpoint="requests.index",
-    templates="requests",
+    endpoint="request_log.index",
+    templates="request_log",
     columns=_COLUMNS,
-    export_endpoint="requests.export",
+    export_endpoint="request_log.export",
     cells=_CELLS,
+    download_name="requests",
 )
 
 
-@requests.get("/")
+@request_log.get("/")
 @require("audit:read")
 def index() -> Response:
     """Show the calls of the API, newest first, filtered; older pages and the refresh are parts of it."""
     return _LIST.show(_kept)
 
 
-@requests.get("/export.csv")
+@request_log.get("/export.csv")
 @require("audit:read")
 def export() -> Response:
     """Download what the filters choose, as CSV."""
     return _LIST.download(_kept)
 
 
-@requests.get("/<request_log_id>")
+@request_log.get("/<request_log_id>")
 @require("audit:read")
 def show(request_log_id: str) -> Response:
     """Show one call: how it was answered, what was sent, and what it changed."""
     team_id = current_team().id
     logged = queries.get_request(team_id, request_log_id)
-    entries = queries.entries_of_request(team_id, logged)
+    entries = entries_of_request(team_id, logged.request_id, at=logged.created_at)
     return render(
-        "requests/show.html",
+        "request_log/show.html",
         logged=logged,
         headers=orjson.loads(logged.request_headers) if logged.request_headers else None,
         request_body=pretty_json(logged.request_body or ""),

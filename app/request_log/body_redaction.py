@@ -1,4 +1,4 @@
-"""Hides secrets in request bodies as text: in JSON by its structure, in everything else by what looks like a field.
+"""Masks secrets in bodies as text: in JSON by its structure, in everything else by what looks like a field.
 
 Every function reads its text once, from left to right: its time grows with the length and with nothing else.
 """

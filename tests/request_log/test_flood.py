@@ -9,13 +9,12 @@ import pytest
 from flask import Flask
 from werkzeug.serving import make_server
 
-from app.audit.calls import Call, Details, row_of
-from app.audit.models import LoggedRequest
-from app.audit.requests import DETAILED_MAX_BYTES, REQUEST_LOG, RequestLog
+from app.request_log.buffer import CALL_BUFFER, DETAILED_MAX_BYTES, CallBuffer
+from app.request_log.calls import Call, Details, row_of
 from tests import slots
 from tests.api_client import Api
-from tests.audit.conftest import Records
-from tests.audit.test_request_log import call
+from tests.request_log.conftest import RequestLog
+from tests.request_log.test_request_log import call
 
 #: Far above what a busy machine needs; before, these took 94 s and 18 s.
 QUICK_S = 2.0
@@ -32,7 +31,7 @@ ATTACKS = {
 @pytest.fixture
 def port(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """Yield the port of a server that logs in the background, as in production."""
-    slots.put(monkeypatch, app, REQUEST_LOG, RequestLog(app))
+    slots.put(monkeypatch, app, CALL_BUFFER, CallBuffer(app))
     server = make_server("127.0.0.1", 0, app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
     thread.start()
@@ -53,13 +52,13 @@ def ask(port: int, method: str, path: str, body: str | None, headers: dict[str, 
         connection.close()
 
 
-def is_logged(records: Records, query: str) -> bool:
-    # Not `records.requests()`: the thread of the server is to write, not this one.
-    return any(query in one.path for one in records._read(LoggedRequest))
+def is_logged(request_log: RequestLog, query: str) -> bool:
+    # Not `request_log.requests()`: the thread of the server is to write, not this one.
+    return any(query in one.path for one in request_log.written())
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_one_call_leaves_the_site_quick(api: Api, records: Records, port: int, name: str) -> None:
+def test_one_call_leaves_the_site_quick(api: Api, request_log: RequestLog, port: int, name: str) -> None:
     method, path, body = ATTACKS[name]
 
     assert ask(port, method, path, body, api._headers) in (400, 414, 422)
@@ -67,20 +66,20 @@ def test_one_call_leaves_the_site_quick(api: Api, records: Records, port: int, n
     # The log is written within a second, and the next refused call shows that it was.
     ask(port, "GET", "/api/v1/events?limit=0", None, api._headers)
     slowest_s, deadline_s = 0.0, time.monotonic() + 60
-    while not is_logged(records, "limit=0") and time.monotonic() < deadline_s:
+    while not is_logged(request_log, "limit=0") and time.monotonic() < deadline_s:
         begun_s = time.monotonic()
         assert ask(port, "GET", "/healthz", None, {}) == 200
         slowest_s = max(slowest_s, time.monotonic() - begun_s)
-    assert is_logged(records, "limit=0")
+    assert is_logged(request_log, "limit=0")
     assert slowest_s < QUICK_S
 
 
-def test_details_are_bounded_by_their_bytes(app: Flask, records: Records) -> None:
-    buffer = RequestLog(app, is_background=False)
+def test_details_are_bounded_by_their_bytes(app: Flask, request_log: RequestLog) -> None:
+    buffer = CallBuffer(app, is_background=False)
     details = Details([("Accept", "*/*")], b"x" * 8_000, is_body_cut=True, answer=None, is_answer_cut=False)
     count = 0
     while buffer.wants_details():
-        buffer.add(call(records.team_id, details=details))
+        buffer.add(call(request_log.team_id, details=details))
         count += 1
 
     assert count == DETAILED_MAX_BYTES // details.size_bytes + 1
@@ -88,11 +87,11 @@ def test_details_are_bounded_by_their_bytes(app: Flask, records: Records) -> Non
     assert buffer.wants_details()
 
 
-def test_a_second_of_the_worst_refusals_takes_a_part_of_it(records: Records) -> None:
+def test_a_second_of_the_worst_refusals_takes_a_part_of_it(request_log: RequestLog) -> None:
     """Processor time of this thread: what other processes do does not count."""
     body = b'{"a":[' + b'{"b":1},' * 1_000 + b"1]}"
     details = Details([("Accept", "*/*")], body, is_body_cut=False, answer=None, is_answer_cut=False)
-    worst: Call = call(records.team_id, details=details, status=422)
+    worst: Call = call(request_log.team_id, details=details, status=422)
     begun_s = time.thread_time()
 
     for _ in range(DETAILED_MAX_BYTES // details.size_bytes + 1):
