@@ -28,7 +28,7 @@ from app.request_log import calls, redaction
 from app.web.lists.downloads import csv_lines
 from app.web.request_heads import BoundedRequestHeads
 from app.web.secret_fields import RequestSecrets
-from app.webhooks import custom_headers, patterns
+from app.webhooks import custom_headers, subscriptions
 from app.webhooks.schemas import webhooks as webhook_schemas
 from tests.linear_time.attacks import Attack, attacks_on_parsers
 from tests.linear_time.growth import SIZES, Call, too_fast_growth
@@ -119,7 +119,9 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "API keys": tokens.kid_of,
     "URLs": lambda text: check_url(f"https://{text}"),
     "custom headers": lambda text: custom_headers.checked(custom_headers.read_lines(text)),
-    "patterns of event types": lambda text: patterns.checked(text.split(","), known_names=["post.published"]),
+    "patterns of event types": lambda text: subscriptions.checked_patterns(
+        text.split(","), known_names=["post.published"]
+    ),
     "names of event types": event_rules.check_type_form,
     "event data": lambda text: event_rules.encode_object({"a": text, text: 1}, field="data"),
     "event descriptions": event_rules.check_description,

@@ -16,8 +16,9 @@ from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
 from app.lib.redact import MASK
 from app.lib.sealed import CannotOpen
 from app.web.forms.versions import version_of
-from app.webhooks import custom_headers, patterns
+from app.webhooks import custom_headers
 from app.webhooks.models import Webhook
+from app.webhooks.subscriptions import checked_patterns
 
 log = structlog.get_logger()
 
@@ -101,7 +102,7 @@ def checked(
         errors.append(FieldError("url", str(error)))
     try:
         names = [known.name for known in event_queries.known_types(team_id)]
-        values["event_types"] = patterns.checked(
+        values["event_types"] = checked_patterns(
             settings.event_types, known_names=names, already=webhook.event_types if webhook else ()
         )
     except Invalid as error:

@@ -27,7 +27,7 @@ from app.webhooks.schedule import Schedule, schedule_of
 from app.webhooks.services import webhooks as services
 from app.webhooks.services.settings import LIMITS, stored_headers
 from app.webhooks.snippets import SNIPPETS
-from app.webhooks.type_choices import choice_groups
+from app.webhooks.subscriptions import choice_groups
 
 webhooks = Pages("webhooks", __name__, url_prefix="/t/<team>/webhooks")
 
