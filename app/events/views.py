@@ -1,4 +1,4 @@
-"""Pages of events and event types."""
+"""Pages of events and event types. That of one event shows its deliveries: it is in `app/webhooks/views/events.py`."""
 
 import itertools
 import json
@@ -11,7 +11,6 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.audit.latest import latest_change
 from app.events import queries, services
 from app.events.catalogue import KnownType
-from app.events.event_deliveries import deliveries_of
 from app.events.forms import EventTypeForm
 from app.events.queries import EVENTS
 from app.extensions import current_settings
@@ -60,21 +59,6 @@ def index() -> Response:
 def export() -> Response:
     """Download what the filters choose, without the data of the events, as CSV."""
     return _LIST.download(_how_to_emit)
-
-
-@events.get("/<event_id>")
-@require("events:read")
-def show(event_id: str) -> Response:
-    """Show an event as it is sent, who received it, and why others did not."""
-    team_id = current_team().id
-    event = queries.get_event(team_id, event_id)
-    return render(
-        "events/show.html",
-        event=event,
-        body=_pretty(orjson.loads(event.body)),
-        size_bytes=len(event.body.encode()),
-        deliveries=deliveries_of(team_id, event),
-    )
 
 
 @event_types.get("/", endpoint="index")

@@ -1,14 +1,13 @@
 """What webhooks announce: themselves, their deliveries, the jobs that send them, and who may manage them."""
 
 from app.config import JobQueue
-from app.events import event_deliveries, fanout
+from app.events import fanout
 from app.jobs.table import NO_TIMEOUT, Job
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Subscription, Tab
 from app.web.permissions import Permission, PermissionGroup, Role
 from app.webhooks import mails
 from app.webhooks.api import deliveries_api, webhooks_api
 from app.webhooks.models import Delivery, Webhook
-from app.webhooks.queries.event_deliveries import deliveries_of_event
 from app.webhooks.subscriptions import add_deliveries
 from app.webhooks.views import deliveries, webhooks
 
@@ -72,8 +71,5 @@ FEATURE = Feature(
             team_id=Delivery.team_id,
         ),
     ),
-    subscriptions=(
-        Subscription(fanout.subscribe, add_deliveries),
-        Subscription(event_deliveries.register_loader, deliveries_of_event),
-    ),
+    subscriptions=(Subscription(fanout.subscribe, add_deliveries),),
 )

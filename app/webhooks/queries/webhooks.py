@@ -7,14 +7,12 @@ from typing import Any
 
 from sqlalchemy import func, select
 
-from app.events.models import Event
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.lib.ids import is_id
 from app.web.lists import ChoiceFilter, ListSpec, Search
 from app.webhooks.models import Delivery, DeliveryCount, Webhook
-from app.webhooks.rules import wants
 
 #: Backlogs are counted no further: a list must not read a million rows to say how many they are.
 BACKLOG_COUNT_MAX = 1000
@@ -68,17 +66,6 @@ class WebhookRow:
         return self.webhook.id
 
 
-@dataclass(frozen=True, slots=True)
-class Uninterested:
-    """A webhook that did not get an event."""
-
-    id: str
-    name: str
-    event_types: Sequence[str]
-    #: It would get an event of this type now.
-    is_subscribed: bool
-
-
 def get_webhook(team_id: str, webhook_id: str) -> Webhook:
     """Return a webhook of the team that was not deleted. Raises NotFound."""
     query = select(Webhook).where(
@@ -110,31 +97,6 @@ def stats_of(team_id: str, webhook_ids: Collection[str]) -> dict[str, Stats]:
         for row in rows
     }
     return {key: found.get(key) or Stats(backlog=backlogs.get(key, 0)) for key in webhook_ids}
-
-
-def uninterested_in(team_id: str, event: Event) -> list[Uninterested]:
-    """Return the webhooks that got no delivery of the event: they do not subscribe to it, or came after it."""
-    rows = db.session.execute(
-        select(Webhook.id, Webhook.name, Webhook.event_types)
-        .where(
-            Webhook.team_id == team_id,
-            Webhook.deleted_at.is_(None),
-            ~select(Delivery.id)
-            .where(Delivery.event_id == event.id, Delivery.webhook_id == Webhook.id)
-            .exists(),
-        )
-        .order_by(Webhook.name, Webhook.id)
-        .limit(100)
-    ).all()
-    return [
-        Uninterested(
-            row.id,
-            row.name,
-            row.event_types,
-            is_subscribed=wants(row.event_types, event.type),
-        )
-        for row in rows
-    ]
 
 
 def _backlogs(team_id: str, webhook_ids: Collection[str]) -> dict[str, int]:
