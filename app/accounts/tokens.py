@@ -122,11 +122,11 @@ def _email_changes() -> URLSafeTimedSerializer:
 
 
 def _sign_ins() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(_secret(), salt="sign-in link")
+    return URLSafeTimedSerializer(_secret(), salt="sign-in link", signer=TimedSigner)
 
 
 def _devices() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(_secret(), salt="known device")
+    return URLSafeTimedSerializer(_secret(), salt="known device", signer=TimedSigner)
 
 
 def _state_of(user: User) -> str:

@@ -7,7 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
-from itsdangerous import TimestampSigner
 from sqlalchemy import update
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
@@ -19,6 +18,7 @@ from app.config import Settings
 from app.extensions import db
 from app.lib import passwords
 from app.lib.errors import NotFound
+from app.lib.timed_signer import TimedSigner
 from app.web.limits import counters
 from app.web.limits.process_counters import ProcessCounters
 from tests.page import Page
@@ -343,8 +343,8 @@ class TestLink:
         self, app: Flask, people: People, visitor: Visitor, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         token = token_of(app, people.alice)
-        made_at = TimestampSigner.get_timestamp
-        monkeypatch.setattr(TimestampSigner, "get_timestamp", lambda signer: made_at(signer) + 901)
+        made_at = TimedSigner.get_timestamp
+        monkeypatch.setattr(TimedSigner, "get_timestamp", lambda signer: made_at(signer) + 901)
 
         assert visitor.get(f"/sign-in/link/{token}").status_code == 404
         assert visitor.post(f"/sign-in/link/{token}").status_code == 404
