@@ -41,6 +41,13 @@ def call(app: Flask, method: str, path: str, key: CreatedKey, **options: Any) ->
     return app.test_client().open(f"/api/v1{path}", method=method, headers=headers, **options)
 
 
+def made_by(app: Flask, key: CreatedKey, *scopes: str) -> CreatedKey:
+    """Return a new key that a key makes."""
+    answer = call(app, "POST", "/keys", key, json={"name": "made", "scopes": list(scopes)})
+    assert answer.status_code == 201, answer.get_data(as_text=True)
+    return CreatedKey(answer.get_json()["id"], answer.get_json()["key"])
+
+
 def link_of(app: Flask, key: CreatedKey) -> str:
     """Have the key invite somebody; return the path of the link."""
     answer = call(app, "POST", "/invitations", key, json={"role": "member"})
@@ -201,6 +208,31 @@ class TestReview:
 
         with app.app_context():
             assert db.session.get_one(ApiKey, made).review_since is not None
+
+    def test_keys_that_a_key_made_wait_with_it(self, app: Flask, people: People, key: CreatedKey) -> None:
+        """Who was removed must not be let in again by a key that a key of theirs made."""
+        made = made_by(app, key, "keys:manage", "members:manage")
+        made_by_that = made_by(app, made, "keys:manage", "members:manage")
+        link = link_of(app, made_by_that)
+
+        people.alice.post(f"/t/acme/members/{people.bob.id}/remove")
+
+        for each in (made, made_by_that):
+            assert row_of(app, each).review_since is not None
+            assert call(app, "POST", "/invitations", each, json={"role": "admin"}).status_code == 403
+            assert call(app, "POST", f"/keys/{key.id}/keep", each).status_code == 403
+        assert people.charlie.post(f"{link}/accept").status_code == 409
+
+    def test_keys_that_keep_each_other_wait_once(self, app: Flask, people: People, key: CreatedKey) -> None:
+        made = made_by(app, key, "keys:manage", "members:manage", "events:read")
+        with app.app_context():
+            db.session.execute(update(ApiKey).where(ApiKey.id == key.id).values(responsible_id=made.id))
+            db.session.commit()
+
+        people.alice.post(f"/t/acme/api-keys/{key.id}/revoke")
+
+        assert row_of(app, made).review_since is not None
+        assert actions(app).count("api_key.review_needed") == 1
 
     def test_keys_within_what_is_left_need_no_review(self, app: Flask, people: People) -> None:
         """An owner who becomes admin may still make these."""

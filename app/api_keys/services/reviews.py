@@ -1,10 +1,12 @@
 """What becomes of what a member or a key granted, once they lose the right to: invitations end, keys are reviewed.
 
 A key that waits for its review goes on working, so that nobody's production stops with a colleague who leaves, but it
-manages neither keys nor members nor the team (`rules.scopes_in_force`). Who may have made the key keeps it, and is
-responsible for it from then on; who manages keys revokes it.
+manages neither keys nor members nor the team (`rules.scopes_in_force`), and the keys that it made wait with it: one of
+them could keep it otherwise. Who may have made the key keeps it, and is responsible for it from then on; who manages
+keys revokes it.
 """
 
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from sqlalchemy import select
@@ -83,8 +85,28 @@ def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsib
 def _mark(
     team_id: str, responsible_id: str, permissions: frozenset[str], reason: str
 ) -> Sequence[tuple[tuple[str | None, ...], int]]:
-    """Mark keys for review; returns the public parts and the new version of each."""
+    """Mark keys for review, and those that they made in turn; returns the public parts and the new version of each."""
     now = clock.now()
+    marked = []
+    losing = deque([(responsible_id, permissions, reason)])
+    while losing:
+        granter_id, left, why = losing.popleft()
+        for key in _locked_keys_of(team_id, granter_id):
+            if _MANAGE in left and not lacking(key.scopes, left):
+                continue
+            key.review_since, key.review_reason = now, why[:200]
+            key.version += 1
+            key.changed_at = now
+            tell("api_key.review_needed", key, detail=why)
+            revoke_invitations_by_key(team_id, key.id)
+            marked.append(((key.kid, key.previous_kid), key.version))
+            why_made = f"The API key '{key.name}', which made it, waits for a review itself."
+            losing.append((key.id, frozenset(scopes_in_force(key.scopes, now)), why_made))
+    return marked
+
+
+def _locked_keys_of(team_id: str, responsible_id: str) -> Sequence[ApiKey]:
+    """Return the keys for which a user or a key is responsible and which wait for no review yet."""
     query = (
         select(ApiKey)
         .where(
@@ -96,14 +118,4 @@ def _mark(
         .order_by(ApiKey.id)
         .with_for_update()
     )
-    marked = []
-    for key in db.session.scalars(query).all():
-        if _MANAGE in permissions and not lacking(key.scopes, permissions):
-            continue
-        key.review_since, key.review_reason = now, reason[:200]
-        key.version += 1
-        key.changed_at = now
-        tell("api_key.review_needed", key, detail=reason)
-        revoke_invitations_by_key(team_id, key.id)
-        marked.append(((key.kid, key.previous_kid), key.version))
-    return marked
+    return db.session.scalars(query).all()
