@@ -162,7 +162,11 @@ def regenerate_key(path: KeyPath, body: RegenerateIn) -> KeyCreated:
     """
     limits.strict("api-key-creation", principal().id)
     created = services.regenerate_key(
-        principal().team_id, path.key_id, grace_s=body.grace_s, granted_by=principal().permissions
+        principal().team_id,
+        path.key_id,
+        grace_s=body.grace_s,
+        granted_by=principal().permissions,
+        granter_id=principal().id,
     )
     return _with_secret(created)
 

@@ -166,9 +166,9 @@ class TestReview:
         assert "until its review" in people.alice.get(path).get_data(as_text=True)
 
     def test_full_key_grants_nothing_either(self, app: Flask, people: People) -> None:
-        key = key_of(app, people, FULL, by=people.bob)
+        key = key_of(app, people, FULL, by=people.alice)
 
-        people.alice.post(f"/t/acme/members/{people.bob.id}/remove")
+        people.alice.post("/t/acme/settings/transfer", {"to": people.bob.id})
 
         assert call(app, "GET", "/events", key).status_code == 200
         assert call(app, "PATCH", "/team", key, json={"name": "Mine"}).status_code == 403

@@ -167,6 +167,16 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
     _commit(after_commit)
 
 
+def lock_permissions(team_id: str, user_id: str) -> frozenset[str]:
+    """Return what a user may do in the team, nothing for who is not in it; until the commit nobody changes that."""
+    # Who changes members locks the team for update; rows that only refer to it need not wait.
+    db.session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
+    role = db.session.scalar(
+        select(Membership.role).where(Membership.team_id == team_id, Membership.user_id == user_id)
+    )
+    return permissions_of(Role(role)) if role else frozenset()
+
+
 def _end_what_they_granted(team_id: str, user_id: str, role: Role | None) -> Sequence[AfterCommit]:
     """End the member's open invitations and have their API keys reviewed: `role` is what is left to them.
 

@@ -5,13 +5,19 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
+from app.accounts.services.teams import lock_permissions
 from app.api_keys.models import ApiKey
+from app.api_keys.rules import KeyState, scopes_in_force, state_of
 from app.api_keys.services.validation import lacking
 from app.api_keys.verification import key_cache
 from app.audit.trail import record
 from app.extensions import db
 from app.lib import clock
 from app.lib.errors import AuthorizationFailed, Conflict, NotFound
+from app.lib.ids import is_id
+from app.web.permissions import expand
+
+_MANAGE = "keys:manage"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +55,28 @@ def refuse_beyond(key: ApiKey, granted_by: frozenset[str]) -> None:
             f"The API key '{key.name}' has {', '.join(missing)}, which you lack, so you cannot change, regenerate or"
             " keep it. Ask somebody who has it. You can revoke the key."
         )
+
+
+def remaining_rights(team_id: str, granter_id: str | None, granted_by: frozenset[str]) -> frozenset[str]:
+    """Return what is left of the permissions `granted_by` to who grants a key; nobody takes of it until the commit.
+
+    `granter_id` is a user, a key, or None for the operator. Who takes their rights waits for the transaction that
+    grants the key, and finds it then. Raises AuthorizationFailed for who may not manage keys any more.
+    """
+    if granter_id is None:
+        return granted_by
+    is_key = is_id(granter_id, "key")
+    permissions = (_lock_permissions_of_key if is_key else lock_permissions)(team_id, granter_id)
+    if _MANAGE not in permissions:
+        raise AuthorizationFailed("You may not manage API keys any more, so nothing was done.")
+    return expand(granted_by) & permissions
+
+
+def _lock_permissions_of_key(team_id: str, key_id: str) -> frozenset[str]:
+    key = locked(team_id, key_id)
+    state = state_of(revoked_at=key.revoked_at, expires_at=key.expires_at, now=clock.now())
+    is_active = state is KeyState.ACTIVE
+    return expand(frozenset(scopes_in_force(key.scopes, key.review_since))) if is_active else frozenset()
 
 
 def tell(

@@ -13,15 +13,17 @@ from app.api_keys.services.changes import (
     locked,
     refuse_beyond,
     refuse_revoked,
+    remaining_rights,
     tell,
 )
 from app.api_keys.services.reviews import key_lost_rights
-from app.api_keys.services.validation import validate_settings
+from app.api_keys.services.validation import lacking, validate_settings
 from app.api_keys.tokens import NewToken, new_token
 from app.audit.trail import changed, snapshot
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.lib import clock, passwords
+from app.lib.errors import AuthorizationFailed
 from app.web.forms.versions import check_version, version_of
 from app.web.permissions import expand
 
@@ -58,7 +60,8 @@ def create_key(
     """Create a key for the team and return it with its token.
 
     `granted_by` are the permissions of who creates it: nobody grants a scope they lack. `responsible_id`: the user or
-    the API key that answers for it, if not `created_by_id`. Raises Invalid.
+    the API key that answers for it, if not `created_by_id`. Raises Invalid, and AuthorizationFailed when they lost the
+    right to it meanwhile.
     """
     values = validate_settings(
         {
@@ -73,13 +76,17 @@ def create_key(
     )
     # bcrypt before the transaction: SQLite has one writer, and it must not wait for a hash.
     token, key_hash = hashed_token(is_test=is_test)
+    granter_id = responsible_id or created_by_id
+    missing = lacking(values["scopes"], remaining_rights(team_id, granter_id, granted_by))
+    if missing:
+        raise AuthorizationFailed(f"You lost {', '.join(missing)} meanwhile, so no key was made.")
     key = ApiKey(
         team_id=team_id,
         is_test=is_test,
         kid=token.kid,
         key_hash=key_hash,
         created_by_id=created_by_id,
-        responsible_id=responsible_id or created_by_id,
+        responsible_id=granter_id,
         **values,
     )
     db.session.add(key)

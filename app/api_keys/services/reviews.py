@@ -20,6 +20,7 @@ from app.api_keys.services.changes import (
     locked,
     refuse_beyond,
     refuse_revoked,
+    remaining_rights,
     tell,
 )
 from app.api_keys.services.validation import lacking
@@ -72,9 +73,10 @@ def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsib
     Keeping is granting: raises AuthorizationFailed when the key has a scope that `granted_by` lacks. Raises NotFound,
     and Conflict for a revoked key. Without a review to make, nothing changes.
     """
+    rights = remaining_rights(team_id, responsible_id, granted_by)
     key = locked(team_id, key_id)
     refuse_revoked(key)
-    refuse_beyond(key, granted_by)
+    refuse_beyond(key, rights)
     if key.review_since is not None:
         key.review_since = key.review_reason = None
         key.responsible_id = responsible_id

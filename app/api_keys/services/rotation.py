@@ -11,6 +11,7 @@ from app.api_keys.services.changes import (
     locked,
     refuse_beyond,
     refuse_revoked,
+    remaining_rights,
     tell,
 )
 from app.api_keys.services.keys import CreatedKey, hashed_token
@@ -23,19 +24,22 @@ from app.lib.errors import Invalid, NotFound
 GRACE_S_MAX = 30 * 86_400
 
 
-def regenerate_key(team_id: str, key_id: str, *, grace_s: int, granted_by: frozenset[str]) -> CreatedKey:
+def regenerate_key(
+    team_id: str, key_id: str, *, grace_s: int, granted_by: frozenset[str], granter_id: str | None = None
+) -> CreatedKey:
     """Give the key a new secret and return it; the old one works for `grace_s` seconds more.
 
-    One that was still in its grace from the time before ends now. `granted_by` are the permissions of who asks: the
-    new secret carries all scopes of the key, and nobody is handed a scope they lack. Raises AuthorizationFailed for
-    that, NotFound, Invalid, and Conflict for a revoked key.
+    One that was still in its grace from the time before ends now. `granted_by` are the permissions of who asks, the
+    user or the API key `granter_id`: the new secret carries all scopes of the key, and nobody is handed a scope they
+    lack or lost meanwhile. Raises AuthorizationFailed for that, NotFound, Invalid, and Conflict for a revoked key.
     """
     if not 0 <= grace_s <= GRACE_S_MAX:
         raise Invalid.field("grace_s", f"Give a number of seconds from 0 to {GRACE_S_MAX} (30 days).")
     token, key_hash = hashed_token(is_test=_is_test(team_id, key_id))
+    rights = remaining_rights(team_id, granter_id, granted_by)
     key = locked(team_id, key_id)
     refuse_revoked(key)
-    refuse_beyond(key, granted_by)
+    refuse_beyond(key, rights)
     now, ended_kid = clock.now(), key.previous_kid
     if ended_kid is not None:
         db.session.execute(delete(ApiKeyCaller).where(ApiKeyCaller.kid == ended_kid))

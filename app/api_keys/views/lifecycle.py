@@ -63,7 +63,11 @@ def regenerate(key_id: str) -> BaseResponse:
             return _question("regenerate", queries.get_key(team_id, key_id), form=form, status=422)
         limits.strict("api-key-creation", principal().id)
         created = services.regenerate_key(
-            team_id, key_id, grace_s=int(form.grace_s.data), granted_by=principal().permissions
+            team_id,
+            key_id,
+            grace_s=int(form.grace_s.data),
+            granted_by=principal().permissions,
+            granter_id=principal().id,
         )
     except SignalboxError as error:
         form.take_errors(error)
