@@ -7,15 +7,16 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import update
+from sqlalchemy import delete, select, update
 
-from app.accounts.models import Invitation
+from app.accounts.models import Invitation, Membership, Team
 from app.accounts.services import invitations
 from app.accounts.services.users import NewPerson
 from app.extensions import REDIS, db
 from app.lib import clock
-from app.lib.errors import SignalboxError
+from app.lib.errors import AuthorizationFailed, SignalboxError
 from app.outbox.models import OutgoingMail
+from app.web.permissions import Role
 from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
@@ -235,3 +236,28 @@ def test_who_loses_their_role_loses_the_links_they_made(people: People, page: Pa
     visitor.post(f"{path}/join", FORM)
 
     assert not page.get("/t/acme/members", people.alice).has_text("nora@example.com")
+
+
+@pytest.mark.postgresql
+def test_member_who_is_being_removed_leaves_no_invitation_behind(app: Flask, people: People) -> None:
+    """What the removal does not see yet, it cannot revoke: so who invites waits for it."""
+    outcomes: list[str] = []
+
+    def invite() -> None:
+        with app.app_context():
+            try:
+                invitations.invite(people.acme.id, role=Role.ADMIN, email=None, actor_id=people.bob.id)
+                outcomes.append("invited")
+            except AuthorizationFailed:
+                outcomes.append("refused")
+
+    with app.app_context(), db.engine.begin() as removal:
+        removal.execute(select(Team.id).where(Team.id == people.acme.id).with_for_update())
+        removal.execute(delete(Membership).where(Membership.user_id == people.bob.id))
+        thread = threading.Thread(target=invite)
+        thread.start()
+        # It ends here only if it did not wait.
+        thread.join(timeout=0.5)
+    thread.join()
+
+    assert outcomes == ["refused"]

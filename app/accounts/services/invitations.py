@@ -9,6 +9,7 @@ from sqlalchemy import select
 from app.accounts import rules, tokens
 from app.accounts.models import Invitation, Membership, OpenIdAccount, Team, User
 from app.accounts.queries import InvitationState, state_of
+from app.accounts.services.teams import lock_members
 from app.accounts.services.users import NewPerson, SignedUp, add_user, prepared_user
 from app.audit.trail import changed, record
 from app.extensions import db
@@ -52,6 +53,8 @@ def invite(
     AuthorizationFailed.
     """
     address = _checked_email(email) if email else None
+    # A removal revokes what the member invited so far; who is invited twice at once is found as such.
+    lock_members(team_id)
     power = _power_of(team_id, actor_id)
     if power is None or not rules.may_change_role(power, old=role, new=role):
         raise AuthorizationFailed(f"You cannot invite somebody as {role}.")

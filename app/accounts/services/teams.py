@@ -167,10 +167,15 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
     _commit(after_commit)
 
 
-def lock_permissions(team_id: str, user_id: str) -> frozenset[str]:
-    """Return what a user may do in the team, nothing for who is not in it; until the commit nobody changes that."""
+def lock_members(team_id: str) -> None:
+    """Let nobody else change who is in the team, and as what, until the commit."""
     # Who changes members locks the team for update; rows that only refer to it need not wait.
     db.session.execute(select(Team.id).where(Team.id == team_id).with_for_update(key_share=True))
+
+
+def lock_permissions(team_id: str, user_id: str) -> frozenset[str]:
+    """Return what a user may do in the team, nothing for who is not in it; until the commit nobody changes that."""
+    lock_members(team_id)
     role = db.session.scalar(
         select(Membership.role).where(Membership.team_id == team_id, Membership.user_id == user_id)
     )
