@@ -12,7 +12,14 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.server import refusals
-from app.server.limits import BODY_RATE_MIN_BYTES_PER_S, HEAD_MAX_BYTES, HEADERS_MAX, LINGER_S, Limits
+from app.server.limits import (
+    BODY_RATE_MIN_BYTES_PER_S,
+    CHUNK_FRAMING_PER_BYTE_MAX,
+    HEAD_MAX_BYTES,
+    HEADERS_MAX,
+    LINGER_S,
+    Limits,
+)
 from app.server.refusals import Refusal
 
 #: The parser gets no more at once, so that few requests of one piece can follow each other.
@@ -59,6 +66,7 @@ class Connection(HttpToolsProtocol):
         self._unread = b""
         self._head_bytes = 0
         self._body_bytes = 0
+        self._received_bytes = 0
         self._announced_bytes = 0
         self._unsent_since_s: float | None = None
         self._was_sent_ahead = False
@@ -156,7 +164,7 @@ class Connection(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._body_bytes = 0
+        self._body_bytes = self._received_bytes = 0
         self.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
 
     def on_headers_complete(self) -> None:
@@ -214,14 +222,23 @@ class Connection(HttpToolsProtocol):
             unread = unread[len(piece) :]
             if self._phase is Phase.HEAD:
                 self._head_bytes += len(piece)
+            else:
+                self._received_bytes += len(piece)
             super().data_received(piece)  # type: ignore[arg-type]
             if self._phase is Phase.HEAD and self._head_bytes > HEAD_MAX_BYTES:
                 self.refuse(refusals.HEAD_TOO_LARGE)
+            elif self._phase is Phase.BODY and self._has_excessive_framing():
+                self.refuse(refusals.CHUNK_FRAMING_TOO_LARGE)
             if self._phase is Phase.LINGER:
                 return
         self._unread = bytes(unread)
         if self._unread:
             self.flow.pause_reading()
+
+    def _has_excessive_framing(self) -> bool:
+        """Return whether what came of a chunked body is more framing, or trailers, than a body needs."""
+        content_bytes = self._body_bytes * (1 + CHUNK_FRAMING_PER_BYTE_MAX)
+        return self._received_bytes > HEAD_MAX_BYTES + content_bytes
 
     def _piece_bytes(self, offset: int) -> int:
         """Return how much the parser gets next of what is unread from `offset` on."""

@@ -7,6 +7,9 @@ from app.config import Settings
 #: A request head longer than this is refused with 431; browsers and proxies stop at 8 to 16 KiB.
 HEAD_MAX_BYTES = 32_768
 HEADERS_MAX = 100
+#: What surrounds the content of chunks (sizes, extensions, trailers) may have as many bytes as a head, and so many more
+#: for each byte of content. A chunk of one byte takes five.
+CHUNK_FRAMING_PER_BYTE_MAX = 16
 #: Below this a sender of a body is too slow, once its first seconds are over: 4 kbit/s.
 BODY_RATE_MIN_BYTES_PER_S = 500
 #: A client that is refused in the middle of its body has this long to read why.

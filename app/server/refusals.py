@@ -37,6 +37,11 @@ HEAD_TOO_LARGE = Refusal(
     "VALIDATION_ERROR",
     "The head of the request is too large. Send fewer or shorter headers and cookies, or a shorter address.",
 )
+CHUNK_FRAMING_TOO_LARGE = Refusal(
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    "VALIDATION_ERROR",
+    "The chunks of the body have too little in them, or too large extensions or trailers. Send larger chunks.",
+)
 UPGRADE_WITH_BODY = Refusal(
     HTTPStatus.NOT_IMPLEMENTED,
     "VALIDATION_ERROR",

@@ -220,3 +220,34 @@ def test_half_closed_client_does_not_disturb_others(web: WebServer) -> None:
         read_replies(client)
 
     assert web.is_healthy()
+
+
+@pytest.mark.parametrize(
+    "endless",
+    [
+        b"5\r\nhello\r\n0\r\n" + b"X-Trailer: " + b"t" * 1000 + b"\r\n",
+        b"5\r\nhello\r\n0\r\nX-Trailer: ",
+        b"5\r\nhello\r\n2;x=",
+    ],
+    ids=["trailers", "trailer", "extension"],
+)
+def test_chunks_with_more_around_them_than_in_them_are_refused(web: WebServer, endless: bytes) -> None:
+    """None of it is body, so no cap of bodies would ever end it, and trailers take memory."""
+    head = b"POST /sign-in HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    filling = endless.rpartition(b"\r\n0\r\n")[2] if endless.endswith(b"\r\n") else b"x" * 1000
+    with web.connect() as client:
+        client.sendall(head + endless)
+        for _ in range(200):
+            client.sendall(filling)
+        replies, is_closed = read_replies(client)
+
+    assert [reply.status for reply in replies] == [431]
+    assert is_closed
+
+
+def test_body_in_small_chunks_is_read(web: WebServer) -> None:
+    head = b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    replies, _ = web.exchange(head + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n" + LAST)
+
+    assert [reply.status for reply in replies] == [405, 200]
