@@ -1,9 +1,11 @@
 """Masks secrets in what is stored, shown or logged: by the name of a field, and by the value itself. Linear in its input."""
 
+import html
+import json
 import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
-from urllib.parse import unquote_plus
+from urllib.parse import quote, unquote_plus
 
 MASK = "••••••"
 
@@ -23,6 +25,7 @@ _SECRET_PARTS = (
     "session",
     "totp",
 )
+_PERCENT = re.compile("(%[0-9A-F]{2})")
 _CACHED_NAME_CHARS_MAX = 64
 #: The start of a secret is masked at the end of a text from this length on: shorter ones end many a word.
 _START_CHARS_MIN = 4
@@ -109,6 +112,20 @@ def _without_credentials(base: str) -> str:
     if not mark or "@" not in authority:
         return base
     return f"{scheme}://{MASK}@{authority.rpartition('@')[2]}{slash}{path}"
+
+
+def written_forms(secret: str) -> list[str]:
+    """Return a secret as it is, and as it stands in JSON, in URLs and in HTML, each once.
+
+    Programs that repeat what they were sent rarely repeat it to the letter; PHP escapes slashes in JSON.
+    """
+    in_json = json.dumps(secret)[1:-1]
+    in_url = quote(secret, safe="")
+    in_url_lower = "".join(
+        part if index % 2 == 0 else part.lower() for index, part in enumerate(_PERCENT.split(in_url))
+    )
+    forms = (secret, in_json, in_json.replace("/", "\\/"), in_url, in_url_lower, html.escape(secret))
+    return list(dict.fromkeys(forms))
 
 
 def _without_start(value: str, secrets: Sequence[str]) -> str:

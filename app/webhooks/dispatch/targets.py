@@ -1,6 +1,6 @@
 """Webhooks as the dispatcher needs them: secrets opened, headers prepared, kept until the row changes."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -9,7 +9,7 @@ from sqlalchemy import Connection, RowMapping, select
 
 from app import __version__
 from app.lib import signing
-from app.lib.redact import MASK
+from app.lib.redact import MASK, is_secret_name, written_forms
 from app.lib.sealed import CannotOpen, Sealer
 from app.webhooks.models import Webhook
 
@@ -36,7 +36,7 @@ class Target:
     headers: tuple[tuple[str, str], ...]
     #: The same headers as they may be stored and shown: a JSON list that is not closed yet.
     shown_start: str
-    #: Values of the headers, to be masked where a receiver repeats them.
+    #: Values of the headers, in every form in which a receiver may repeat them: they are masked there.
     secret_values: tuple[str, ...]
     version: object
 
@@ -93,6 +93,20 @@ class Targets:
             headers=(*fixed, *((name, value) for name, value in own)),
             # Whatever its name, the value was given to be sealed: it is not stored in the clear with attempts.
             shown_start=orjson.dumps((*fixed, *((name, MASK) for name, _ in own))).decode()[:-1],
-            secret_values=tuple(value for _, value in own if len(value) >= _SECRET_CHARS_MIN),
+            secret_values=_secret_values(own),
             version=version,
         )
+
+
+def _secret_values(headers: Iterable[Sequence[str]]) -> tuple[str, ...]:
+    found: list[str] = []
+    for name, value in headers:
+        # Of `Authorization: Bearer …` receivers repeat the token alone, or the whole (RFC 9110 §11.4).
+        credentials = value.partition(" ")[2].strip() if is_secret_name(name) else ""
+        found += [
+            form
+            for part in (value, credentials)
+            if len(part) >= _SECRET_CHARS_MIN
+            for form in written_forms(part)
+        ]
+    return tuple(dict.fromkeys(found))

@@ -58,6 +58,29 @@ def test_secrets_stand_nowhere_in_an_attempt(scene: Scene, receiver: Receiver) -
     assert hook.secret not in stored
 
 
+@pytest.mark.parametrize(
+    ("echo", "shown"),
+    [
+        (b"Authorization: Bearer 3x+/hush&Hush==", f"Authorization: {MASK}"),
+        (b'{"token": "3x+/hush&Hush=="}', f'{{"token": "{MASK}"}}'),
+        (rb'{"token": "3x+\/hush&Hush=="}', f'{{"token": "{MASK}"}}'),
+        (b"/next?token=3x%2B%2Fhush%26Hush%3D%3D", f"/next?token={MASK}"),
+        (b"/next?token=3x%2b%2fhush%26Hush%3d%3d", f"/next?token={MASK}"),
+        (b"<p>3x+/hush&amp;Hush==</p>", f"<p>{MASK}</p>"),
+    ],
+    ids=["whole", "token", "escaped slash", "percent", "percent in lower case", "HTML"],
+)
+def test_secret_header_that_the_receiver_repeats_is_masked_however_it_is_written(
+    scene: Scene, receiver: Receiver, echo: bytes, shown: str
+) -> None:
+    receiver.behaviour = always(200, body=echo)
+    hook = scene.add_webhook(receiver.url, headers=[("Authorization", "Bearer 3x+/hush&Hush==")])
+    scene.emit()
+    scene.deliver()
+
+    assert scene.attempt(hook.id).response_body == shown
+
+
 @pytest.mark.parametrize(("size", "is_cut"), [(1023, False), (1024, False), (1025, True), (200_000, True)])
 def test_a_body_is_capped_and_marked(scene: Scene, receiver: Receiver, size: int, is_cut: bool) -> None:
     receiver.behaviour = always(200, body=b"x" * size)
