@@ -17,6 +17,7 @@ HEADERS_MAX = 64
 HEADER_CHARS_MAX = 1_024
 #: Of a larger refusal only the status is kept.
 _ANSWER_READ_MAX_BYTES = 65_536
+_BYTES_MAX = 2**31 - 1
 _NO_SECRETS = RequestSecrets()
 
 
@@ -101,7 +102,8 @@ def row_of(call: Call) -> dict[str, Any]:
         "error_code": call.error_code,
         "error_detail": redact.own_secrets(call.error_detail)[:500] if call.error_detail else None,
         "duration_ms": round(call.duration_ms, 2),
-        "request_bytes": call.request_bytes,
+        # What a refused call announces can be more than the column holds.
+        "request_bytes": min(call.request_bytes, _BYTES_MAX),
         "response_bytes": call.response_bytes,
         "address": call.address,
         "user_agent": redact.own_secrets(call.user_agent)[:USER_AGENT_CHARS_MAX] if call.user_agent else None,

@@ -58,6 +58,17 @@ def call(team_id: str, **values: Any) -> Call:
     return Call(**{**defaults, **values})
 
 
+def test_call_that_announces_more_bytes_than_a_column_holds_is_noted(
+    api: Api, request_log: RequestLog
+) -> None:
+    """Else whoever sends such a header would not be seen, and the calls noted beside it be written one by one."""
+    answer = api("POST", "/events", {}, environ_overrides={"CONTENT_LENGTH": str(10**15)})
+
+    assert answer.status_code == 413
+    (logged,) = request_log.requests()
+    assert logged.request_bytes == 2**31 - 1
+
+
 def test_accepted_call_is_noted_without_its_bodies(api: Api, request_log: RequestLog) -> None:
     answer = api(
         "POST", "/events", {"type": "post.published", "data": {"n": 1}}, headers={"User-Agent": "cron/2"}
