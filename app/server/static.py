@@ -6,6 +6,7 @@ Werkzeug's `send_file` does what HTTP knows about files: HEAD, conditional reque
 from pathlib import Path
 from typing import Any
 
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.security import safe_join
 from werkzeug.utils import send_file
 from werkzeug.wrappers import Request, Response
@@ -31,10 +32,20 @@ class StaticFiles:
         """Return the file that is asked for, opened; None when there is none."""
         request = Request(environ)
         path = safe_join(self._directory, request.path.removeprefix(self._prefix))
-        if path is None or not Path(path).is_file():
+        if path is None or not _is_file(path):
             return None
-        response = send_file(path, environ, conditional=True)
+        try:
+            response = send_file(path, environ, conditional=True)
+        except RequestedRangeNotSatisfiable as error:
+            response = Response(status=error.code, headers=error.get_headers())
         response.headers.update(self._headers)
         response.headers["Cache-Control"] = static_cache_control(request.args.get("v"))
         response.headers["X-Request-Id"] = request_id_of(request.headers.get("X-Request-Id"))
         return response
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return Path(path).is_file()
+    except OSError:  # Such as a name that is too long.
+        return False

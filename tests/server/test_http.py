@@ -251,3 +251,22 @@ def test_body_in_small_chunks_is_read(web: WebServer) -> None:
     replies, _ = web.exchange(head + b"1\r\na\r\n" * 20_000 + b"0\r\n\r\n" + LAST)
 
     assert [reply.status for reply in replies] == [405, 200]
+
+
+@pytest.mark.parametrize("path", [b"a" * 300, b"a/" * 3000, b"%00", b"..%2fapp%2fconfig.py"])
+def test_static_file_that_no_file_system_has_is_not_found(web: WebServer, path: bytes) -> None:
+    replies, _ = web.exchange(b"GET /static/%s HTTP/1.1\r\nHost: x\r\n\r\n" % path + LAST)
+
+    assert [reply.status for reply in replies] == [404, 200]
+
+
+@pytest.mark.parametrize("range_", [b"bytes=99999999999-", b"bytes=5-3", b"bytes=-"])
+def test_range_that_a_static_file_does_not_have_is_refused_or_ignored(web: WebServer, range_: bytes) -> None:
+    head = b"GET /static/css/signalbox.css HTTP/1.1\r\nHost: x\r\nRange: %s\r\n\r\n"
+
+    replies, _ = web.exchange(head % range_ + LAST)
+
+    assert replies[0].status in (200, 416)
+    assert "content-security-policy" in replies[0].headers
+    assert replies[0].status == 200 or replies[0].headers["content-range"].startswith("bytes */")
+    assert replies[1].status == 200
