@@ -41,6 +41,8 @@ class Misbehaviour:
     delay_s: float = 0
     #: The token endpoint answers when it is set.
     holds: threading.Event | None = None
+    #: The same for the discovery document.
+    holds_discovery: threading.Event | None = None
     #: Fields of the discovery document to change.
     discovery: dict[str, Any] = field(default_factory=dict)
     redirects_to: str = ""
@@ -166,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         provider = self.server.provider
         parts = urlsplit(self.path)
         provider.seen.append(("GET", parts.path, dict(self.headers)))
+        if provider.wrong.holds_discovery is not None:
+            provider.wrong.holds_discovery.wait(60)
         self._answer(*provider.page(parts.path, _first_values(parts.query)))
 
     def do_POST(self) -> None:

@@ -437,6 +437,50 @@ def test_slow_provider_is_given_up(
     assert visitor.get(back).status_code == 400, "the state is used up"
 
 
+def test_silent_provider_takes_no_more_than_half_of_the_threads(
+    app: Flask, linked: People, provider: Provider, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events come in by the same threads, and those who send them have nothing to do with the provider."""
+    monkeypatch.setattr(openid_client, "TIMEOUT_S", 60.0)
+    configure(app, monkeypatch, provider, web_threads=4)
+    visitors = [linked.anybody() for _ in range(3)]
+    backs = [at_provider(visitor.get("/sign-in/openid").location) for visitor in visitors]
+    provider.wrong = Misbehaviour(holds=Event())
+    assert provider.wrong.holds is not None
+    with ThreadPoolExecutor(3) as pool:
+        waiting = [pool.submit(visitors[index].get, backs[index]) for index in range(2)]
+        try:
+            while [(method, path) for method, path, _ in provider.seen].count(("POST", "/token")) < 2:
+                assert not any(one.done() for one in waiting)
+            refused = page.read(pool.submit(visitors[2].get, backs[2]).result(timeout=30))
+            assert not any(one.done() for one in waiting)
+        finally:
+            provider.wrong.holds.set()
+
+    assert refused.status == 503
+    assert [one.result().status_code for one in waiting] == [303, 303]
+
+
+def test_silent_description_takes_no_more_than_half_of_the_threads(
+    app: Flask, people: People, provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(openid_client, "TIMEOUT_S", 60.0)
+    configure(app, monkeypatch, provider, web_threads=2)
+    provider.wrong = Misbehaviour(holds_discovery=Event())
+    assert provider.wrong.holds_discovery is not None
+    with ThreadPoolExecutor(2) as pool:
+        waiting = pool.submit(people.anybody().get, "/sign-in/openid")
+        try:
+            while not provider.seen:
+                assert not waiting.done()
+            refused = pool.submit(people.anybody().get, "/sign-in/openid").result(timeout=30)
+            assert not waiting.done()
+        finally:
+            provider.wrong.holds_discovery.set()
+
+    assert (refused.status_code, waiting.result().status_code) == (503, 303)
+
+
 DESCRIPTIONS: dict[str, Misbehaviour] = {
     "another issuer": Misbehaviour(discovery={"issuer": "https://evil.example"}),
     "no token endpoint": Misbehaviour(discovery={"token_endpoint": None}),

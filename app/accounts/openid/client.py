@@ -27,6 +27,7 @@ from app.oauth.contract import (
     WrongIssuer,
     check_issuer,
 )
+from app.oauth.slots import ProviderSlots
 
 log = structlog.get_logger()
 
@@ -56,6 +57,8 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
         self._server_metadata_url = settings.openid_issuer.rstrip("/") + "/.well-known/openid-configuration"
         self._outbound = outbound
         self._timeout_s = TIMEOUT_S
+        #: The rest of the threads is for those who have nothing to do with the provider.
+        self._slots = ProviderSlots(max(1, settings.web_threads // 2))
         self._lock = threading.Lock()
         self._loaded_at_s = self._failed_at_s = -float("inf")
 
@@ -79,24 +82,32 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
     def finish(self, *, code: str, redirect_uri: str, verifier: str, nonce: str) -> Identity:
         """Exchange the code and return who signed in. Raises NotProven, ProviderUnavailable."""
         try:
-            tokens = self._oauth().exchange(code=code, redirect_uri=redirect_uri, verifier=verifier)
-            token = {"access_token": tokens.access_token, "id_token": tokens.extras.get("id_token")}
-            if not isinstance(token["id_token"], str):
-                raise NotProven("the answer holds no id_token")
-            claims = dict(
-                self.parse_id_token(token, nonce, self._claims_options(), leeway=_CLOCK_DIFFERENCE_S)
-            )
-            if "email" not in claims and self.server_metadata.get("userinfo_endpoint"):
-                claims = self._with_userinfo(tokens.access_token, claims)
+            with self._slots.taken():
+                claims = self._proven_claims(code, redirect_uri, verifier, nonce)
         except (ProviderUnavailable, RequestException, ValueError, KeyError, TypeError) as error:
             raise _unavailable(error) from error
         except (OAuthError, JoseError) as error:
             raise NotProven(str(error)) from error
         return self._identity(claims)
 
+    def _proven_claims(self, code: str, redirect_uri: str, verifier: str, nonce: str) -> dict[str, Any]:
+        tokens = self._oauth().exchange(code=code, redirect_uri=redirect_uri, verifier=verifier)
+        token = {"access_token": tokens.access_token, "id_token": tokens.extras.get("id_token")}
+        if not isinstance(token["id_token"], str):
+            raise NotProven("the answer holds no id_token")
+        claims = dict(self.parse_id_token(token, nonce, self._claims_options(), leeway=_CLOCK_DIFFERENCE_S))
+        if "email" not in claims and self.server_metadata.get("userinfo_endpoint"):
+            return self._with_userinfo(tokens.access_token, claims)
+        return claims
+
     def load_server_metadata(self) -> dict[str, Any]:
-        """Return the provider's description, at most an hour old. Raises RequestException, ValueError."""
-        with self._lock:
+        """Return the provider's description, at most an hour old.
+
+        Raises RequestException, ValueError, and ProviderUnavailable while others wait for it already.
+        """
+        if time.monotonic() - self._loaded_at_s <= METADATA_VALID_S:
+            return self.server_metadata
+        with self._slots.taken(), self._lock:
             now_s = time.monotonic()
             if now_s - self._loaded_at_s > METADATA_VALID_S:
                 if now_s - self._failed_at_s < _APART_S:
