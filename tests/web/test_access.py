@@ -142,9 +142,7 @@ def test_hostile_path_finds_nothing(
     people: People, app: Flask, samples: dict[str, str], addresses: list[Address], hostile: str
 ) -> None:
     with app.app_context():
-        token = create_key(
-            people.acme.id, "all", scopes=[FULL], granted_by=frozenset({FULL})
-        ).token
+        token = create_key(people.acme.id, "all", scopes=[FULL], granted_by=frozenset({FULL})).token
     values = set(samples.values())
     wrong = []
     for address in addresses:

@@ -1,5 +1,6 @@
 """The filters of lists: each is declared once, for the page, the API and the query."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -190,6 +191,7 @@ STATUS_CLASSES: dict[str, tuple[int, int] | None] = {
     "failed": (400, 599),
     "none": None,
 }
+_STATUS = re.compile(r"[1-5][0-9]{2}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,8 +225,7 @@ class StatusFilter(Filter):
         return self.choices
 
     def _checked(self, value: str) -> str:
-        # isdigit() alone would take the digits of every script.
-        if value in self.classes or (value.isascii() and value.isdigit() and 100 <= int(value[:4]) <= 599):
+        if value in self.classes or _STATUS.fullmatch(value):
             return value
         raise ValueError(f"choose one of {', '.join(self.classes)}, or a status such as 429")
 

@@ -61,3 +61,15 @@ def test_word_of_a_page_is_the_flag_of_the_api() -> None:
 )
 def test_status_is_a_class_or_a_number(status: str, bounds: tuple[int, int] | None) -> None:
     assert status_bounds(status) == bounds
+
+
+@pytest.mark.parametrize("spec", [DELIVERIES, REQUESTS], ids=["deliveries", "requests"])
+@pytest.mark.parametrize(
+    "status", ["99", "600", "0404", "0404" + "9" * 16, "0404" + "9" * 5000, "٤٠٤", "-404"]
+)
+def test_what_is_no_status_is_refused_before_it_reaches_the_database(
+    spec: ListSpec[object], status: str
+) -> None:
+    for query in (spec.page_query, spec.list_query):
+        with pytest.raises(ValidationError, match="or a status such as 429"):
+            query.model_validate({"status": status})
