@@ -24,7 +24,8 @@ local function look(key, base)
   if ARGV[base + 2] ~= '1' then
     local used, left = tonumber(redis.call('GET', key) or '0'), redis.call('PTTL', key)
     if left < 0 then return 0, window end
-    return used, left
+    -- In its last millisecond 0 is left, and no key can be set for that long.
+    return used, math.max(1, left)
   end
   local oldest = redis.call('LINDEX', key, 0)
   while oldest and tonumber(oldest) <= time_ms() - window do

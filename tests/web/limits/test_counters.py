@@ -17,7 +17,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from app.lib.ids import new_id
-from app.web.limits import Counters, Policy, process_counters
+from app.web.limits import Counters, Policy, process_counters, scripts
 from tests.webhooks.dispatch import programs
 from tests.webhooks.dispatch.scene import wait_until
 
@@ -106,6 +106,26 @@ def test_window_begins_anew_after_its_end(counters: Counters, redis_url: str) ->
     again = counters.take([limit])[0][0]
     assert not again.is_refusing
     assert 590 < again.resets_in_s <= 600
+
+
+def test_last_millisecond_of_a_window_refuses_as_those_before_it(redis_url: str) -> None:
+    limit = policy(quota=1, window_s=600)
+    # For a millisecond a key is there whose time to live is rounded to 0, which no key can be set with.
+    in_last_millisecond = """
+        local server = redis
+        local redis = {call = function(name, ...)
+          return name == 'PTTL' and 0 or server.call(name, ...)
+        end}
+    """
+    with Redis.from_url(redis_url) as redis:
+        redis.set(limit.counter, 1, px=600_000)
+        answer = redis.eval(
+            in_last_millisecond + scripts.TAKE, 1, limit.counter, *scripts.arguments_of([limit])
+        )
+
+    (status,), is_first = scripts.taken([limit], answer)
+    assert (status.is_refusing, is_first) == (True, True)
+    assert status.resets_in_s > 0
 
 
 def test_first_refusal_of_a_window_is_told_once(counters: Counters) -> None:
