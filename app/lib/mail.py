@@ -1,5 +1,6 @@
 """Sends mail over SMTP, or prints it where no server is configured."""
 
+import contextlib
 import smtplib
 import ssl
 import sys
@@ -32,8 +33,16 @@ def send(mail: Mail, *, smtp_url: str, sender: str) -> None:
         sys.stdout.write(f"\n--- Mail to {mail.to}: {mail.subject} ---\n\n{mail.text}\n---\n\n")
         sys.stdout.flush()
         return
-    with _connected(smtp_url) as server:
-        server.send_message(_message(mail, sender))
+    message = _message(mail, sender)
+    server = _connected(smtp_url)
+    try:
+        server.send_message(message)
+    except BaseException:
+        server.close()
+        raise
+    # The mail is taken: whatever the server says to QUIT, it must not be sent again (RFC 5321 §4.2.5).
+    with contextlib.suppress(OSError, smtplib.SMTPException):
+        server.quit()
 
 
 def _message(mail: Mail, sender: str) -> EmailMessage:

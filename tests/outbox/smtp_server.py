@@ -10,10 +10,14 @@ from typing import Self
 
 
 class SmtpServer:
-    """Keeps the mails that were sent to it. `answer` gets each and returns the reply, such as `451 Try again later`."""
+    """Keeps the mails that were sent to it. `answer` gets each and returns the reply, such as `451 Try again later`.
+
+    `goodbye` is the reply to QUIT.
+    """
 
     def __init__(self, answer: Callable[[Message], str] = lambda _mail: "250 OK") -> None:
         self.answer = answer
+        self.goodbye = "221 Bye"
         self.mails: list[Message] = []
         server = self
 
@@ -63,7 +67,7 @@ class SmtpServer:
                 self.mails.append(mail)
                 say(self.answer(mail))
             elif command == b"QUIT":
-                say("221 Bye")
+                say(self.goodbye)
                 return
             else:
                 say("250 OK")

@@ -90,6 +90,17 @@ def test_what_the_mail_server_took_is_gone_from_the_outbox(
     assert send(app) == 0
 
 
+def test_a_mail_that_was_taken_is_not_sent_again_for_what_the_server_says_at_the_end(
+    app: Flask, people: People, mail_server: SmtpServer
+) -> None:
+    mail_server.goodbye = "421 Timeout, closing the connection"
+    request_reset(app, ALICE)
+
+    assert send(app) == 1
+    assert rows(app) == []
+    assert mail_server.recipients == [ALICE]
+
+
 def test_a_mail_survives_a_redis_that_forgets_everything(
     app: Flask, people: People, mail_server: SmtpServer, redis_url: str
 ) -> None:
