@@ -82,25 +82,46 @@ def trim() -> None:
 def _send(mail_id: str, lease: str) -> bool:
     with Session(db.engine, expire_on_commit=False) as session:
         mail = session.scalars(select(OutgoingMail).where(OutgoingMail.id == mail_id)).one()
-    kind = mail_kind(mail.kind)
-    left_s = kind.lifetime_s - (clock.now() - mail.created_at).total_seconds()
+    left_s = _lifetime_s(mail) - (clock.now() - mail.created_at).total_seconds()
     if left_s <= 0:
         _settle_unsent(mail, lease, mail.last_error or "It could not be sent in time.", wait_s=None)
         return False
-    composed = kind.compose(*mail.args)
-    db.session.remove()
-    if composed is not None:
-        try:
-            send_mail(composed, message_id=mail.id)
-        except (OSError, SMTPException) as error:
-            wait_s = wait_before_retry_s(mail.attempt_count)
-            _settle_unsent(mail, lease, str(error), wait_s=wait_s if wait_s < left_s else None)
-            return False
+    try:
+        is_sent = _hand_over(mail)
+    except Exception as error:
+        # Whatever is wrong with this mail, the next one may be in order; and somebody has to read what it is.
+        reason = str(error)
+        if not isinstance(error, OSError | SMTPException):
+            log.exception("mail_not_made", mail_id=mail_id, kind=mail.kind)
+            reason = f"{type(error).__name__}: {error}"
+        wait_s = wait_before_retry_s(mail.attempt_count)
+        _settle_unsent(mail, lease, reason, wait_s=wait_s if wait_s < left_s else None)
+        return False
     with db.engine.begin() as connection:
         is_ours = leases.settle_by_deleting(connection, OutgoingMail, mail_id, lease)
     if not is_ours:
         log.warning("mail_lease_lost", mail_id=mail_id, kind=mail.kind)
-    return composed is not None
+    return is_sent
+
+
+def _lifetime_s(mail: OutgoingMail) -> float:
+    try:
+        return mail_kind(mail.kind).lifetime_s
+    except KeyError:
+        # A worker of the release that knows it may come to send it.
+        return FAILED_KEPT.total_seconds()
+
+
+def _hand_over(mail: OutgoingMail) -> bool:
+    """Hand the mail as it is to be now to the mail server; returns False when there is no reason for it any more."""
+    try:
+        composed = mail_kind(mail.kind).compose(*mail.args)
+    finally:
+        db.session.remove()
+    if composed is None:
+        return False
+    send_mail(composed, message_id=mail.id)
+    return True
 
 
 def _settle_unsent(mail: OutgoingMail, lease: str, reason: str, *, wait_s: float | None) -> None:

@@ -101,6 +101,42 @@ def test_a_mail_that_was_taken_is_not_sent_again_for_what_the_server_says_at_the
     assert mail_server.recipients == [ALICE]
 
 
+def test_a_mail_of_another_release_waits_for_it_and_holds_up_no_other(
+    app: Flask, people: People, mail_server: SmtpServer, advance_clock: Callable[[float], None]
+) -> None:
+    with app.app_context():
+        outbox.add_mail(db.session(), "accounts.password_reset", "usr_1")
+        db.session.commit()
+        with db.engine.begin() as connection:
+            connection.execute(update(OutgoingMail).values(kind="accounts.of_the_next_release"))
+    request_reset(app, BOB)
+
+    assert send(app) == 1
+    assert mail_server.recipients == [BOB]
+    (waiting,) = rows(app)
+    assert waiting.lease is None
+    assert waiting.due_at is not None
+    assert "accounts.of_the_next_release" in (waiting.last_error or "")
+
+    advance_clock(outbox.FAILED_KEPT.total_seconds())
+    make_due(app)
+    send(app)
+    (given_up,) = rows(app)
+    assert given_up.failed_at is not None
+
+
+def test_a_mail_that_cannot_even_be_tried_says_why_and_waits_longer_each_time(
+    app: Flask, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = app.config["SETTINGS"].model_copy(update={"smtp_url": "smpt://mail.example.com"})
+    monkeypatch.setitem(app.config, "SETTINGS", changed)
+    request_reset(app, ALICE, BOB)
+
+    assert send(app) == 0
+    assert [(row.attempt_count, row.lease) for row in rows(app)] == [(1, None)] * 2
+    assert all("must start with smtp://" in (row.last_error or "") for row in rows(app))
+
+
 def test_a_mail_survives_a_redis_that_forgets_everything(
     app: Flask, people: People, mail_server: SmtpServer, redis_url: str
 ) -> None:
