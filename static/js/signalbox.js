@@ -208,7 +208,6 @@
   }
 
   // ── htmx ───────────────────────────────────────────────────────────────────────────────────────────────────
-  const POLL_RETRY_MS = 5000;
   const waiting = new Set(); // polls held back while nobody looks
 
   function pollAgain(element) {
@@ -275,16 +274,10 @@
   });
   document.body.addEventListener("htmx:oobAfterSwap", () => $$("#toasts [data-toast]").forEach(startToast));
 
-  function failed(event, message) {
-    const element = event.detail.elt;
-    if (element.matches("[data-poll]") && (event.detail.xhr?.status ?? 0) !== 404) {
-      setTimeout(() => (document.hidden ? waiting.add(element) : pollAgain(element)), POLL_RETRY_MS);
-    }
-    showError(message);
-  }
+  // What asks by itself asks again at its next turn; a timer of ours beside htmx's would add up with every failure.
   const unreachable = "Signalbox could not be reached. Check the connection, then try again.";
-  document.body.addEventListener("htmx:sendError", (event) => failed(event, unreachable));
-  document.body.addEventListener("htmx:timeout", (event) => failed(event, unreachable));
+  document.body.addEventListener("htmx:sendError", () => showError(unreachable));
+  document.body.addEventListener("htmx:timeout", () => showError(unreachable));
   document.body.addEventListener("htmx:responseError", (event) => {
     const xhr = event.detail.xhr;
     if (xhr.status === 401 && xhr.getResponseHeader("HX-Redirect")) return;
@@ -296,7 +289,7 @@
       409: "This is being done already, or does not fit what is stored now. Reload the page, then try again.",
       429: "Too many requests. Wait a moment, then try again.",
     }[xhr.status];
-    failed(event, words || `Signalbox could not do this (error ${xhr.status}${request ? `, request ${request}` : ""}). Try again in a moment.`);
+    showError(words || `Signalbox could not do this (error ${xhr.status}${request ? `, request ${request}` : ""}). Try again in a moment.`);
   });
 
   // ── Start ──────────────────────────────────────────────────────────────────────────────────────────────────

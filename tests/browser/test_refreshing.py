@@ -6,7 +6,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.browser.running import signalbox_running
 
@@ -117,3 +117,25 @@ def test_pause_stays_until_resumed_and_keeps_the_focus(trail: Open) -> None:
     resume.click()
     expect(trail.page.locator("#list-news[hx-trigger]")).to_be_attached()
     expect(trail.page).not_to_have_url(re.compile("paused"))
+
+
+def test_a_server_that_is_away_is_asked_no_more_often_than_one_that_is_there(trail: Open) -> None:
+    asked: list[str] = []
+
+    def refuse(route: Route) -> None:
+        asked.append(route.request.url)
+        route.abort()
+
+    trail.page.route("**/audit/**", refuse)
+    step_ms, steps = 5_000, 60
+
+    for _ in range(steps):
+        trail.page.clock.run_for(step_ms)
+        # What failed is heard of, and sets its timers, before the clock goes on.
+        trail.page.evaluate("() => fetch('/healthz').then((answer) => answer.text())")
+
+    assert 1 <= len(asked) <= steps * step_ms / 30_000
+    trail.page.unroute("**/audit/**")
+    trail.act("back.again")
+    trail.turn_clock()
+    expect(trail.page.locator(".sb-entry").first).to_contain_text("back.again")
