@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from flask import Response, request
 from pydantic import ValidationError
 
-from app.db.pages import Page
+from app.db.pages import PAGE_SIZE_MAX, Page
 from app.lib.ids import is_id
 from app.web.access import current_team
 from app.web.lists.downloads import csv_download
@@ -87,7 +87,10 @@ class ListPage(ListLook[T]):
         # Rows that arrived since would push what somebody reads.
         given = request.args.get("newest", "")
         newest_id = given if is_id(given, self.spec.prefix) else None
-        page = self.spec.find(current_team().id, wanted, oldest_id=oldest_id, newest_id=newest_id)
+        # More of them may fit the filter by now, and the page's own must not fall behind the link to older rows.
+        page = self.spec.find(
+            current_team().id, wanted, size=PAGE_SIZE_MAX, oldest_id=oldest_id, newest_id=newest_id
+        )
         view = ListView(self, wanted, page, oldest_id=oldest_id)
         if request.args.get("seen") == view.rows_version:
             return unchanged()

@@ -223,6 +223,24 @@ def test_new_rows_are_announced_but_push_nothing(people: People, page: Page, fac
     assert page.fragment(look, "list-news", people.vic).has_text("New rows arrived. Show them")
 
 
+def test_rows_that_come_to_fit_the_filter_between_others_push_none_out(
+    people: People, page: Page, factories: Factories
+) -> None:
+    ids = factories.deliveries(factories.webhook(), 61, state="pending", last_status=503)
+    behind, shown_first, fit_later = ids[0], ids[1:], ids[30:40]
+    for delivery_id in fit_later:
+        factories.change(delivery_id, last_status=None)
+    document = page.get(f"{LIST}?status=5xx", people.vic)
+    assert len(shown(document)) == 50
+    assert shown(document)[-1] == ids[1]
+
+    for delivery_id in fit_later:
+        factories.change(delivery_id, last_status=503)
+    refreshed = page.fragment(document.by_id("newest").get("hx-get", ""), "newest", people.vic)
+
+    assert shown(refreshed) == list(reversed(shown_first)), f"only {behind} is behind the link to older ones"
+
+
 def test_held_deliveries_say_so(people: People, page: Page, factories: Factories) -> None:
     factories.deliveries(factories.webhook(status="paused"), 1, state="pending")
 
