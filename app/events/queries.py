@@ -2,6 +2,7 @@
 
 from pydantic import Field as QueryField
 from sqlalchemy import select
+from sqlalchemy.orm import defer
 
 from app.db.pages import Condition, Page, page_of
 from app.events.catalogue import BUILT_IN, OWN, KnownType
@@ -85,6 +86,8 @@ EVENTS = ListSpec[Event](
     prefix="evt",
     thing="an event",
     scope=lambda team_id: (Event.team_id == team_id,),
+    # No list shows the data, and a page of a download would hold hundreds of megabytes of it.
+    rows=lambda _search: select(Event).options(defer(Event.body, raiseload=True)),
     filters=(
         SearchFilter(
             label="Event id or idempotency key",

@@ -1,5 +1,7 @@
 """Pages of events and event types."""
 
+import tracemalloc
+
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -41,6 +43,25 @@ def test_sixty_events_have_an_older_page(people: People, page: Page, api: Api) -
     document = page.get(EVENTS, people.vic)
     older = next(link for link in document.links() if "cursor=" in link)
     assert len(page.get(older, people.vic).all("tr")) == 1 + 10
+
+
+@pytest.mark.parametrize("path", [EVENTS, f"{EVENTS}export.csv"])
+def test_lists_of_events_do_not_load_their_data(people: People, api: Api, path: str) -> None:
+    count, chars = 40, 200_000
+    for _ in range(count):
+        assert api.emit(data={"text": "x" * chars}).status_code == 202
+    people.vic.get(path)
+
+    tracemalloc.start()
+    try:
+        answer = people.vic.get(path)
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert answer.status_code == 200
+    assert answer.get_data(as_text=True).count("evt_") >= count
+    assert peak_bytes < count * chars / 2
 
 
 @pytest.mark.parametrize("path", [EVENTS, TYPES, TYPES + "post.published"])
