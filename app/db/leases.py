@@ -41,7 +41,7 @@ class Leased:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """Rows that are ours while `lease` stands on them, the longest due first.
+    """Rows that are ours while `lease` stands on them, by their ids in order.
 
     Until `ends_at_s` on `clock.steady_s()` nobody else can claim them: it is counted from before the claim.
     """
@@ -62,8 +62,8 @@ def claim(
 ) -> Claim:
     """Claim at most `limit` rows that are due and meet the conditions, in one statement; set `values` on them.
 
-    Two who claim at once get different rows and do not wait for each other (on SQLite: for its one writer). Commit
-    before the work begins.
+    Where more are due, those are claimed that have been for the longest. Two who claim at once get different rows and do
+    not wait for each other (on SQLite: for its one writer). Commit before the work begins.
     """
     table, lease = _table(model), secrets.token_hex(16)
     began_s = clock.steady_s()
