@@ -143,6 +143,21 @@ def give_back(connection: Connection, model: type[Leased], ids: Sequence[str], l
     )
 
 
+def postpone(connection: Connection, model: type[Leased], *, due_in_s: float) -> None:
+    """Let what is due now be due in `due_in_s` instead, without a claim; rows that somebody is claiming stay."""
+    table = _table(model)
+    due = (
+        select(table.c.id)
+        .where(table.c.due_at <= DatabaseNow())
+        # Two who postpone at once would wait for each other's rows.
+        .with_for_update(skip_locked=True)
+        .cte("due")
+    )
+    connection.execute(
+        update(table).where(table.c.id.in_(select(due.c.id))).values(due_at=due_in(connection, due_in_s))
+    )
+
+
 def reap(connection: Connection, model: type[Leased]) -> list[str]:
     """Take the rows from holders whose lease has ended, and return their ids: they died, or are too late.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from datetime import timedelta
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPServerDisconnected
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select
@@ -25,8 +25,14 @@ log = structlog.get_logger()
 RUN_S = 60.0
 #: Longer than the job may run that sends it: while the sender lives, nobody else sends the same mail.
 LEASE_S = 300.0
+#: How long all mails wait for a mail server that did not answer.
+AWAY_S = 30.0
 FAILED_KEPT = timedelta(days=7)
 _ERROR_CHARS_MAX = 300
+
+
+class _ServerAway(Exception):
+    """The mail server does not answer: the other mails need not be tried now."""
 
 
 def add_mail(transaction: Session | Connection, kind: str, *args: str) -> None:
@@ -69,7 +75,13 @@ def send_due() -> int:
             )
         if not claim.ids:
             break
-        sent += _send(claim.ids[0], claim.lease)
+        try:
+            sent += _send(claim.ids[0], claim.lease)
+        except _ServerAway:
+            # Each mail would wait for it as long as this one, and what else this process serves behind them all.
+            with db.engine.begin() as connection:
+                leases.postpone(connection, OutgoingMail, due_in_s=AWAY_S)
+            break
     return sent
 
 
@@ -96,12 +108,20 @@ def _send(mail_id: str, lease: str) -> bool:
             reason = f"{type(error).__name__}: {error}"
         wait_s = wait_before_retry_s(mail.attempt_count)
         _settle_unsent(mail, lease, reason, wait_s=wait_s if wait_s < left_s else None)
+        if _is_server_away(error):
+            raise _ServerAway from None
         return False
     with db.engine.begin() as connection:
         is_ours = leases.settle_by_deleting(connection, OutgoingMail, mail_id, lease)
     if not is_ours:
         log.warning("mail_lease_lost", mail_id=mail_id, kind=mail.kind)
     return is_sent
+
+
+def _is_server_away(error: Exception) -> bool:
+    """Return whether no mail server was reached, or it went away without a word."""
+    is_reply = isinstance(error, SMTPException) and not isinstance(error, SMTPServerDisconnected)
+    return isinstance(error, OSError) and not is_reply
 
 
 def _lifetime_s(mail: OutgoingMail) -> float:

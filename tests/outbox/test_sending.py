@@ -137,6 +137,25 @@ def test_a_mail_that_cannot_even_be_tried_says_why_and_waits_longer_each_time(
     assert all("must start with smtp://" in (row.last_error or "") for row in rows(app))
 
 
+@pytest.mark.postgresql
+def test_a_mail_server_that_is_away_is_waited_for_once_not_for_every_mail(
+    app: Flask, people: People, mail_server: SmtpServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        away = app.config["SETTINGS"].model_copy(update={"smtp_url": "smtp://127.0.0.1:1"})
+        patch.setitem(app.config, "SETTINGS", away)
+        request_reset(app, ALICE, BOB, ALICE)
+        assert send(app) == 0
+        assert sorted(row.attempt_count for row in rows(app)) == [0, 0, 1]
+        assert send(app) == 0
+    assert sorted(row.attempt_count for row in rows(app)) == [0, 0, 1], "the others wait a while, too"
+    assert all(row.lease is None for row in rows(app))
+
+    make_due(app)
+    assert send(app) == 3
+    assert mail_server.recipients == [ALICE, ALICE, BOB]
+
+
 def test_a_mail_survives_a_redis_that_forgets_everything(
     app: Flask, people: People, mail_server: SmtpServer, redis_url: str
 ) -> None:
