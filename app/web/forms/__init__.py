@@ -6,6 +6,5 @@ outlives the session in which it was typed (`drafts`).
 
 from app.web.forms.base import Form as Form
 from app.web.forms.drafts import keeps_input as keeps_input
-from app.web.forms.tokens import created_nothing as created_nothing
 from app.web.forms.tokens import creates_once as creates_once
 from app.web.forms.versions import Change as Change

@@ -20,7 +20,7 @@ from functools import wraps
 from typing import Any, TypeVar, cast
 
 import structlog
-from flask import current_app, flash, g, request, session
+from flask import current_app, flash, request, session
 from flask.json.tag import TaggedJSONSerializer
 from flask_login import current_user
 from itsdangerous import BadData, URLSafeSerializer
@@ -85,8 +85,8 @@ def user_of(token: str) -> str | None:
 def creates_once(view: View) -> View:
     """Let the form of a view create once. Put it directly above the view, below its mark of access.
 
-    The view redirects to what it created; every other response leaves the form as not sent, and so does
-    `created_nothing()`. A request without a token runs as it is.
+    The view redirects to what it created; every other response leaves the form as not sent. A request without a token
+    runs as it is.
     """
 
     @wraps(view)
@@ -108,11 +108,6 @@ def creates_once(view: View) -> View:
     return cast(View, run_once)
 
 
-def created_nothing() -> None:
-    """Let the form of this request be sent again, although its view leads on: what was asked for is refused."""
-    g.form_created_nothing = True
-
-
 def _first(place: _Place, view: Callable[..., Any], arguments: Mapping[str, Any]) -> Response:
     before = {name: _session_values.dumps(value) for name, value in session.items()}
     try:
@@ -121,7 +116,7 @@ def _first(place: _Place, view: Callable[..., Any], arguments: Mapping[str, Any]
         _release(place)
         raise
     url = response.headers.get("HX-Redirect") or response.location
-    if url and response.status_code < 400 and "form_created_nothing" not in g:
+    if url and response.status_code < 400:
         _keep(place, url, before)
     else:
         _release(place)

@@ -7,7 +7,7 @@ from app.lib import clock
 from app.lib.errors import Conflict
 from app.lib.json_text import pretty_json
 from app.web.access import current_team, require
-from app.web.forms import created_nothing, creates_once
+from app.web.forms import creates_once
 from app.web.lists import ListPage
 from app.web.rendering import digest, redirect_after, render, swaps, unchanged
 from app.web.schemes import Pages
@@ -102,7 +102,6 @@ def retry(delivery_id: str) -> BaseResponse:
         retried = services.retry(current_team().id, delivery_id)
         flash(retried.message, "warning" if retried.is_held else "success")
     except Conflict as conflict:
-        created_nothing()
         flash(conflict.detail, "error")
     return redirect_after(url_for(".show", delivery_id=delivery_id))
 

@@ -11,7 +11,7 @@ from app.events.queries import known_types
 from app.extensions import current_settings
 from app.lib.errors import Conflict, Invalid, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
-from app.web.forms import created_nothing, creates_once, keeps_input
+from app.web.forms import creates_once, keeps_input
 from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
@@ -240,7 +240,6 @@ def test(webhook_id: str) -> BaseResponse:
     try:
         sent = services.send_test_event(current_team().id, webhook_id, event_type=event_type)
     except (Conflict, Invalid) as error:
-        created_nothing()
         flash(error.detail, "error")
         return redirect_after(url_for(".show", webhook_id=webhook_id))
     flash("The test event is on its way.", "success")
