@@ -16,7 +16,7 @@ from app.events.queries import EVENTS
 from app.extensions import current_settings
 from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
 from app.web.access import current_team, require
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
@@ -83,7 +83,7 @@ def new() -> Response:
 @event_types.post("/new")
 @require("event_types:manage")
 @keeps_input(EventTypeForm)
-@creates_once
+@runs_once
 def create() -> BaseResponse:
     """Add a type of the team's own."""
     form = EventTypeForm()
@@ -125,6 +125,7 @@ def edit(name: str) -> Response:
 @event_types.post("/<name>/edit")
 @require("event_types:manage")
 @keeps_input(EventTypeForm)
+@runs_once
 def update(name: str) -> BaseResponse:
     """Change what is said about a type of the team's own."""
     known = _own_type(name)
@@ -164,6 +165,7 @@ def confirm_delete(name: str) -> Response:
 
 @event_types.post("/<name>/delete")
 @require("event_types:manage")
+@runs_once
 def delete(name: str) -> BaseResponse:
     """Delete a type of the team's own."""
     services.delete_type(current_team().id, _own_type(name).name)

@@ -7,6 +7,7 @@ from app.lib.errors import NotFound, Unavailable
 from app.operations import queries, services
 from app.outbox.queries import unsent_mails
 from app.web.access import principal, require
+from app.web.forms import runs_once
 from app.web.permissions import OPERATE
 from app.web.rendering import redirect_after, render
 from app.web.schemes import Pages
@@ -39,6 +40,7 @@ def index() -> BaseResponse:
 
 @jobs.post("/<job_id>/retry")
 @require(OPERATE)
+@runs_once
 def retry(job_id: str) -> BaseResponse:
     services.retry(job_id, operator=principal().id)
     flash("The job waits to run again.", "success")
@@ -56,6 +58,7 @@ def confirm_dismiss(job_id: str) -> BaseResponse:
 
 @jobs.post("/<job_id>/dismiss")
 @require(OPERATE)
+@runs_once
 def dismiss(job_id: str) -> BaseResponse:
     services.dismiss(job_id, operator=principal().id)
     flash("The job is dismissed.", "success")

@@ -21,7 +21,7 @@ from app.lib.errors import AuthenticationFailed, AuthorizationFailed, NotFound
 from app.web import limits
 from app.web.forms.drafts import keep_input
 from app.web.forms.tokens import FIELD as FORM_TOKEN
-from app.web.forms.tokens import user_of
+from app.web.forms.tokens import repeated_response, user_of
 from app.web.permissions import is_declared, is_for_operators, note_of
 from app.web.rendering import is_htmx, redirect_after
 from app.web.schemes import API_KEY, scheme_of
@@ -193,11 +193,22 @@ def _enforce() -> BaseResponse | None:
         if access.is_limited:
             _take_page_limit()
         return None
-    if scheme_of(request.endpoint) is API_KEY:
+    try:
+        return _authorise(access)
+    except (AuthorizationFailed, NotFound):
+        repeated = repeated_response()
+        if repeated is None:
+            raise
+        return repeated
+
+
+def _authorise(access: Access) -> BaseResponse | None:
+    """Find the principal; return the way to sign in where there is none. Raises AuthorizationFailed, NotFound."""
+    if scheme_of(request.endpoint or "") is API_KEY:
         g.principal = _load_key.get()(_presented_key())
     else:
         if not current_user.is_authenticated:
-            return sign_in_first()
+            return repeated_response() or sign_in_first()
         _take_page_limit()
         if access.permission is None:
             return None

@@ -20,6 +20,7 @@ from app.lib.errors import (
 )
 from app.web.access import sign_in_again
 from app.web.limits import QuotaExceeded
+from app.web.rendering import retry_later
 from app.web.schemas import PROBLEM_TYPE, FieldProblem, Problem
 from app.web.schemes import wants_json
 
@@ -57,10 +58,7 @@ def invalid_from_pydantic(error: ValidationError) -> Response:
 
 def answer(error: SignalboxError) -> Response:
     """Return the response for an expected error."""
-    response = _render(error.kind, error)
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
+    return retry_later(_render(error.kind, error), error)
 
 
 def _expected(error: SignalboxError) -> Response:

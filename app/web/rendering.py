@@ -1,10 +1,14 @@
 """Pages and fragments: one view serves both, from the same template file."""
 
 import hashlib
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Response, make_response, redirect, render_template, request
 from werkzeug.wrappers import Response as BaseResponse
+
+from app.lib.errors import SignalboxError
+
+AnyResponse = TypeVar("AnyResponse", bound=BaseResponse)
 
 #: All that decides between page and fragment; named on every response so that no cache mixes them up.
 _VARY = ("HX-Request", "HX-Target", "HX-History-Restore-Request", "Cookie")
@@ -45,6 +49,13 @@ def render(
         render_template(fragment if fragment and swaps(target) else page, **context), status
     )
     response.vary.update(_VARY)
+    return response
+
+
+def retry_later(response: AnyResponse, error: SignalboxError) -> AnyResponse:
+    """Return the response to a refused request, with when it is worth another try where the error says that."""
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
     return response
 
 

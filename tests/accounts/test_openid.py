@@ -26,6 +26,7 @@ from tests import slots
 from tests.accounts.openid_provider import CLIENT_ID, CLIENT_SECRET, Misbehaviour, Provider, provider_running
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
+from tests.web.forms.sending import hidden_fields, send
 
 ALICE: dict[str, Any] = {
     "sub": "alice-at-work", "email": "alice@example.com", "email_verified": True, "name": "Alice Adams",
@@ -662,6 +663,21 @@ def test_unlinking_needs_the_password_and_works_at_once(
     assert "not your password" in wrong.error_of("current_password")
     assert answer.location == "/account/openid"
     assert sign_in(linked.anybody()).status_code == 409
+
+
+def test_unlinking_twice_is_unlinking_once(
+    app: Flask, linked: People, provider: Provider, page: Page
+) -> None:
+    with app.app_context():
+        account_id = db.session.scalar(select(OpenIdAccount.id))
+        db.session.remove()
+    path = f"/account/openid/{account_id}/unlink"
+    hidden = hidden_fields(page, path, path, linked.alice)
+
+    first, second = (send(linked.alice, path, {"current_password": PASSWORD}, hidden) for _ in range(2))
+
+    assert (first.status_code, second.status_code) == (303, 303)
+    assert second.location == first.location
 
 
 def test_who_has_no_password_cannot_unlink(

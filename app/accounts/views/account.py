@@ -18,7 +18,7 @@ from app.accounts.views.blueprints import accounts, home_of, local_path
 from app.extensions import current_settings
 from app.lib.errors import NotFound, SignalboxError
 from app.web.access import public, signed_in
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.rendering import redirect_after, render
 from app.web.shell import THEME_COOKIE, THEMES
 
@@ -34,6 +34,7 @@ def account() -> BaseResponse:
 @accounts.post("/account/name")
 @signed_in
 @keeps_input(NameForm, prefix="name-")
+@runs_once
 def change_name() -> BaseResponse:
     form = NameForm(prefix="name-")
     if not form.validate():
@@ -46,7 +47,7 @@ def change_name() -> BaseResponse:
 @accounts.post("/account/email")
 @signed_in
 @keeps_input(EmailForm, prefix="email-")
-@creates_once
+@runs_once
 def change_email() -> BaseResponse:
     form = EmailForm(prefix="email-")
     if not form.validate():
@@ -66,6 +67,7 @@ def change_email() -> BaseResponse:
 @accounts.post("/account/password")
 @signed_in
 @keeps_input(PasswordForm, prefix="password-")
+@runs_once
 def change_password() -> BaseResponse:
     form = PasswordForm(prefix="password-")
     if not form.validate():
@@ -101,7 +103,7 @@ def new_team() -> BaseResponse:
 @accounts.post("/teams/new")
 @signed_in
 @keeps_input(TeamForm)
-@creates_once
+@runs_once
 def create_team() -> BaseResponse:
     form = TeamForm()
     if not form.validate():

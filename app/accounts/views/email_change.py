@@ -8,11 +8,13 @@ from app.accounts.services import email_change as services
 from app.accounts.views.blueprints import accounts
 from app.lib.errors import NotFound
 from app.web.access import public, signed_in
+from app.web.forms import runs_once
 from app.web.rendering import redirect_after, render
 
 
 @accounts.post("/account/email/cancel")
 @signed_in
+@runs_once
 def cancel_email_change() -> BaseResponse:
     services.cancel_change(current_user.id)
     flash(f"Your address stays {current_user.email}.", "success")
@@ -28,6 +30,7 @@ def email_change(token: str) -> BaseResponse:
 
 @accounts.post("/account/email/<token>")
 @public
+@runs_once
 def confirm_email_change(token: str) -> BaseResponse:
     try:
         email = services.confirm_change(token)

@@ -14,7 +14,7 @@ from app.accounts.views.blueprints import accounts, home_of, teams
 from app.extensions import current_settings
 from app.lib.errors import Conflict, NotFound, SignalboxError
 from app.web.access import current_team, principal, public, require, signed_in
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
@@ -36,7 +36,7 @@ def new_invitation() -> BaseResponse:
 @teams.post("/invitations/new")
 @require("members:manage")
 @keeps_input(InviteForm)
-@creates_once
+@runs_once
 def invite() -> BaseResponse:
     form = _form()
     if not form.validate():
@@ -76,6 +76,7 @@ def confirm_revoke(invitation_id: str) -> BaseResponse:
 
 @teams.post("/invitations/<invitation_id>/revoke")
 @require("members:manage")
+@runs_once
 def revoke_invitation(invitation_id: str) -> BaseResponse:
     invitations.revoke_invitation(current_team().id, invitation_id)
     flash("The invitation is revoked: its link is invalid now.", "success")
@@ -90,7 +91,7 @@ def open_invitation(token: str) -> BaseResponse:
 
 @accounts.post("/invitations/<token>/accept")
 @signed_in
-@creates_once
+@runs_once
 def accept_invitation(token: str) -> BaseResponse:
     slug = invitations.accept(token, current_user.id)
     return redirect_after(home_of(slug))
@@ -98,7 +99,7 @@ def accept_invitation(token: str) -> BaseResponse:
 
 @accounts.post("/invitations/<token>/join")
 @public
-@creates_once
+@runs_once
 def join(token: str) -> BaseResponse:
     form = JoinForm()
     if current_user.is_authenticated or not form.validate():

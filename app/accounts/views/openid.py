@@ -18,6 +18,7 @@ from app.oauth import states
 from app.oauth.contract import ProviderUnavailable
 from app.oauth.states import PendingAuthorization
 from app.web.access import public, signed_in, writes
+from app.web.forms import runs_once
 from app.web.mails import absolute_url
 from app.web.rendering import redirect_after, render
 
@@ -76,6 +77,7 @@ def confirm_openid_unlink(account_id: str) -> BaseResponse:
 
 @accounts.post("/account/openid/<account_id>/unlink")
 @signed_in
+@runs_once
 def openid_unlink(account_id: str) -> BaseResponse:
     form = LinkForm()
     if not form.validate():

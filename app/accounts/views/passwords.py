@@ -7,9 +7,11 @@ from app.accounts import throttle
 from app.accounts.forms import ForgotPasswordForm, ResetPasswordForm
 from app.accounts.services import users
 from app.accounts.views.blueprints import accounts
+from app.accounts.views.link_requests import request_link, requested_page
 from app.accounts.views.second_step import enter
 from app.lib.errors import NotFound, SignalboxError
 from app.web.access import public
+from app.web.forms import runs_once
 from app.web.rendering import render
 
 
@@ -21,21 +23,20 @@ def forgot_password() -> BaseResponse:
 
 @accounts.post("/forgot-password")
 @public
+@runs_once
 def request_reset() -> BaseResponse:
-    form = ForgotPasswordForm()
-    if not form.validate():
-        return render("accounts/forgot_password.html", status=422, form=form)
-    email = str(form.email.data)
-    try:
-        throttle.count_reset_request(email)
-        users.request_password_reset(email)
-    except SignalboxError as error:
-        form.take_errors(error)
-        response = render("accounts/forgot_password.html", status=error.status, form=form)
-        if error.retry_after_s is not None:
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
-    return render("accounts/reset_requested.html", email=email)
+    return request_link(
+        ForgotPasswordForm(),
+        template="accounts/forgot_password.html",
+        request=_request_reset,
+        next_page="accounts.reset_requested",
+    )
+
+
+@accounts.get("/forgot-password/requested")
+@public
+def reset_requested() -> BaseResponse:
+    return requested_page("accounts/reset_requested.html", form_page="accounts.forgot_password")
 
 
 @accounts.get("/reset-password/<token>")
@@ -46,6 +47,7 @@ def reset_password(token: str) -> BaseResponse:
 
 @accounts.post("/reset-password/<token>")
 @public
+@runs_once
 def store_new_password(token: str) -> BaseResponse:
     form = ResetPasswordForm()
     if not form.validate():
@@ -60,6 +62,11 @@ def store_new_password(token: str) -> BaseResponse:
     entered = enter(found, method="reset")
     flash("Your password is changed. Sessions on other devices have ended.", "success")
     return entered
+
+
+def _request_reset(email: str) -> None:
+    throttle.count_reset_request(email)
+    users.request_password_reset(email)
 
 
 def _reset_page(form: ResetPasswordForm, token: str, status: int = 200) -> Response:

@@ -16,7 +16,7 @@ from app.lib import clock
 from app.lib.errors import Conflict, Invalid, SignalboxError
 from app.lib.sealed import CannotOpen
 from app.web.access import signed_in
-from app.web.forms import creates_once
+from app.web.forms import runs_once
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
 
@@ -37,7 +37,7 @@ def second_factor() -> BaseResponse:
 
 @accounts.post("/account/second-factor")
 @signed_in
-@creates_once
+@runs_once
 def enable_second_factor() -> BaseResponse:
     if queries.security_of(current_user.id).second_factor_since is not None:
         # Not the form again: a copy of the session's cookie from before still holds the secret that is in use now.
@@ -72,7 +72,7 @@ def confirm_renew_recovery_codes() -> BaseResponse:
 
 @accounts.post("/account/second-factor/renew-codes")
 @signed_in
-@creates_once
+@runs_once
 def renew_recovery_codes() -> BaseResponse:
     form = SecondFactorForm()
     if not form.validate():
@@ -97,6 +97,7 @@ def confirm_disable_second_factor() -> BaseResponse:
 
 @accounts.post("/account/second-factor/disable")
 @signed_in
+@runs_once
 def disable_second_factor() -> BaseResponse:
     form = SecondFactorForm()
     if not form.validate():

@@ -13,7 +13,8 @@ from app.accounts.sessions import SecondStep, begin_second_step, find_second_ste
 from app.accounts.views.blueprints import accounts
 from app.lib.errors import SignalboxError
 from app.web.access import public
-from app.web.rendering import redirect_after, render
+from app.web.forms import runs_once
+from app.web.rendering import redirect_after, render, retry_later
 
 Form = CodeForm | RecoveryCodeForm
 
@@ -35,6 +36,7 @@ def second_step() -> BaseResponse:
 
 @accounts.post("/sign-in/code")
 @public
+@runs_once
 def finish_with_code() -> BaseResponse:
     return _finish(CodeForm())
 
@@ -47,6 +49,7 @@ def recovery_step() -> BaseResponse:
 
 @accounts.post("/sign-in/recovery-code")
 @public
+@runs_once
 def finish_with_recovery_code() -> BaseResponse:
     return _finish(RecoveryCodeForm())
 
@@ -67,10 +70,7 @@ def _finish(form: Form) -> BaseResponse:
             throttle.code_was_wrong()
         form.take_errors(error)
         form.code.data = ""  # Worthless now; the next one is typed into an empty field.
-        response = _step_page(form, status=error.status)
-        if error.retry_after_s is not None:
-            response.headers["Retry-After"] = str(error.retry_after_s)
-        return response
+        return retry_later(_step_page(form, status=error.status), error)
     if method is None:
         return _too_late()
     throttle.code_was_right(counted)

@@ -9,6 +9,7 @@ from app.accounts.services import sessions as services
 from app.accounts.sessions import end_session, renew_session
 from app.accounts.views.blueprints import accounts
 from app.web.access import signed_in
+from app.web.forms import runs_once
 from app.web.rendering import redirect_after, render
 
 
@@ -33,6 +34,7 @@ def confirm_end_session(session_id: str) -> BaseResponse:
 
 @accounts.post("/account/sessions/<session_id>/end")
 @signed_in
+@runs_once
 def end_one_session(session_id: str) -> BaseResponse:
     if session_id == current_user.session_id:
         end_session()
@@ -44,6 +46,7 @@ def end_one_session(session_id: str) -> BaseResponse:
 
 @accounts.post("/account/end-sessions")
 @signed_in
+@runs_once
 def end_other_sessions() -> BaseResponse:
     services.end_all(current_user.id, but=current_user.session_id)
     renew_session()
@@ -63,6 +66,7 @@ def confirm_end_all_sessions() -> BaseResponse:
 
 @accounts.post("/account/sessions/end-all")
 @signed_in
+@runs_once
 def end_all_sessions() -> BaseResponse:
     services.end_all(current_user.id)
     end_session()

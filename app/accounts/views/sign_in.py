@@ -21,8 +21,8 @@ from app.extensions import current_settings
 from app.jobs.table import enqueue
 from app.lib.errors import AuthorizationFailed, NotFound, RateLimited, SignalboxError, Unavailable
 from app.web.access import public
-from app.web.forms import creates_once
-from app.web.rendering import redirect_after, render
+from app.web.forms import runs_once
+from app.web.rendering import redirect_after, render, retry_later
 
 #: Why somebody who was signed in has to sign in again, by the code in the address.
 _REASONS = {
@@ -51,6 +51,7 @@ def sign_in() -> BaseResponse:
 
 @accounts.post("/sign-in")
 @public
+@runs_once
 def start_signed_in_session() -> BaseResponse:
     form = SignInForm()
     if not form.validate():
@@ -60,7 +61,7 @@ def start_signed_in_session() -> BaseResponse:
         counted = throttle.count_sign_in(email, device_id=known_devices.find_device(email))
     except RateLimited as error:
         form.take_errors(error)
-        return _retry_later(_sign_in_page(form, status=429), error)
+        return retry_later(_sign_in_page(form, status=429), error)
     found = users.authenticate(email, str(form.password.data))
     if found is None:
         _note_failure(email)
@@ -97,7 +98,7 @@ def sign_up() -> BaseResponse:
 
 @accounts.post("/sign-up")
 @public
-@creates_once
+@runs_once
 def create_account() -> BaseResponse:
     if current_settings().sign_up is not SignUp.OPEN:
         raise AuthorizationFailed(
@@ -111,7 +112,7 @@ def create_account() -> BaseResponse:
         signed_up = users.sign_up(_person(form), team_name=str(form.team_name.data))
     except SignalboxError as error:
         form.take_errors(error)
-        return _retry_later(_sign_up_page(form, status=error.status), error)
+        return retry_later(_sign_up_page(form, status=error.status), error)
     start_session(signed_up.user_id, method="sign_up")
     return redirect_after(home_of(signed_up.team_slug))
 
@@ -128,7 +129,7 @@ def setup(token: str) -> BaseResponse:
 
 @accounts.post("/setup/<token>")
 @public
-@creates_once
+@runs_once
 def create_first_owner(token: str) -> BaseResponse:
     form = SignUpForm()
     if not form.validate():
@@ -140,7 +141,7 @@ def create_first_owner(token: str) -> BaseResponse:
         raise
     except SignalboxError as error:
         form.take_errors(error)
-        return _retry_later(_setup_page(form, token, status=error.status), error)
+        return retry_later(_setup_page(form, token, status=error.status), error)
     start_session(signed_up.user_id, method="sign_up")
     return redirect_after(home_of(signed_up.team_slug))
 
@@ -178,9 +179,3 @@ def _sign_up_page(form: SignUpForm, status: int = 200) -> Response:
 
 def _setup_page(form: SignUpForm, token: str, status: int = 200) -> Response:
     return render("accounts/setup.html", status=status, form=form, token=token)
-
-
-def _retry_later(response: Response, error: SignalboxError) -> Response:
-    if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response

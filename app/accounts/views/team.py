@@ -11,7 +11,7 @@ from app.accounts.views.blueprints import teams
 from app.audit.latest import latest_change
 from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
-from app.web.forms import keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
 
@@ -42,6 +42,7 @@ def members() -> BaseResponse:
 
 @teams.post("/members/<user_id>/role")
 @require("members:manage")
+@runs_once
 def change_role(user_id: str) -> BaseResponse:
     form = RoleForm()
     if not form.validate():
@@ -70,6 +71,7 @@ def confirm_remove(user_id: str) -> BaseResponse:
 
 @teams.post("/members/<user_id>/remove")
 @require("members:manage")
+@runs_once
 def remove_member(user_id: str) -> BaseResponse:
     is_oneself = user_id == principal().id
     services.remove_member(current_team().id, user_id, actor_id=principal().id)
@@ -85,6 +87,7 @@ def confirm_leave() -> BaseResponse:
 
 @teams.post("/leave")
 @require("members:read")
+@runs_once
 def leave() -> BaseResponse:
     services.leave_team(current_team().id, principal().id)
     flash(f"You left {current_team().name}.", "success")
@@ -100,6 +103,7 @@ def settings() -> BaseResponse:
 @teams.post("/settings")
 @require("team:manage")
 @keeps_input(TeamForm)
+@runs_once
 def rename() -> BaseResponse:
     form = TeamForm()
     if not form.validate():
@@ -131,6 +135,7 @@ def confirm_transfer() -> BaseResponse:
 
 @teams.post("/settings/transfer")
 @require("team:manage")
+@runs_once
 def transfer() -> BaseResponse:
     services.transfer_ownership(current_team().id, from_id=principal().id, to_id=request.form.get("to", ""))
     flash("The team is handed over. You are an admin of it now.", "success")

@@ -19,11 +19,11 @@ from app.extensions import current_settings
 from app.lib.errors import PreconditionFailed, SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import declared_permissions, permission_groups
-from app.web.rendering import redirect_after, render
+from app.web.rendering import redirect_after, render, retry_later
 
 CHART_DAYS = 7
 _EXAMPLE = """curl {url}/api/v1/me \\
@@ -87,7 +87,7 @@ def new() -> Response:
 @api_keys.post("/new")
 @require("keys:manage")
 @keeps_input(KeyForm)
-@creates_once
+@runs_once
 def create() -> BaseResponse:
     """Create a key and lead to the page that shows it once."""
     form = KeyForm()
@@ -163,6 +163,7 @@ def edit(key_id: str) -> BaseResponse:
 @api_keys.post("/<key_id>/edit")
 @require("keys:manage")
 @keeps_input(KeyForm)
+@runs_once
 def update(key_id: str) -> BaseResponse:
     """Change a key."""
     key = queries.get_key(current_team().id, key_id)
@@ -201,9 +202,7 @@ def _form_page(
         groups=_groups(form.scopes.data or (), key.scopes if key else ()),
         action=url_for(".update", key_id=key.id) if key else url_for(".create"),
     )
-    if error is not None and error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
-    return response
+    return response if error is None else retry_later(response, error)
 
 
 def _groups(chosen: Collection[str], already: Collection[str]) -> list[ScopeGroup]:

@@ -11,7 +11,7 @@ from app.api_keys.views.keys import lead_to_key
 from app.lib.errors import SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.rendering import redirect_after, render
 
 
@@ -24,6 +24,7 @@ def confirm_revoke(key_id: str) -> Response:
 
 @api_keys.post("/<key_id>/revoke")
 @require("keys:manage")
+@runs_once
 def revoke(key_id: str) -> BaseResponse:
     """Revoke a key for good."""
     revoked = services.revoke_key(current_team().id, key_id)
@@ -33,6 +34,7 @@ def revoke(key_id: str) -> BaseResponse:
 
 @api_keys.post("/<key_id>/keep")
 @require("keys:manage")
+@runs_once
 def keep(key_id: str) -> BaseResponse:
     """Keep a key that waits for its review."""
     kept = services.keep_key(
@@ -53,7 +55,7 @@ def confirm_regenerate(key_id: str) -> Response:
 @api_keys.post("/<key_id>/regenerate")
 @require("keys:manage")
 @keeps_input(RegenerateForm)
-@creates_once
+@runs_once
 def regenerate(key_id: str) -> BaseResponse:
     """Give a key a new secret and lead to the page that shows it once."""
     team_id = current_team().id
@@ -88,6 +90,7 @@ def confirm_end_grace(key_id: str) -> Response:
 
 @api_keys.post("/<key_id>/end-grace")
 @require("keys:manage")
+@runs_once
 def end_grace(key_id: str) -> BaseResponse:
     """End the old key of a regeneration."""
     ended = services.end_grace(current_team().id, key_id)

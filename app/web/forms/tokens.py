@@ -1,13 +1,14 @@
-"""One-time tokens: what a form creates, it creates once, however often it is sent.
+"""One-time tokens: a form is carried out once, however often it is sent.
 
 Every form carries a random token, signed for the user whom it was shown to. The first request that brings it claims it
 in Redis and runs; what came of it is kept for a day. A second one with the same input (a double click, a form sent again
-after Back, two copies of a tab) gets the first one's result and does nothing. A form that was refused can be corrected
-and sent again. With other input it is another form, as for whoever goes back to create one more.
+after Back, two copies of a tab) gets the first one's result and does nothing: also when the first one took away the
+right to send it again, as leaving a team does. A form that was refused can be corrected and sent again. With other input
+it is another form, as for whoever goes back to create one more.
 
 This is no protection against forged requests: the CSRF token is checked before, for every form.
 Without Redis forms work as before, each request for itself: a double click then may create two. So it may when the
-process dies between creating and keeping the result, and when creating takes longer than `RUNS_AT_MOST_S`.
+process dies between the commit and keeping the result, and when the first takes longer than `RUNS_AT_MOST_S`.
 """
 
 import hashlib
@@ -82,30 +83,47 @@ def user_of(token: str) -> str | None:
     return cast(str, user_id) or None
 
 
-def creates_once(view: View) -> View:
-    """Let the form of a view create once. Put it directly above the view, below its mark of access.
+def runs_once(view: View) -> View:
+    """Let the form of a view be carried out once. Put it directly above the view, below its mark of access.
 
-    The view redirects to what it created; every other response leaves the form as not sent. A request without a token
-    runs as it is.
+    The view redirects to what came of it; any other response, and a redirect with an error message, leave the form as
+    not sent. A request without a token runs as it is.
     """
 
     @wraps(view)
     def run_once(**arguments: Any) -> Any:  # noqa: ANN401 - whatever the view returns
-        token = request.form.get(FIELD, "")
-        if not 0 < len(token) <= _TOKEN_CHARS_MAX:
+        place = _place_of_form()
+        if place is None:
             return view(**arguments)
         # The principal was found in a transaction that keeps SQLite's only writer: nobody waits with it.
         db.session.rollback()
-        place = _place_of(token)
         try:
-            result = _claim(place)
+            result = _result_of_first(place, claims=True)
         except RedisError as error:
             log.warning("form_not_claimed", endpoint=request.endpoint, reason=str(error))
             return view(**arguments)
         return _first(place, view, arguments) if result is None else _repeated(result)
 
-    run_once.creates_once = True  # type: ignore[attr-defined]
+    run_once.runs_once = True  # type: ignore[attr-defined]
     return cast(View, run_once)
+
+
+def repeated_response() -> Response | None:
+    """Return what came of this form, when it was carried out before; None when it was not.
+
+    For a request that is about to be refused: carrying out the form may be what ended the session or the right.
+    """
+    view = current_app.view_functions.get(request.endpoint or "")
+    place = _place_of_form() if request.method == "POST" and getattr(view, "runs_once", False) else None
+    if place is None:
+        return None
+    db.session.rollback()
+    try:
+        result = _result_of_first(place, claims=False)
+    except RedisError as error:
+        log.warning("form_result_not_read", endpoint=request.endpoint, reason=str(error))
+        return None
+    return None if result is None else _repeated(result)
 
 
 def _first(place: _Place, view: Callable[..., Any], arguments: Mapping[str, Any]) -> Response:
@@ -116,31 +134,48 @@ def _first(place: _Place, view: Callable[..., Any], arguments: Mapping[str, Any]
         _release(place)
         raise
     url = response.headers.get("HX-Redirect") or response.location
-    if url and response.status_code < 400:
+    if url and response.status_code < 400 and not _says_error(before):
         _keep(place, url, before)
     else:
         _release(place)
     return response
 
 
+def _says_error(before: Mapping[str, str]) -> bool:
+    """Return whether the view left an error message for the next page."""
+    messages = session.get(_MESSAGES, [])
+    is_new = _session_values.dumps(messages) != before.get(_MESSAGES)
+    return is_new and any(category == "error" for category, _ in messages)
+
+
 def _repeated(result: Mapping[str, Any]) -> Response:
     """Answer as the first request was answered, in the session that it left behind."""
-    for name in result["removed"]:
-        session.pop(name, None)
-    session.update(_session_values.loads(result["session"]))
-    if clock.now().timestamp() - result["at_s"] > _SAME_CLICK_S:
+    is_late = clock.now().timestamp() - result["at_s"] > _SAME_CLICK_S
+    # The response to the first of two clicks is lost, its cookie with it. Later on, whoever the form was shown to must be
+    # signed in: what a form renewed is not given to an older copy of the cookie.
+    shown_to = user_of(request.form[FIELD])
+    if not is_late or shown_to is None or (current_user.is_authenticated and current_user.id == shown_to):
+        for name in result["removed"]:
+            session.pop(name, None)
+        session.update(_session_values.loads(result["session"]))
+    if is_late:
         session.pop(_MESSAGES, None)
         flash("This form was sent before. Here is what came of it; nothing was done again.", "info")
     return redirect_after(result["url"])
 
 
-def _claim(place: _Place) -> Mapping[str, Any] | None:
-    """Return what came of the first request; None: this is the first. Raises Conflict while the first runs on."""
+def _result_of_first(place: _Place, *, claims: bool) -> Mapping[str, Any] | None:
+    """Return what came of the first request; None when there is none, and with `claims` this one is it from now on.
+
+    Raises Conflict while the first runs on.
+    """
     ends_at = time.monotonic() + WAITS_AT_MOST_S
     while True:
-        if redis_client().set(place.name, _RUNNING, nx=True, ex=RUNS_AT_MOST_S):
+        if claims and redis_client().set(place.name, _RUNNING, nx=True, ex=RUNS_AT_MOST_S):
             return None
         found = cast(bytes | None, redis_client().get(place.name))
+        if found is None and not claims:
+            return None
         if found is not None and found != _RUNNING:
             return _open(place, found)
         if time.monotonic() > ends_at:
@@ -186,16 +221,20 @@ def _open(place: _Place, sealed: bytes) -> Mapping[str, Any]:
     return cast(Mapping[str, Any], json.loads(opened))
 
 
-def _place_of(token: str) -> _Place:
-    """Return the place of the request's form: another user, another address or other input leads elsewhere."""
-    # Somebody unknown is the browser that holds this session's secret.
-    sender = (
-        current_user.id if current_user.is_authenticated else f"anonymous {session.get('csrf_token', '')}"
-    )
+def _place_of_form() -> _Place | None:
+    """Return the place of the request's form: another browser, another address or other input leads elsewhere.
+
+    None for a form without a token.
+    """
+    token = request.form.get(FIELD, "")
+    if not 0 < len(token) <= _TOKEN_CHARS_MAX:
+        return None
+    # The secret of the browser's session, which the session's end leaves in a copy of its cookie.
+    browser = session.get("csrf_token", "")
     sent = [
         (name, value) for name, value in request.form.items(multi=True) if name not in (FIELD, "csrf_token")
     ]
-    parts = json.dumps([token, sender, request.path, sent])
+    parts = json.dumps([token, browser, request.path, sent])
     return _Place(hashlib.sha256(parts.encode()).hexdigest())
 
 

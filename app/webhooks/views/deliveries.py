@@ -7,7 +7,7 @@ from app.lib import clock
 from app.lib.errors import Conflict
 from app.lib.json_text import pretty_json
 from app.web.access import current_team, require
-from app.web.forms import creates_once
+from app.web.forms import runs_once
 from app.web.lists import ListPage
 from app.web.rendering import digest, redirect_after, render, swaps, unchanged
 from app.web.schemes import Pages
@@ -95,7 +95,7 @@ def show(delivery_id: str) -> Response:
 
 @deliveries.post("/<delivery_id>/retry")
 @require("events:write")
-@creates_once
+@runs_once
 def retry(delivery_id: str) -> BaseResponse:
     """Make a delivery due at once and show it; says where it has to wait."""
     try:

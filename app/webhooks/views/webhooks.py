@@ -11,7 +11,7 @@ from app.events.queries import known_types
 from app.extensions import current_settings
 from app.lib.errors import Conflict, Invalid, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.rendering import redirect_after, render
@@ -78,7 +78,7 @@ def new() -> Response:
 @webhooks.post("/new")
 @require("webhooks:manage")
 @keeps_input(WebhookForm)
-@creates_once
+@runs_once
 def create() -> BaseResponse:
     """Create a webhook and lead to the page that shows its secret once."""
     form = WebhookForm()
@@ -143,6 +143,7 @@ def edit(webhook_id: str) -> Response:
 @webhooks.post("/<webhook_id>/edit")
 @require("webhooks:manage")
 @keeps_input(WebhookForm)
+@runs_once
 def update(webhook_id: str) -> BaseResponse:
     """Change a webhook."""
     webhook = queries.get_webhook(current_team().id, webhook_id)
@@ -165,6 +166,7 @@ def update(webhook_id: str) -> BaseResponse:
 
 @webhooks.post("/<webhook_id>/pause")
 @require("webhooks:manage")
+@runs_once
 def pause(webhook_id: str) -> BaseResponse:
     """Stop sending until somebody resumes it."""
     try:
@@ -192,6 +194,7 @@ def confirm_resume(webhook_id: str) -> Response:
 
 @webhooks.post("/<webhook_id>/resume")
 @require("webhooks:manage")
+@runs_once
 def resume(webhook_id: str) -> BaseResponse:
     """Send again, with or without what waited meanwhile."""
     # Nothing is thrown away unless it was asked for in so many words.
@@ -223,6 +226,7 @@ def confirm_delete(webhook_id: str) -> Response:
 
 @webhooks.post("/<webhook_id>/delete")
 @require("webhooks:manage")
+@runs_once
 def delete(webhook_id: str) -> BaseResponse:
     """Delete a webhook; its history stays."""
     name = queries.get_webhook(current_team().id, webhook_id).name
@@ -233,7 +237,7 @@ def delete(webhook_id: str) -> BaseResponse:
 
 @webhooks.post("/<webhook_id>/test")
 @require("webhooks:manage")
-@creates_once
+@runs_once
 def test(webhook_id: str) -> BaseResponse:
     """Send a test event and show its delivery."""
     event_type = request.form.get("event_type", "").strip() or None

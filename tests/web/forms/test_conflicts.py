@@ -9,26 +9,7 @@ from flask import Flask
 
 from tests.page import Document, Page
 from tests.people import People
-from tests.web.forms.sending import hidden_fields, send
-
-WEBHOOK: dict[str, Any] = {
-    "name": "Order desk",
-    "url": "https://orders.example.com/hooks",
-    "event_types": ["post.*"],
-    "headers": "",
-    "max_retries": "3",
-    "first_retry_s": "10",
-    "retry_multiplier": "2",
-    "timeout_s": "15",
-}
-KEY: dict[str, Any] = {
-    "name": "orders",
-    "kind": "test",
-    "scopes": ["events:write"],
-    "expiry": "30",
-    "per_hour": "1000",
-    "per_day": "10000",
-}
+from tests.web.forms.sending import KEY, WEBHOOK, hidden_fields, send
 
 
 @dataclass(frozen=True)

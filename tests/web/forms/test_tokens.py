@@ -1,140 +1,24 @@
-"""What a form creates it creates once: a double click, a form sent again, two at the same moment."""
+"""One-time tokens: which form is the same one sent again, and what its sender gets."""
 
 import threading
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from redis import Redis
 from sqlalchemy import func, select
-from werkzeug.test import TestResponse
 
-from app.accounts.models import Invitation, Membership, Team, User
-from app.api_keys.models import ApiKey
-from app.config import SignUp
-from app.events.models import Event, EventType
+from app.accounts.models import Membership, Team
+from app.events.models import Event
 from app.extensions import REDIS, db
-from app.web.schemes import SESSION, scheme_of
 from app.webhooks.models import Delivery, Webhook
 from tests import slots
 from tests.page import Page
-from tests.people import People, Visitor
-from tests.web.forms.sending import hidden_fields, send
+from tests.people import People
+from tests.web.forms.sending import KEY, WEBHOOK, copy_of, hidden_fields, send
 
-#: What no form creates: each of these changes or ends something, signs in or out, or hands out what is there. Sent twice
-#: it does the same as once, or is refused.
-NOT_CREATING = {
-    "jobs.dismiss",
-    "jobs.retry",
-    "accounts.cancel_email_change",
-    "accounts.change_name",
-    "accounts.change_password",
-    "accounts.confirm_email_change",
-    "accounts.disable_second_factor",
-    "accounts.download_recovery_codes",
-    "accounts.end_other_sessions",
-    "accounts.end_all_sessions",
-    "accounts.end_one_session",
-    "accounts.finish_with_code",
-    "accounts.finish_with_recovery_code",
-    "accounts.openid_link",
-    "accounts.openid_unlink",
-    "accounts.request_reset",
-    "accounts.request_sign_in_link",
-    "accounts.sign_out",
-    "accounts.start_signed_in_session",
-    "accounts.store_new_password",
-    "accounts.switch_team",
-    "accounts.theme",
-    "accounts.use_sign_in_link",
-    "api_keys.end_grace",
-    "api_keys.keep",
-    "api_keys.revoke",
-    "api_keys.update",
-    "event_types.delete",
-    "event_types.update",
-    "teams.change_role",
-    "teams.leave",
-    "teams.remove_member",
-    "teams.rename",
-    "teams.revoke_invitation",
-    "teams.transfer",
-    "webhooks.delete",
-    "webhooks.pause",
-    "webhooks.resume",
-    "webhooks.update",
-}
-WEBHOOK = {
-    "name": "Order desk",
-    "url": "https://orders.example.com/hooks",
-    "event_types": ["post.*"],
-    "headers": "",
-    "max_retries": "3",
-    "first_retry_s": "10",
-    "retry_multiplier": "2",
-    "timeout_s": "15",
-}
-KEY = {
-    "name": "orders",
-    "kind": "test",
-    "scopes": ["events:write"],
-    "expiry": "30",
-    "per_hour": "1000",
-    "per_day": "10000",
-}
 PERSON = {"name": "Nora", "email": "nora@example.com", "password": "seven slow herons"}
-
-
-@dataclass(frozen=True)
-class Creating:
-    """A form that creates: where it is, what is typed, and what there is one more of afterwards."""
-
-    path: str
-    typed: dict[str, Any]
-    model: type[Any]
-    page: str = ""
-    is_public: bool = False
-    settings: dict[str, Any] = field(default_factory=dict)
-
-    @property
-    def opened_at(self) -> str:
-        return self.page or self.path
-
-
-FORMS = [
-    pytest.param(Creating("/t/acme/api-keys/new", KEY, ApiKey), id="API key"),
-    pytest.param(Creating("/t/acme/webhooks/new", WEBHOOK, Webhook), id="webhook"),
-    pytest.param(
-        Creating("/t/acme/event-types/new", {"name": "order.sent", "example": "{}"}, EventType),
-        id="event type",
-    ),
-    pytest.param(
-        Creating("/t/acme/invitations/new", {"role": "viewer", "email": ""}, Invitation), id="invitation"
-    ),
-    pytest.param(Creating("/teams/new", {"name": "Third"}, Team), id="team"),
-    pytest.param(
-        Creating(
-            "/sign-up",
-            {**PERSON, "team_name": "Fourth"},
-            User,
-            is_public=True,
-            settings={"sign_up": SignUp.OPEN},
-        ),
-        id="account",
-    ),
-]
-
-
-@pytest.fixture
-def with_settings(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[[dict[str, Any]], None]:
-    """Return what gives the app other settings for one test."""
-
-    def change(values: dict[str, Any]) -> None:
-        monkeypatch.setitem(app.config, "SETTINGS", app.config["SETTINGS"].model_copy(update=values))
-
-    return change
 
 
 @pytest.fixture
@@ -146,83 +30,6 @@ def count(app: Flask) -> Callable[[type[Any]], int]:
             return db.session.scalar(select(func.count()).select_from(model)) or 0
 
     return rows_of
-
-
-def creating_views(app: Flask) -> Iterator[tuple[str, bool]]:
-    """Yield the endpoint of each form on a page, and whether it creates once."""
-    with app.app_context():
-        for rule in app.url_map.iter_rules():
-            if "POST" in (rule.methods or ()) and scheme_of(rule.endpoint) is SESSION:
-                yield rule.endpoint, bool(getattr(app.view_functions[rule.endpoint], "creates_once", False))
-
-
-def copy_of(visitor: Visitor) -> Visitor:
-    """Return another browser with a copy of the session cookie: what a browser sends while it waits for an answer."""
-    copy = Visitor(visitor.client.application.test_client())
-    cookie = visitor.client.get_cookie("signalbox_session")
-    assert cookie is not None
-    copy.client.set_cookie("signalbox_session", cookie.value)
-    return copy
-
-
-def test_every_form_creates_once_or_is_known_to_create_nothing(app: Flask) -> None:
-    endpoints = dict(creating_views(app))
-
-    assert {name for name, is_once in endpoints.items() if not is_once} == NOT_CREATING
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_form_sent_twice_creates_one_and_leads_there_twice(
-    people: People,
-    page: Page,
-    form: Creating,
-    count: Callable[[type[Any]], int],
-    with_settings: Callable[[dict[str, Any]], None],
-) -> None:
-    with_settings(form.settings)
-    visitor = people.anybody() if form.is_public else people.bob.visitor
-    hidden = hidden_fields(page, form.opened_at, form.path, visitor)
-    clicked_twice = copy_of(visitor)
-    before = count(form.model)
-
-    first = send(visitor, form.path, form.typed, hidden)
-    second = send(clicked_twice, form.path, form.typed, hidden)
-
-    assert first.status_code == second.status_code == 303, first.get_data(as_text=True)
-    assert first.location == second.location
-    assert count(form.model) == before + 1
-    assert page.get(second.location, clicked_twice).status == 200
-
-
-@pytest.mark.postgresql
-@pytest.mark.parametrize("form", FORMS)
-def test_form_sent_twice_at_once_creates_one(
-    people: People,
-    page: Page,
-    form: Creating,
-    count: Callable[[type[Any]], int],
-    with_settings: Callable[[dict[str, Any]], None],
-) -> None:
-    with_settings(form.settings)
-    visitor = people.anybody() if form.is_public else people.bob.visitor
-    hidden = hidden_fields(page, form.opened_at, form.path, visitor)
-    before = count(form.model)
-    start, answers = threading.Barrier(2), list[TestResponse]()
-
-    def click(browser: Visitor) -> None:
-        start.wait()
-        answers.append(send(browser, form.path, form.typed, hidden))
-
-    clicks = [threading.Thread(target=click, args=(copy_of(visitor),)) for _ in range(2)]
-    for thread in clicks:
-        thread.start()
-    for thread in clicks:
-        thread.join()
-
-    # On a machine so busy that the first takes seconds, the second says that it runs.
-    assert sorted(answer.status_code for answer in answers) in ([303, 303], [303, 409])
-    assert len({answer.location for answer in answers if answer.status_code == 303}) == 1
-    assert count(form.model) == before + 1
 
 
 def test_second_click_shows_the_key_that_the_first_made(people: People, page: Page) -> None:
