@@ -1,7 +1,6 @@
 """One client's connection: uvicorn's protocol, with a deadline for everything that the client does."""
 
 import asyncio
-import functools
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import Any
@@ -11,12 +10,12 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from app.server import refusals
+from app.server import heads, refusals
+from app.server.eviction import make_room
 from app.server.limits import (
     BODY_RATE_MIN_BYTES_PER_S,
     CHUNK_FRAMING_PER_BYTE_MAX,
     HEAD_MAX_BYTES,
-    HEADERS_MAX,
     LINGER_S,
     Limits,
 )
@@ -263,33 +262,17 @@ class Connection(HttpToolsProtocol):
 
     def _find_fault(self) -> Refusal | None:
         """Return why the request whose head was just read is refused, if it is. Completes its headers."""
-        if len(self.headers) > HEADERS_MAX or self._head_bytes > HEAD_MAX_BYTES:
+        if self._head_bytes > HEAD_MAX_BYTES:
             return refusals.HEAD_TOO_LARGE
-        version = self.parser.get_http_version()
-        if version not in ("1.0", "1.1"):
-            return refusals.WRONG_VERSION
-        names = [name for name, _ in self.headers]
-        if names.count(b"host") != 1 and (version == "1.1" or b"host" in names):
-            return refusals.BAD_REQUEST
-        self._announced_bytes = next(
-            (int(value) for name, value in self.headers if name == b"content-length"), 0
+        refusal = heads.find_fault(
+            self.headers,
+            version=self.parser.get_http_version(),
+            asks_for_upgrade=self.parser.should_upgrade(),
         )
-        has_body = b"transfer-encoding" in names or self._announced_bytes > 0
-        if has_body and self.parser.should_upgrade():
-            # The parser takes the body for the other protocol, that is, for the next request.
-            return refusals.UPGRADE_WITH_BODY
-        if not self.url.startswith((b"/", b"*")):
-            self._take_authority()
-        return None
-
-    def _take_authority(self) -> None:
-        """Read a target in absolute form (RFC 9112, 3.2.2): its authority stands above the header Host."""
-        target = httptools.parse_url(self.url)
-        port: int | None = target.port
-        authority = target.host if port is None else b"%s:%d" % (target.host, port)
-        self.headers[:] = [header for header in self.headers if header[0] != b"host"]
-        self.headers.append((b"host", authority))
-        self.url = (target.path or b"/") + (b"?" + target.query if target.query else b"")
+        if refusal is None:
+            self._announced_bytes = heads.announced_bytes(self.headers)
+            self.url = heads.take_authority(self.url, self.headers)
+        return refusal
 
     def _is_unread_too_long(self, now_s: float) -> bool:
         """Return whether the client has taken nothing, or too little, of the answer for too long."""
@@ -320,24 +303,3 @@ class _Outgoing:
         self.write = connection.transport.write
         self.is_closing = connection.transport.is_closing
         self.close = connection.close_gently
-
-
-def connection_factory(limits: Limits) -> Callable[..., asyncio.Protocol]:
-    """Return what makes a connection for uvicorn."""
-    return functools.partial(Connection, limits=limits)
-
-
-def make_room(connections: set[Any], newcomer: Connection) -> None:
-    """End those that have kept us waiting longest; where nobody has, turn the newcomer away.
-
-    One in twenty at a time, so that in a flood the search is paid for by many.
-    """
-    waiting = [item for item in connections if item is not newcomer and item.is_waiting_for_client]
-    if not waiting:
-        newcomer.refuse(refusals.OVERLOADED)
-        return
-    waiting.sort(key=lambda connection: connection.since_s)
-    for connection in waiting[: 1 + len(connections) // 20]:
-        connection.transport.abort()
-        # Not only when the loop has come to it: the next newcomer must not find it here again.
-        connections.discard(connection)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import math
 import resource
 import signal
@@ -11,7 +12,7 @@ import sys
 import uvicorn
 
 from app.config import Settings
-from app.server.connection import Connection, connection_factory
+from app.server.connection import Connection
 from app.server.limits import limits_of
 from app.server.workers import run_workers
 from app.web.logs import init_logs
@@ -79,7 +80,7 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         interface="asgi3",
         lifespan="off",
         loop="uvloop",
-        http=connection_factory(limits),  # type: ignore[arg-type]
+        http=functools.partial(Connection, limits=limits),  # type: ignore[arg-type]
         ws="none",
         backlog=_BACKLOG,
         # The application knows how many proxies to believe: TRUSTED_PROXIES.
