@@ -82,6 +82,22 @@ def test_refused_form_is_sent_again_corrected_or_not(
     assert count(Webhook) == 1
 
 
+def test_what_was_refused_on_the_way_back_to_its_page_can_be_sent_again(
+    people: People, page: Page, count: Callable[[type[Any]], int]
+) -> None:
+    webhook = people.bob.post("/t/acme/webhooks/new", WEBHOOK).location
+    hidden = hidden_fields(page, webhook, f"{webhook}/test", people.bob)
+    people.bob.post(f"{webhook}/pause")
+    refused = send(people.bob, f"{webhook}/test", {"event_type": ""}, hidden)
+    assert page.get(refused.location, people.bob).has_text("Resume it, then send the test")
+
+    people.bob.post(f"{webhook}/resume", {"backlog": "send"})
+    sent = send(people.bob, f"{webhook}/test", {"event_type": ""}, hidden)
+
+    assert "/deliveries/" in sent.location
+    assert count(Event) == 1
+
+
 def test_test_event_is_sent_once_and_again_from_a_fresh_page(
     people: People, page: Page, count: Callable[[type[Any]], int]
 ) -> None:
