@@ -19,6 +19,7 @@ from app.server.limits import (
     LINGER_S,
     Limits,
 )
+from app.server.outgoing import Outgoing
 from app.server.refusals import Refusal
 
 #: The parser gets no more at once, so that few requests of one piece can follow each other.
@@ -175,7 +176,7 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # What follows the body is no header: the application must not see it as one.
         self.headers = []
-        self.cycle.transport = _Outgoing(self)  # type: ignore[assignment]
+        self.cycle.transport = Outgoing(self.transport.write, self.transport.is_closing, self.close_gently)  # type: ignore[assignment]
         if self.parser.should_upgrade():
             # Answered as HTTP/1.1; what comes behind it may already be the other protocol.
             self.cycle.keep_alive = False
@@ -292,14 +293,3 @@ class Connection(HttpToolsProtocol):
     def _enter(self, phase: Phase) -> None:
         self._phase = phase
         self.since_s = self.loop.time()
-
-
-class _Outgoing:
-    """The transport as uvicorn's cycle of request and response sees it, with our way to close it."""
-
-    __slots__ = ("close", "is_closing", "write")
-
-    def __init__(self, connection: Connection) -> None:
-        self.write = connection.transport.write
-        self.is_closing = connection.transport.is_closing
-        self.close = connection.close_gently
