@@ -26,8 +26,15 @@ from app.factory import create_app
 from app.lib import clock
 from tests import servers, slots
 
-#: Fixtures for all: `people` and `visitor`, `page`, `api`, `samples`; and the option `--times`.
-pytest_plugins = ("tests.people", "tests.page", "tests.api_client", "tests.samples", "tests.times")
+#: Fixtures for all: `people` and `visitor`, `page`, `api`, `samples`, `factories`; and the option `--times`.
+pytest_plugins = (
+    "tests.people",
+    "tests.page",
+    "tests.api_client",
+    "tests.samples",
+    "tests.times",
+    "tests.webhooks.deliveries.factories",
+)
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MARKED, BOTH = "marked", "both"

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
 from flask import Flask
 from sqlalchemy import insert, select, update
 
@@ -13,6 +14,7 @@ from app.lib import clock, signing
 from app.lib.ids import lowest_id_at, new_id
 from app.web.permissions import Role, permissions_of
 from app.webhooks.models import Attempt, Delivery, DeliveryCount, Webhook
+from tests.people import People
 
 _BATCH_ROWS = 2000
 
@@ -150,6 +152,18 @@ class Factories:
             for start in range(0, len(rows), _BATCH_ROWS):
                 db.session.execute(insert(table), rows[start : start + _BATCH_ROWS])
             db.session.commit()
+
+
+@pytest.fixture
+def factories(app: Flask, people: People) -> Factories:
+    """Return what team acme has stored."""
+    return Factories(app, people.acme.id)
+
+
+@pytest.fixture
+def other_factories(app: Flask, people: People) -> Factories:
+    """Return what the other team has stored."""
+    return Factories(app, people.other.id)
 
 
 def sealer_of(app: Flask) -> Any:
