@@ -4,7 +4,7 @@ A try to sign in is counted before the slow check, so that tries sent at the sam
 right password takes it back. An IPv6 address counts as its /64. A browser in which somebody signed in before (see
 `known_devices`) is counted by itself, so that strangers who guess at an account do not keep its owner out.
 
-Counts live in Redis. While Redis is away each process counts for itself.
+Counts live in Redis, and hold for any quarter of an hour, not only from its first try. While Redis is away each process counts for itself.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,8 @@ def count_sign_in(email: str, *, device_id: str | None) -> SignInTry:
         own = [_policy("sign-in-device", f"{device_id}:{account}", TRIES_PER_KNOWN_DEVICE)]
         take_or_refuse(own, _OR_A_LINK)
         return SignInTry(cleared=own, taken_back=())
-    address, everybody = _address(), _policy("sign-ins", _FROM_ANYWHERE, _NO_LIMIT)
+    # A window: of a flood of guesses from everywhere only the number matters, not the time of each.
+    address, everybody = _address(), Policy("sign-ins", _FROM_ANYWHERE, _NO_LIMIT, WINDOW_S)
     limits = [
         _policy("sign-in", f"{address}:{account}", TRIES_AT_ACCOUNT_PER_ADDRESS),
         _policy("sign-in-account", account, TRIES_AT_ACCOUNT),
@@ -135,14 +136,14 @@ def _is_under_attack(everybody: Policy) -> bool:
     used = counters().peek([everybody])[0].used
     if used >= tries_max:
         # A limit of nothing: all it does is to say which refusal is the first of its window.
-        _, is_first = counters().take([_policy("sign-ins-told", _FROM_ANYWHERE, 0)])
+        _, is_first = counters().take([Policy("sign-ins-told", _FROM_ANYWHERE, 0, WINDOW_S)])
         if is_first:
             log.warning("sign_in_under_attack", wrong_tries=used, window_s=WINDOW_S)
     return used >= tries_max
 
 
 def _policy(name: str, subject: str, quota: int) -> Policy:
-    return Policy(name, subject, quota, WINDOW_S)
+    return Policy(name, subject, quota, WINDOW_S, is_sliding=True)
 
 
 def _address() -> str:

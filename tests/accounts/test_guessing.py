@@ -2,11 +2,12 @@
 
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from flask import Flask
+from redis import Redis
 from sqlalchemy import update
 from structlog.testing import capture_logs
 from werkzeug.test import TestResponse
@@ -161,6 +162,55 @@ class TestLimits:
         answers = [try_from(f"192.0.2.{number}") for number in range(1, 26)]
 
         assert statuses(answers) == [422] * 20 + [429] * 5
+
+
+class TestSeam:
+    """Limits hold for any quarter of an hour: no double quota where one would end and the next begin."""
+
+    @pytest.fixture
+    def pass_time(self, redis_url: str) -> Callable[[float], None]:
+        """Return what lets time pass for all counters: it ages the uses in Redis, and ends windows."""
+
+        def pass_time(seconds: float) -> None:
+            with Redis.from_url(redis_url) as redis:
+                for counter in redis.scan_iter("signalbox:*limit:*"):
+                    left_ms = redis.pttl(counter) - int(seconds * 1000)
+                    if redis.type(counter) == b"list":
+                        for place, used_at_ms in enumerate(redis.lrange(counter, 0, -1)):
+                            redis.lset(counter, place, int(used_at_ms) - int(seconds * 1000))
+                    if left_ms > 0:
+                        redis.pexpire(counter, left_ms)
+                    else:
+                        redis.delete(counter)
+
+        return pass_time
+
+    def test_no_second_quota_of_passwords(
+        self, try_from: Strangers, pass_time: Callable[[float], None]
+    ) -> None:
+        assert try_from("192.0.2.1").status_code == 422
+        pass_time(throttle.WINDOW_S - 10)
+        before = [try_from(f"192.0.2.{number}") for number in range(2, 21)]
+        pass_time(11)
+
+        after = [try_from(f"198.51.100.{number}") for number in range(1, 21)]
+
+        assert statuses(before) == [422] * 19
+        assert statuses(after) == [422] + [429] * 19
+
+    def test_no_second_quota_of_mails(
+        self, app: Flask, people: People, visitor: Visitor, pass_time: Callable[[float], None]
+    ) -> None:
+        visitor.post("/sign-in/link", {"email": ALICE})
+        pass_time(throttle.WINDOW_S - 10)
+        for _ in range(4):
+            visitor.post("/sign-in/link", {"email": ALICE})
+        pass_time(11)
+
+        answers = [visitor.post("/sign-in/link", {"email": ALICE}) for _ in range(5)]
+
+        assert statuses(answers) == [200] + [429] * 4
+        assert len(waiting_mails(app)) == 6
 
 
 class TestOwner:

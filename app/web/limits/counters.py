@@ -2,7 +2,8 @@
 
 While Redis is down or silent each process counts for itself: a limit then holds per process, and nobody waits. What
 a process counted alone is not added to Redis afterwards. Windows begin with the first use, so within two of them at
-most twice the quota passes in a burst; sliding limits are exact at any moment, and cost a number for each use.
+most twice the quota passes in a burst; sliding limits are exact at any moment, and cost a number for each use: what is
+counted of one person or address slides, what API keys use by the hour and day has windows.
 """
 
 import time

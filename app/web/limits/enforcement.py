@@ -88,9 +88,9 @@ def take_user(user_id: str, own_limit: int | None) -> None:
     """Count a page of a signed-in user. Raises QuotaExceeded."""
     quota = own_limit or current_settings().user_requests_per_minute
     if request.method == "GET" and "HX-Request" in request.headers:
-        enforce([Policy("user-live", user_id, quota * _LIVE_FACTOR, MINUTE_S)])
+        enforce([Policy("user-live", user_id, quota * _LIVE_FACTOR, MINUTE_S, is_sliding=True)])
     else:
-        enforce([Policy("user-minute", user_id, quota, MINUTE_S)])
+        enforce([Policy("user-minute", user_id, quota, MINUTE_S, is_sliding=True)])
 
 
 def take_public() -> None:
@@ -100,14 +100,16 @@ def take_public() -> None:
 
 def public_policy(name: str, address: str | None) -> Policy:
     """Return a limit per minute of this address; of an IPv6 address its /64 counts, which one host owns."""
-    return Policy(name, subject_of_address(address), current_settings().public_requests_per_minute, MINUTE_S)
+    quota = current_settings().public_requests_per_minute
+    return Policy(name, subject_of_address(address), quota, MINUTE_S, is_sliding=True)
 
 
 def _sentence(status: LimitStatus, wait_s: int) -> str:
     what, whose = TITLES[status.policy.name]
     clears_at = clock.now() + timedelta(seconds=status.resets_in_s)
     when = f"in {math.ceil(wait_s / 60)} minutes" if wait_s > 90 else f"in {wait_s} seconds"
+    clears = "There is room again" if status.policy.is_sliding else "It clears"
     return (
-        f"The limit of {status.policy.quota} {what} of {whose} is used up. It clears {when}, at"
+        f"The limit of {status.policy.quota} {what} of {whose} is used up. {clears} {when}, at"
         f" {clears_at:%H:%M:%S} UTC; try again then."
     )

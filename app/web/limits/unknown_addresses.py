@@ -70,6 +70,7 @@ def _quota() -> str:
 
 
 def _policy(key: str, quota: int = _COUNTED_TO) -> Policy:
+    # A window: it counts on beyond the quota, and a flood must not be kept use by use.
     return Policy(_NAME, key, quota, MINUTE_S)
 
 

@@ -208,6 +208,20 @@ class TestSlidingLimit:
         assert 880 < answers[-1].resets_in_s <= 890, "when the first of the late ones leaves"
         assert crowd[0].peek([limit])[0].used == 10
 
+    def test_refusals_are_told_once_in_its_length(
+        self, counters: Counters, pass_time: Callable[[Policy, float], None], redis_url: str
+    ) -> None:
+        """There is room again each time a use leaves; telling each refusal in between would fill a log."""
+        limit = sliding(quota=2, window_s=600)
+        counters.take([limit])
+        counters.take([limit])
+        pass_time(limit, 590)
+
+        assert [counters.take([limit])[1] for _ in range(2)] == [True, False]
+
+        with Redis.from_url(redis_url) as redis:
+            assert redis.pttl(f"{limit.counter}:told") > 500_000, "not only until the next use leaves"
+
     def test_crowd_gets_the_quota_and_not_one_more(self, crowd: list[Counters]) -> None:
         limit = sliding(quota=10)
         with ThreadPoolExecutor(20) as pool:
