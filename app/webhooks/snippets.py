@@ -1,4 +1,4 @@
-"""Code that verifies a delivery, to copy: Standard Webhooks 1.0.0 with nothing but each language's own library."""
+"""Code to copy: a webhook over the API, and what verifies a delivery (Standard Webhooks 1.0.0) in five languages."""
 
 from dataclasses import dataclass
 
@@ -11,6 +11,16 @@ class Snippet:
     language: str
     code: str
 
+
+_CREATION = """curl {url}/api/v1/webhooks \\
+  -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
+  -H "Content-Type: application/json" \\
+  -d '{{
+    "name": "Demo receiver",
+    "url": "http://127.0.0.1:{port}/ok",
+    "event_types": ["post.*"]
+  }}'
+"""
 
 _PYTHON = '''import base64, hmac, time
 
@@ -119,3 +129,8 @@ SNIPPETS: tuple[Snippet, ...] = (
     Snippet("go", "Go", _GO),
     Snippet("ruby", "Ruby", _RUBY),
 )
+
+
+def creation(public_url: str, *, receiver_port: int) -> str:
+    """Return the command that creates a webhook for the demo receiver at this port."""
+    return _CREATION.format(url=public_url, port=receiver_port)

@@ -1,5 +1,7 @@
 """Keys on pages: found, shown once, masked afterwards, revoked for good."""
 
+import csv
+import io
 from datetime import timedelta
 from typing import Any
 
@@ -9,7 +11,7 @@ from sqlalchemy import select
 
 from app.api_keys import services
 from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
-from app.api_keys.tokens import kid_of
+from app.api_keys.tokens import kid_of, masked
 from app.db.pages import PAGE_SIZE
 from app.extensions import db
 from app.lib import clock
@@ -182,6 +184,33 @@ def test_list_is_narrowed(
     assert names(page.fragment(f"{INDEX}?{query}", "key-list", people.bob)) == expected
     if not expected:
         assert shown.has_text("No API key matches")
+
+
+def test_list_downloads_what_is_public_of_keys(
+    app: Flask, people: People, page: Page, stock: dict[str, str]
+) -> None:
+    url, made = create(page, people.bob)
+    token = made.by_id("api-key").get("value", "")
+    with app.app_context():
+        key_hash = db.session.get_one(ApiKey, url.rpartition("/")[2]).key_hash
+        db.session.remove()
+
+    text = people.bob.get(f"{INDEX}export.csv").get_data(as_text=True)
+
+    rows = {row["name"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
+    assert set(rows) == {*stock, "orders"}
+    assert rows["orders"]["key"] == masked(kid_of(token) or "", is_test=False)
+    assert rows["fine"]["scopes"] == '["events:read", "events:write", "keys:manage"]'
+    assert (rows["fine"]["uses"], rows["fine"]["last_address"]) == ("12345", "203.0.113.7")
+    assert (rows["gone"]["state"], rows["eternal"]["expires_at"]) == ("revoked", "")
+    for hidden in (token, token.rpartition("_")[2], key_hash, "$2b$"):
+        assert hidden
+        assert hidden not in text
+    trial = people.bob.get(f"{INDEX}export.csv?kind=test").get_data(as_text=True)
+    assert [row["name"] for row in csv.DictReader(io.StringIO(trial, newline=""))] == ["trial"]
+    assert f"{INDEX}export.csv?kind=test" in page.get(f"{INDEX}?kind=test", people.bob).links()
+    assert people.mel.get(f"{INDEX}export.csv").status_code == 403
+    assert people.charlie.get(f"{INDEX}export.csv").status_code == 404
 
 
 def test_list_says_state_use_and_what_comes(people: People, page: Page, stock: dict[str, str]) -> None:

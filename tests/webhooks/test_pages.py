@@ -1,10 +1,15 @@
 """Pages of webhooks."""
 
+import csv
+import io
 from typing import Any
 
 import pytest
 from flask import Flask
 
+from app.extensions import db
+from app.web.lists import Selection, spec
+from app.webhooks.queries.webhooks import WEBHOOKS
 from tests.api_client import Api
 from tests.page import Page
 from tests.people import People
@@ -20,6 +25,42 @@ FORM = {
     "retry_multiplier": "1.5",
     "timeout_s": "20",
 }
+
+
+def test_list_downloads_without_secrets(people: People, page: Page) -> None:
+    made = page.get(str(people.mel.post(LIST + "new", FORM).location), people.mel)
+    secret = made.by_id("secret").get("value", "")
+    people.mel.post(LIST + "new", {**FORM, "name": "=1+1", "event_types": ["post.failed"]})
+
+    answer = people.vic.get(f"{LIST}export.csv?status=active")
+
+    text = answer.get_data(as_text=True)
+    newest, oldest = csv.DictReader(io.StringIO(text, newline=""))
+    assert (newest["name"], oldest["name"]) == ("'=1+1", "Order desk")
+    assert oldest["event_types"] == '["post.*", "alert.triggered"]'
+    assert (oldest["status"], oldest["succeeded_24h"], oldest["waiting"]) == ("active", "0", "0")
+    assert secret.startswith("whsec_")
+    for hidden in (secret, "hidden-value", "X-Tenant", "v1."):
+        assert hidden not in text
+    assert f"{LIST}export.csv?status=active" in page.get(f"{LIST}?status=active", people.vic).links()
+    paused = people.vic.get(f"{LIST}export.csv?status=paused").get_data(as_text=True)
+    assert len(paused.splitlines()) == 1, "only the headings"
+    assert people.vic.get(f"{LIST}export.csv?status=asleep").status_code == 422
+    assert people.charlie.get(f"{LIST}export.csv").status_code == 404
+
+
+def test_download_holds_no_transaction_between_pages(
+    app: Flask, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(spec, "EXPORT_PAGE_SIZE", 1)
+    for name in ("one", "two"):
+        people.mel.post(LIST + "new", {**FORM, "name": name})
+    with app.app_context():
+        db.session.remove()
+        rows = WEBHOOKS.export(people.acme.id, Selection())
+        assert next(rows).webhook.name == "two"
+        assert db.engine.pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert next(rows).webhook.name == "one"
 
 
 def test_empty_list_teaches(people: People, page: Page) -> None:

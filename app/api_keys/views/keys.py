@@ -58,6 +58,11 @@ _COLUMNS = (
     ("Name", ""), ("Key", ""), ("State", ""), ("Scopes", ""), ("Uses, 24 h", "text-end"), ("Uses", "text-end"),
     ("Last used", ""),
 )  # fmt: skip
+_CELLS = (
+    "id", "name", "key=masked", "is_test", "state", "scopes", "networks", "per_hour", "per_day", "uses_24h=used_lately",
+    "uses=used_count", "last_used_at", "last_address", "created_at", "created_by", "changed_at", "expires_at", "revoked_at",
+    "old_key=previous_masked", "old_key_ends_at=previous_ends_at", "review_since", "review_reason",
+)  # fmt: skip
 _LIST = ListPage(
     spec=KEYS,
     name="key",
@@ -66,6 +71,8 @@ _LIST = ListPage(
     endpoint="api_keys.index",
     templates="api_keys",
     columns=_COLUMNS,
+    export_endpoint="api_keys.export",
+    cells=_CELLS,
     hides_filters_when_blank=True,
 )
 
@@ -75,6 +82,13 @@ _LIST = ListPage(
 def index() -> Response:
     """List the team's keys, with how they are used and which need a look."""
     return _LIST.show()
+
+
+@api_keys.get("/export.csv")
+@require("keys:manage")
+def export() -> Response:
+    """Download what the filters choose, as CSV. Of each key only what is public of it."""
+    return _LIST.download()
 
 
 @api_keys.get("/new")

@@ -5,12 +5,13 @@ import io
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from flask import Response, current_app, stream_with_context
 
 from app.lib import clock
 
-#: The columns: the attribute of a row that heads its column, or `heading=attribute`.
+#: The columns: the attribute of a row that heads its column, or `heading=attribute`, which may be one of an attribute.
 Cells = Sequence[str]
 
 #: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection). Where Chinese, Japanese and Korean
@@ -32,12 +33,15 @@ def csv_download(name: str, cells: Cells, rows: Iterable[object]) -> Response:
 
 def csv_lines(cells: Cells, rows: Iterable[object]) -> Iterator[str]:
     """Yield the lines of a CSV file (RFC 4180), some at a time."""
-    columns = [(heading, attribute or heading) for heading, _, attribute in (c.partition("=") for c in cells)]
+    columns = [
+        (heading, attrgetter(attribute or heading))
+        for heading, _, attribute in (cell.partition("=") for cell in cells)
+    ]
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow([heading for heading, _ in columns])
     for row in rows:
-        writer.writerow([_cell(getattr(row, attribute)) for _, attribute in columns])
+        writer.writerow([_cell(value_of(row)) for _, value_of in columns])
         if text.tell() >= _CHUNK_CHARS:
             yield text.getvalue()
             text.seek(0)
@@ -48,7 +52,7 @@ def csv_lines(cells: Cells, rows: Iterable[object]) -> Iterator[str]:
 def _cell(value: object) -> object:
     if isinstance(value, datetime):
         return value.isoformat(timespec="milliseconds")
-    if isinstance(value, dict | list):
+    if isinstance(value, dict | list | tuple):
         return json.dumps(value, ensure_ascii=False) if value else None
     if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
         return f"'{value}"

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.lib import clock
@@ -77,11 +78,14 @@ def get_webhook(team_id: str, webhook_id: str) -> Webhook:
     return webhook
 
 
-def stats_of(team_id: str, webhook_ids: Collection[str]) -> dict[str, Stats]:
+def stats_of(
+    team_id: str, webhook_ids: Collection[str], *, session: Session | None = None
+) -> dict[str, Stats]:
     """Return the statistics of each of these webhooks."""
-    backlogs = _backlogs(team_id, webhook_ids)
+    session = session or db.session()
+    backlogs = _backlogs(session, team_id, webhook_ids)
     count = DeliveryCount
-    rows = db.session.execute(
+    rows = session.execute(
         select(
             count.webhook_id,
             func.sum(count.succeeded),
@@ -99,7 +103,7 @@ def stats_of(team_id: str, webhook_ids: Collection[str]) -> dict[str, Stats]:
     return {key: found.get(key) or Stats(backlog=backlogs.get(key, 0)) for key in webhook_ids}
 
 
-def _backlogs(team_id: str, webhook_ids: Collection[str]) -> dict[str, int]:
+def _backlogs(session: Session, team_id: str, webhook_ids: Collection[str]) -> dict[str, int]:
     some = (
         select(Delivery.id)
         .where(Delivery.webhook_id == Webhook.id, Delivery.due_at.is_not(None))
@@ -108,7 +112,7 @@ def _backlogs(team_id: str, webhook_ids: Collection[str]) -> dict[str, int]:
         .subquery()
     )
     count = select(func.count()).select_from(some).scalar_subquery()
-    rows = db.session.execute(
+    rows = session.execute(
         select(Webhook.id, count).where(Webhook.team_id == team_id, Webhook.id.in_(webhook_ids))
     )
     return {row[0]: row[1] for row in rows}
@@ -120,7 +124,7 @@ def _first_hour() -> datetime:
 
 def _with_stats(search: Search, rows: "Sequence[Any]") -> list[WebhookRow]:
     webhooks = [row[0] for row in rows]
-    stats = stats_of(search.team_id, [webhook.id for webhook in webhooks])
+    stats = stats_of(search.team_id, [webhook.id for webhook in webhooks], session=search.session)
     return [WebhookRow(webhook, stats[webhook.id]) for webhook in webhooks]
 
 

@@ -26,26 +26,23 @@ from app.webhooks.rules import FAILURES_TO_DISABLE, FAILURES_TO_WARN
 from app.webhooks.schedule import Schedule, schedule_of
 from app.webhooks.services import webhooks as services
 from app.webhooks.services.settings import LIMITS, stored_headers
-from app.webhooks.snippets import SNIPPETS
+from app.webhooks.snippets import SNIPPETS, creation
 from app.webhooks.subscriptions import choice_groups
 
 webhooks = Pages("webhooks", __name__, url_prefix="/t/<team>/webhooks")
 
 LATEST_DELIVERIES = 8
-_CREATE_EXAMPLE = """curl {url}/api/v1/webhooks \\
-  -H "Authorization: Bearer $SIGNALBOX_API_KEY" \\
-  -H "Content-Type: application/json" \\
-  -d '{{
-    "name": "Demo receiver",
-    "url": "http://127.0.0.1:{port}/ok",
-    "event_types": ["post.*"]
-  }}'
-"""
-
-
 _COLUMNS = (
     ("Webhook", ""), ("Status", ""), ("Event types", ""), ("Succeeded, 24 h", "text-end"),
     ("Failed, 24 h", "text-end"), ("Waiting", "text-end"),
+)  # fmt: skip
+# Neither the secret nor the headers, whose values are often credentials.
+_CELLS = (
+    "id=webhook.id", "name=webhook.name", "url=webhook.url", "event_types=webhook.event_types", "status=webhook.status",
+    "status_reason=webhook.status_reason", "status_changed_at=webhook.status_changed_at",
+    "succeeded_24h=stats.succeeded", "failed_24h=stats.failed", "average_ms_24h=stats.average_ms",
+    "waiting=stats.backlog_text", "consecutive_failures=webhook.consecutive_failures", "timeout_s=webhook.timeout_s",
+    "max_retries=webhook.max_retries", "created_at=webhook.created_at", "updated_at=webhook.updated_at",
 )  # fmt: skip
 _LIST = ListPage(
     spec=WEBHOOKS,
@@ -55,6 +52,8 @@ _LIST = ListPage(
     endpoint="webhooks.index",
     templates="webhooks",
     columns=_COLUMNS,
+    export_endpoint="webhooks.export",
+    cells=_CELLS,
     hides_filters_when_blank=True,
 )
 
@@ -63,9 +62,14 @@ _LIST = ListPage(
 @require("webhooks:read")
 def index() -> Response:
     """List the team's webhooks with what happened in the last 24 hours."""
-    settings = current_settings()
-    example = _CREATE_EXAMPLE.format(url=settings.public_url, port=settings.demo_receiver_port)
-    return _LIST.show(lambda: {"create_example": example})
+    return _LIST.show(_example)
+
+
+@webhooks.get("/export.csv")
+@require("webhooks:read")
+def export() -> Response:
+    """Download what the filters choose, as CSV."""
+    return _LIST.download(_example)
 
 
 @webhooks.get("/new")
@@ -110,6 +114,11 @@ def schedule() -> Response:
 def show(webhook_id: str) -> Response:
     """Show a webhook: its state and the next step, how it is doing, its settings; once, its secret."""
     return _webhook_page(webhook_id, take_once(webhook_id))
+
+
+def _example() -> dict[str, str]:
+    settings = current_settings()
+    return {"create_example": creation(settings.public_url, receiver_port=settings.demo_receiver_port)}
 
 
 def _webhook_page(webhook_id: str, shown: ShownSecret) -> Response:
