@@ -8,6 +8,7 @@ from flask import url_for
 from flask_openapi import Tag
 
 from app.accounts import queries
+from app.accounts.queries import INVITATIONS, MEMBERS
 from app.accounts.schemas import (
     InvitationCreated,
     InvitationIn,
@@ -28,9 +29,10 @@ from app.idempotency.api import idempotent
 from app.lib.redact import MASK
 from app.web.access import principal, require
 from app.web.forms.versions import expected_by_caller, tag_response
+from app.web.lists import ListQuery, takes
 from app.web.openapi.marks import returns_etag, takes_if_match
 from app.web.permissions import Role
-from app.web.schemas import PROBLEMS, PageQuery, Problem
+from app.web.schemas import PROBLEMS, Problem
 from app.web.schemes import Api
 
 accounts_api = Api("accounts_api", __name__, url_prefix="/api/v1", abp_responses={**PROBLEMS})
@@ -61,9 +63,10 @@ def change_team(body: TeamChange) -> TeamOut:
 
 @accounts_api.get("/members", tags=[_MEMBERS], summary="List members", responses={200: MemberList})
 @require("members:read")
-def list_members(query: PageQuery) -> MemberList:
+@takes(MEMBERS)
+def list_members(query: ListQuery) -> MemberList:
     """Return the members of the team, those who signed up last first."""
-    page = queries.list_members(principal().team_id, limit=query.limit, cursor=query.cursor)
+    page = MEMBERS.find(principal().team_id, query.selection(), size=query.limit)
     return MemberList.of(page, data=[MemberOut.of(member) for member in page.rows])
 
 
@@ -105,9 +108,10 @@ def remove_member(path: MemberPath) -> tuple[str, int]:
     "/invitations", tags=[_INVITATIONS], summary="List invitations", responses={200: InvitationList}
 )
 @require("members:manage")
-def list_invitations(query: PageQuery) -> InvitationList:
+@takes(INVITATIONS)
+def list_invitations(query: ListQuery) -> InvitationList:
     """Return the invitations of the team, whatever became of them, newest first."""
-    page = queries.list_invitations(principal().team_id, limit=query.limit, cursor=query.cursor)
+    page = INVITATIONS.find(principal().team_id, query.selection(), size=query.limit)
     return InvitationList.of(page, data=[InvitationOut.of(row) for row in page.rows])
 
 

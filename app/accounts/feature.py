@@ -30,7 +30,10 @@ FEATURE = Feature(
             label="Members",
             icon="users",
             position=30,
-            tabs=(Tab("Members", "teams.members", "members:read"),),
+            tabs=(
+                Tab("Members", "teams.members", "members:read"),
+                Tab("Invitations", "teams.invitations", "members:manage"),
+            ),
         ),
         NavigationEntry(
             section=Section.TEAM,

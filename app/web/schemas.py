@@ -8,7 +8,6 @@ from flask_openapi.types import ResponseDict
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from app.db.pages import PAGE_SIZE, PAGE_SIZE_MAX
 from app.lib.errors import Code
 
 
@@ -79,19 +78,6 @@ class ShownOnce(Out):
         exclude_if=lambda notice: notice is None,
         description="Only in repetitions under an `Idempotency-Key`: why the secret is masked, and what to do.",
         examples=[None],
-    )
-
-
-class PageQuery(BaseModel):
-    """The query parameters of every list."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    limit: int = Field(default=PAGE_SIZE, ge=1, le=PAGE_SIZE_MAX, description="How many rows to return.")
-    cursor: str | None = Field(
-        default=None,
-        pattern=r"^[a-z]{1,8}_[0-9a-hjkmnp-tv-z]{26}$",
-        description="`next_cursor` of the page before; none for the newest rows.",
     )
 
 

@@ -83,15 +83,15 @@ def test_link_works_once(people: People, page: Page, visitor: Visitor) -> None:
 
 def test_revoked_link_is_worthless(people: People, page: Page, visitor: Visitor) -> None:
     path = invite(page, people.alice, email="nora@example.com")
-    members = page.get("/t/acme/members", people.alice)
-    revoke = next(link for link in members.links() if link.endswith("/revoke"))
+    listed = page.get("/t/acme/invitations", people.alice)
+    revoke = next(link for link in listed.links() if link.endswith("/revoke"))
     assert page.get(revoke, people.alice).has_text("Revoke the invitation for nora@example.com?")
 
     people.alice.post(revoke)
 
     assert page.get(path, status=409).has_text("was revoked. Ask an admin of the team for a new one.")
     assert visitor.post(f"{path}/join", FORM).status_code == 409
-    assert not page.get("/t/acme/members", people.alice).has_text("nora@example.com")
+    assert not page.get("/t/acme/invitations?state=open", people.alice).has_text("nora@example.com")
 
 
 def test_expired_link_is_worthless(app: Flask, people: People, page: Page, visitor: Visitor) -> None:
@@ -102,7 +102,8 @@ def test_expired_link_is_worthless(app: Flask, people: People, page: Page, visit
 
     assert page.get(path, status=409).has_text("has expired. Ask an admin of the team for a new one.")
     assert visitor.post(f"{path}/join", FORM).status_code == 409
-    assert page.get("/t/acme/members", people.alice).has_text("No open invitations")
+    assert page.get("/t/acme/invitations?state=open", people.alice).has_text("No invitation matches")
+    assert page.get("/t/acme/invitations", people.alice).has_text("Expired")
 
 
 def test_invitation_for_an_address_is_for_nobody_else(people: People, page: Page, visitor: Visitor) -> None:

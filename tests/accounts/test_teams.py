@@ -35,7 +35,8 @@ def test_list_offers_only_what_is_allowed(people: People, page: Page) -> None:
     assert not any(people.alice.id in link for link in as_admin.links())
     assert any(people.mel.id in link for link in as_admin.links())
     assert as_viewer.has_text("mel@example.com")
-    assert not as_viewer.all("select")
+    assert any(select.get("aria-label") == "Role of Mel" for select in as_admin.all("select"))
+    assert not any("Role of" in select.get("aria-label", "") for select in as_viewer.all("select"))
     assert not any("invitations" in link or "/remove" in link for link in as_viewer.links())
 
 

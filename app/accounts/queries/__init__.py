@@ -1,5 +1,14 @@
 """What pages and commands ask about users, members, invitations and how accounts are protected."""
 
+from app.accounts.queries.invitations import (
+    INVITATIONS,
+    InvitationState,
+    ShownInvitation,
+    find_invitation_by_token,
+    get_invitation,
+    state_of,
+)
+from app.accounts.queries.members import MEMBERS, Member, get_member, ids_of_admins, members_of_team
 from app.accounts.queries.security import (
     LinkedAccount,
     Security,
@@ -9,28 +18,18 @@ from app.accounts.queries.security import (
     sessions_of,
 )
 from app.accounts.queries.teams import (
-    InvitationState,
-    Member,
-    ShownInvitation,
     TeamOfUser,
     all_teams,
     any_user_exists,
-    find_invitation_by_token,
     find_team,
     find_user_by_email,
-    get_invitation,
-    get_member,
     get_team,
-    ids_of_admins,
-    list_invitations,
-    list_members,
-    members_of_team,
-    open_invitations,
-    state_of,
     teams_with_roles,
 )
 
 __all__ = [
+    "INVITATIONS",
+    "MEMBERS",
     "InvitationState",
     "LinkedAccount",
     "Member",
@@ -48,10 +47,7 @@ __all__ = [
     "get_session",
     "get_team",
     "ids_of_admins",
-    "list_invitations",
-    "list_members",
     "members_of_team",
-    "open_invitations",
     "security_of",
     "sessions_of",
     "state_of",

@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.accounts import queries, rules, throttle
 from app.accounts.forms import InviteForm, JoinForm
 from app.accounts.openid.contract import openid_name
+from app.accounts.queries import INVITATIONS
 from app.accounts.services import invitations
 from app.accounts.services.users import NewPerson
 from app.accounts.sessions import start_session
@@ -15,6 +16,7 @@ from app.extensions import current_settings
 from app.lib.errors import Conflict, NotFound, SignalboxError
 from app.web.access import current_team, principal, public, require, signed_in
 from app.web.forms import keeps_input, runs_once
+from app.web.lists import ListPage
 from app.web.one_time_secrets import ShownSecret, lead_to_secret, take_once
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
@@ -25,6 +27,29 @@ _ROLE_NOTES = {
     Role.MEMBER.value: "Webhooks, event types and deliveries; no keys, no members",
     Role.VIEWER.value: "Sees everything, changes nothing",
 }
+
+
+_COLUMNS = (
+    ("For", ""), ("State", ""), ("Role", ""), ("Invited by", ""), ("Ends", ""), ("Actions", "visually-hidden"),
+)  # fmt: skip
+_LIST = ListPage(
+    spec=INVITATIONS,
+    name="invitation",
+    singular="invitation",
+    plural="invitations",
+    endpoint="teams.invitations",
+    templates="invitations",
+    columns=_COLUMNS,
+    state_of=lambda row: row.state,
+    hides_filters_when_blank=True,
+)
+
+
+@teams.get("/invitations", endpoint="invitations")
+@require("members:manage")
+def list_invitations() -> Response:
+    """Show the team's invitations, newest first, filtered, and what became of each."""
+    return _LIST.show()
 
 
 @teams.get("/invitations/new")
@@ -80,7 +105,7 @@ def confirm_revoke(invitation_id: str) -> BaseResponse:
 def revoke_invitation(invitation_id: str) -> BaseResponse:
     invitations.revoke_invitation(current_team().id, invitation_id)
     flash("The invitation is revoked: its link is invalid now.", "success")
-    return redirect_after(url_for("teams.members"))
+    return redirect_after(url_for("teams.invitations"))
 
 
 @accounts.get("/invitations/<token>", endpoint="invitation")

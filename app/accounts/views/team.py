@@ -1,43 +1,45 @@
 """A team's members and settings."""
 
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
 from flask import Response, flash, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
 from app.accounts import queries, rules
 from app.accounts.forms import RoleForm, TeamForm
-from app.accounts.queries import Member
+from app.accounts.queries import MEMBERS, Member
 from app.accounts.services import teams as services
 from app.accounts.views.blueprints import teams
 from app.audit.latest import latest_change
 from app.lib.errors import Invalid, NotFound, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
 from app.web.forms import keeps_input, runs_once
+from app.web.lists import ListPage
 from app.web.permissions import Role
 from app.web.rendering import redirect_after, render
+
+_COLUMNS = (("Name", ""), ("Email address", ""), ("Role", ""), ("Since", ""))
+_LIST = ListPage(
+    spec=MEMBERS,
+    name="member",
+    singular="member",
+    plural="members",
+    endpoint="teams.members",
+    templates="members",
+    columns=_COLUMNS,
+    state_of=lambda row: row.role,
+    rows_context=lambda rows: _what_may_change(rows),
+)
+_LIST_TO_MANAGE = replace(_LIST, columns=(*_COLUMNS, ("Actions", "visually-hidden")))
 
 
 @teams.get("/members")
 @require("members:read")
-def members() -> BaseResponse:
-    caller = principal()
-    manages = caller.may("members:manage")
-    actor = Role(str(caller.role))
-    listed = queries.members_of_team(current_team().id)
-    changeable = {
-        member.user_id
-        for member in listed
-        if manages and rules.may_change_role(actor, old=member.role, new=None)
-    }
-    return render(
-        "teams/members.html",
-        members=listed,
-        changeable=changeable,
-        roles=rules.grantable_roles(actor),
-        versions={member.user_id: {"version": services.role_version(member.role)} for member in listed},
-        own_id=caller.id,
-        manages=manages,
-        invitations=queries.open_invitations(current_team().id) if manages else (),
-    )
+def members() -> Response:
+    """Show who is in the team, filtered, with what the caller may change."""
+    return (_LIST_TO_MANAGE if principal().may("members:manage") else _LIST).show()
 
 
 @teams.post("/members/<user_id>/role")
@@ -140,6 +142,21 @@ def transfer() -> BaseResponse:
     services.transfer_ownership(current_team().id, from_id=principal().id, to_id=request.form.get("to", ""))
     flash("The team is handed over. You are an admin of it now.", "success")
     return redirect_after(url_for("teams.members"))
+
+
+def _what_may_change(rows: Sequence[Member]) -> dict[str, Any]:
+    caller = principal()
+    actor = Role(str(caller.role))
+    manages = caller.may("members:manage")
+    return {
+        "own_id": caller.id,
+        "manages": manages,
+        "roles": rules.grantable_roles(actor),
+        "changeable": {
+            row.id for row in rows if manages and rules.may_change_role(actor, old=row.role, new=None)
+        },
+        "versions": {row.id: {"version": services.role_version(row.role)} for row in rows},
+    }
 
 
 def _team_form(name: str) -> TeamForm:

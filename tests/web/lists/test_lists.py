@@ -3,6 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
+from app.accounts.queries import INVITATIONS, MEMBERS
 from app.api_keys.queries import KEYS
 from app.audit.queries import ENTRIES
 from app.events.queries import EVENTS
@@ -18,6 +19,8 @@ LISTS = {
     "requests": REQUESTS,
     "keys": KEYS,
     "webhooks": WEBHOOKS,
+    "members": MEMBERS,
+    "invitations": INVITATIONS,
 }
 
 
