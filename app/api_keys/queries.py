@@ -163,14 +163,19 @@ def _shown(team_id: str) -> Select[ApiKey, str, int]:
     )
 
 
+def works() -> Condition:
+    """Return what holds for every key that works."""
+    has_time = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock.now())
+    return and_(ApiKey.revoked_at.is_(None), has_time)
+
+
 def _state(_search: Search, state: str) -> Condition:
     now = clock.now()
-    works = and_(ApiKey.revoked_at.is_(None), or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > now))
     by_state: dict[str, Condition] = {
-        "active": works,
-        "expiring": and_(works, ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS)),
-        "grace": and_(works, ApiKey.previous_ends_at > now),
-        "review": and_(works, ApiKey.review_since.is_not(None)),
+        "active": works(),
+        "expiring": and_(works(), ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS)),
+        "grace": and_(works(), ApiKey.previous_ends_at > now),
+        "review": and_(works(), ApiKey.review_since.is_not(None)),
         "expired": and_(ApiKey.revoked_at.is_(None), ApiKey.expires_at <= now),
         "revoked": ApiKey.revoked_at.is_not(None),
     }

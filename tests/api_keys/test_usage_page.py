@@ -4,7 +4,6 @@ import time
 from datetime import timedelta
 from typing import Any
 
-import pytest
 from flask import Flask
 
 from app.accounts.services.limits import limit_team
@@ -15,6 +14,7 @@ from app.api_keys.usage.services import flush_usage
 from app.api_keys.verification import verifier
 from app.api_keys.verification.key_cache import Caller
 from app.config import Tier
+from app.db.pages import PAGE_SIZE
 from app.extensions import db
 from app.lib import clock
 from app.web.limits import counters
@@ -46,7 +46,7 @@ def test_used_and_left_of_hour_and_day_are_shown(app: Flask, people: People, pag
 
     shown = page.get(USAGE, people.bob)
 
-    row = shown.text(shown.all("tbody")[0])
+    row = shown.text(shown.by_id("newest"))
     assert "orders" in row
     assert "3 of 10 7 left, clears" in row
     assert "3 of 30 27 left, clears" in row
@@ -150,27 +150,41 @@ def test_keys_are_found_by_name(app: Flask, people: People, page: Page) -> None:
     new_key(app, people, "orders")
     new_key(app, people, "invoices")
 
-    found = page.fragment(f"{USAGE}?q=invo", "usage-keys", people.bob)
+    found = page.fragment(f"{USAGE}?q=invo", "usage-list", people.bob)
 
     assert found.has_text("invoices")
     assert not found.has_text("orders")
     assert page.get(f"{USAGE}?q=nothing", people.bob).has_text("No working key matches")
 
 
-def test_older_keys_are_on_the_next_page(
-    app: Flask, people: People, page: Page, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("app.api_keys.usage.views.PAGE_SIZE", 1)
-    new_key(app, people, "alpha")
-    new_key(app, people, "omega")
+def test_keys_are_filtered_by_kind_but_not_by_state(app: Flask, people: People, page: Page) -> None:
+    new_key(app, people, "live one")
+    new_key(app, people, "trial", is_test=True)
+
+    found = page.get(f"{USAGE}?kind=test", people.bob)
+
+    assert [found.text(link) for link in found.all("a", class_="sb-row-link")] == ["trial"]
+    assert not found.all("select", name="state"), "all of them work"
+    assert page.get(f"{USAGE}?kind=odd", people.bob, status=422).error_of("filter-kind") == (
+        "Kind: choose Live or Test."
+    )
+
+
+def test_older_keys_are_on_the_next_page(app: Flask, people: People, page: Page) -> None:
+    with app.app_context():
+        for number in range(PAGE_SIZE + 1):
+            key = ApiKey(
+                team_id=people.acme.id, name=f"key {number}", kid=f"kid{number:09}", key_hash="x", scopes=[]
+            )
+            db.session.add(key)
+            db.session.flush()
+        db.session.commit()
 
     newest = page.get(USAGE, people.bob)
     older = page.get(newest.one("a", rel="next").get("href", ""), people.bob)
 
-    assert newest.has_text("omega")
-    assert not newest.has_text("alpha")
-    assert older.has_text("alpha")
-    assert not older.has_text("omega")
+    assert len(newest.all("a", class_="sb-row-link")) == PAGE_SIZE
+    assert [older.text(link) for link in older.all("a", class_="sb-row-link")] == ["key 0"]
 
 
 def test_page_says_when_redis_does_not_answer(app: Flask, people: People, page: Page) -> None:

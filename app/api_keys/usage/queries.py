@@ -1,7 +1,7 @@
 """What a team's keys use of their limits: right now from the counters, of the last day from the database."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import func, select
@@ -9,9 +9,9 @@ from sqlalchemy import func, select
 from app.accounts.models import Team
 from app.api_keys.models import ApiKey, ApiKeyHour
 from app.api_keys.presentation import LimitNow, limits_now
-from app.api_keys.queries import KEYS, USES_HOURS, ShownKey, policies_of
+from app.api_keys.queries import KEYS, USES_HOURS, ShownKey, policies_of, works
 from app.audit.models import AuditEntry
-from app.db.pages import Page
+from app.db.pages import Conditions
 from app.extensions import current_settings, db
 from app.lib import clock
 from app.lib.ids import lowest_id_at
@@ -25,9 +25,8 @@ VIOLATIONS_MAX = 20
 
 @dataclass(frozen=True, slots=True)
 class KeyUsage:
-    """A key that works, and what it uses of its limits. `refused`: within the last USES_HOURS."""
+    """What a key uses of its limits. `refused`: within the last USES_HOURS."""
 
-    key: ShownKey
     hour: LimitNow
     day: LimitNow
     refused: int
@@ -57,25 +56,40 @@ class Violation:
     detail: str | None
 
 
-def usage_of_team(
-    team_id: str, *, text: str | None, limit: int, cursor: str | None
-) -> tuple[TeamUsage, Page[KeyUsage]]:
-    """Return what the team uses, and a page of its working keys, newest first, older than the key `cursor`."""
-    page = KEYS.find(team_id, KEYS.select(state="active", q=text, cursor=cursor), size=limit)
-    refused = _refused_by_key(team_id, [key.id for key in page.rows])
+#: The keys that work, as all lists of keys show them.
+WORKING_KEYS = replace(
+    KEYS,
+    scope=lambda team_id: Conditions((ApiKey.team_id == team_id,), scanned=(works(),)),
+    filters=tuple(one for one in KEYS.filters if one.field != "state"),
+)
+
+
+def usage_of_team(team_id: str) -> TeamUsage:
+    """Return what all keys of the team use together."""
     used_lately, refused_lately = _lately(team_id)
     tier, own = db.session.execute(select(Team.tier, Team.per_hour).where(Team.id == team_id)).one()
-    policies = [team_hour(team_id, own or current_settings().requests_per_hour(tier))]
-    for key in page.rows:
-        policies += [key_hour(key.id, key.per_hour), key_day(key.id, key.per_day)]
-    of_team, *of_keys = limits_now(_peek(policies))
-    rows = [
-        KeyUsage(key, hour, day, refused.get(key.id, 0))
-        for key, hour, day in zip(page.rows, of_keys[::2], of_keys[1::2], strict=True)
+    (of_team,) = limits_now(_peek([team_hour(team_id, own or current_settings().requests_per_hour(tier))]))
+    return TeamUsage(
+        tier,
+        own is not None,
+        of_team,
+        used_lately,
+        refused_lately,
+        is_counted_alone=limits.counters().is_away,
+    )
+
+
+def usage_of_keys(team_id: str, keys: Sequence[ShownKey]) -> dict[str, KeyUsage]:
+    """Return what each of these keys of the team uses, by its id."""
+    refused = _refused_by_key(team_id, [key.id for key in keys])
+    policies = [
+        policy for key in keys for policy in (key_hour(key.id, key.per_hour), key_day(key.id, key.per_day))
     ]
-    is_alone = limits.counters().is_away
-    team = TeamUsage(tier, own is not None, of_team, used_lately, refused_lately, is_alone)
-    return team, Page(rows, page.next_cursor)
+    of_keys = limits_now(_peek(policies))
+    return {
+        key.id: KeyUsage(hour, day, refused.get(key.id, 0))
+        for key, hour, day in zip(keys, of_keys[::2], of_keys[1::2], strict=True)
+    }
 
 
 def statuses_of(team_id: str, key: ShownKey) -> list[LimitStatus]:

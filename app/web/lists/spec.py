@@ -75,8 +75,8 @@ class ListQuery(StrictQuery, _Query):
 class ListSpec(Generic[T]):
     """A list, newest first: the rows of `key` within `scope`, and how they are filtered.
 
-    `key` is the id, which begins with `prefix`. `scope` returns what holds for all rows of a team, by an index. `rows`
-    returns the query, whose first column is the entity, where that is more than the entity alone; `shape` makes what
+    `key` is the id, which begins with `prefix`. `scope` returns what holds for all rows of a team, by an index unless it
+    says otherwise. `rows` returns the query, whose first column is the entity, where that is more than the entity alone; `shape` makes what
     the list shows of its rows.
     """
 
@@ -84,7 +84,7 @@ class ListSpec(Generic[T]):
     prefix: str
     #: What an id of its is called, with its article.
     thing: str
-    scope: Callable[[str], Sequence[Condition]]
+    scope: Callable[[str], Sequence[Condition] | Conditions]
     filters: tuple[Filter, ...]
     rows: "Callable[[Search], Select[*tuple[Any, ...]]] | None" = None
     shape: Callable[[Search, Rows], Sequence[T]] = lambda _search, rows: [row[0] for row in rows]
@@ -168,7 +168,9 @@ class ListSpec(Generic[T]):
         between: tuple[Condition, ...] = (),
     ) -> Page[T]:
         search = Search(session, team_id, wanted.values, self.key, self.prefix)
-        conditions = Conditions((*self.scope(team_id), *between))
+        scope = self.scope(team_id)
+        conditions = scope if isinstance(scope, Conditions) else Conditions(tuple(scope))
+        conditions += Conditions(between)
         if wanted.cursor is not None:
             conditions += Conditions((self.key < wanted.cursor,))
         for one in self.filters:
