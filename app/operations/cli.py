@@ -5,6 +5,7 @@ from flask.cli import AppGroup
 
 from app.lib.errors import SignalboxError
 from app.operations import queries, services
+from app.operations.queries import JobState
 
 jobs_cli = AppGroup("jobs", help="Background jobs.")
 _OPERATOR = "command line"
@@ -14,14 +15,14 @@ _OPERATOR = "command line"
 def list_jobs() -> None:
     """Print how many jobs wait, run and failed in each queue, and the newest that failed."""
     try:
-        queues = queries.queues()
+        queues, jobs = queries.queues(), queries.jobs()
     except SignalboxError as error:
         raise click.ClickException(error.detail) from None
     click.echo("queue\tworkers\twaiting\trunning\tfailed")
     for queue in queues:
-        counts = (queue.worker_count, queue.waiting_count, len(queue.running), queue.failed_count)
+        counts = (queue.worker_count, queue.waiting_count, queue.running_count, queue.failed_count)
         click.echo("\t".join([queue.name, *map(str, counts)]))
-    for job in (job for queue in queues for job in queue.failed):
+    for job in (job for job in jobs if job.state is JobState.FAILED):
         when = f"{job.failed_at:%Y-%m-%d %H:%M:%S}" if job.failed_at else ""
         click.echo(f"{job.id}\t{job.name}\t{when}\t{job.error or ''}")
 

@@ -1,8 +1,9 @@
 """What waits, runs and failed in the queues, and when periodic jobs ran."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -18,10 +19,19 @@ from app.jobs.periodic import next_run_in_s
 from app.jobs.table import declared_jobs
 from app.lib import clock
 from app.lib.errors import Unavailable
+from app.web.lists import ChoiceFilter, SearchFilter, ShortList
 
-#: Of each kind and queue; the counts tell of all.
-SHOWN_MAX = 20
+#: Of each state and queue; the counts tell of all.
+SHOWN_MAX = 50
 _ERROR_CHARS_MAX = 300
+
+
+class JobState(StrEnum):
+    """Where a job is. One that succeeded is gone."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +41,7 @@ class ShownJob:
     id: str
     name: str
     queue: JobQueue
+    state: JobState
     enqueued_at: datetime | None
     started_at: datetime | None
     #: Until now for one that runs; None for one that waits.
@@ -42,15 +53,13 @@ class ShownJob:
 
 @dataclass(frozen=True, slots=True)
 class ShownQueue:
-    """A queue with its oldest waiting, its running and its newest failed jobs."""
+    """A queue: how many processes serve it, and how many jobs wait, run and failed in it."""
 
     name: JobQueue
     worker_count: int
     waiting_count: int
+    running_count: int
     failed_count: int
-    waiting: list[ShownJob] = field(default_factory=list)
-    running: list[ShownJob] = field(default_factory=list)
-    failed: list[ShownJob] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +81,16 @@ def queues() -> list[ShownQueue]:
         raise _unavailable() from error
 
 
-def failed_jobs() -> list[ShownJob]:
-    """Return the newest failed jobs of every queue. Raises Unavailable when Redis does not answer."""
-    return [job for queue in queues() for job in queue.failed]
+def jobs() -> list[ShownJob]:
+    """Return the oldest waiting, the running and the newest failed jobs of every queue, enqueued last first.
+
+    Up to SHOWN_MAX of each. Raises Unavailable when Redis does not answer.
+    """
+    try:
+        found = [job for name in JobQueue for job in _jobs(name, redis_client())]
+    except RedisError as error:
+        raise _unavailable() from error
+    return sorted(found, key=lambda job: (job.enqueued_at is not None, job.enqueued_at, job.id), reverse=True)
 
 
 def periodic_jobs() -> list[ShownPeriodicJob]:
@@ -97,7 +113,9 @@ def find_failed(job_id: str) -> ShownJob | None:
     """Return a failed job; None when it is none any more. Raises Unavailable when Redis does not answer."""
     try:
         registry = registry_of_failed(job_id)
-        return next(_shown([job_id], JobQueue(registry.name), redis_client()), None) if registry else None
+        if registry is None:
+            return None
+        return next(_shown({job_id: JobState.FAILED}, JobQueue(registry.name), redis_client()), None)
     except RedisError as error:
         raise _unavailable() from error
 
@@ -114,36 +132,47 @@ def registry_of_failed(job_id: str) -> FailedJobRegistry | None:
 def _queue(name: JobQueue, redis: Redis) -> ShownQueue:
     queue = Queue(name, connection=redis, serializer=JSONSerializer)
     # Nothing is cleaned up here: a page that is looked at changes nothing.
-    running = StartedJobRegistry(queue=queue).get_job_ids(end=SHOWN_MAX - 1, cleanup=False)
-    failed = FailedJobRegistry(queue=queue)
     return ShownQueue(
         name=name,
         worker_count=Worker.count(queue=queue),
         waiting_count=queue.count,
-        failed_count=failed.get_job_count(cleanup=False),
-        waiting=list(_shown(queue.get_job_ids(0, SHOWN_MAX), name, redis)),
-        running=list(_shown(running, name, redis)),
-        failed=list(_shown(failed.get_job_ids(end=SHOWN_MAX - 1, desc=True, cleanup=False), name, redis)),
+        running_count=StartedJobRegistry(queue=queue).get_job_count(cleanup=False),
+        failed_count=FailedJobRegistry(queue=queue).get_job_count(cleanup=False),
     )
 
 
-def _shown(ids: Sequence[str], queue: JobQueue, redis: Redis) -> Iterator[ShownJob]:
+def _jobs(name: JobQueue, redis: Redis) -> Iterator[ShownJob]:
+    queue = Queue(name, connection=redis, serializer=JSONSerializer)
+    last = SHOWN_MAX - 1
+    ids = {
+        JobState.WAITING: queue.get_job_ids(0, SHOWN_MAX),
+        JobState.RUNNING: StartedJobRegistry(queue=queue).get_job_ids(end=last, cleanup=False),
+        JobState.FAILED: FailedJobRegistry(queue=queue).get_job_ids(end=last, desc=True, cleanup=False),
+    }
+    # One that moves on between two of these questions is shown once.
+    states = {job_id: state for state, found in ids.items() for job_id in found}
+    return _shown(states, name, redis)
+
+
+def _shown(states: Mapping[str, JobState], queue: JobQueue, redis: Redis) -> Iterator[ShownJob]:
     names = {job.path: job.name for job in declared_jobs()}
-    for job in Job.fetch_many(ids, connection=redis, serializer=JSONSerializer):
+    for job in Job.fetch_many(list(states), connection=redis, serializer=JSONSerializer):
         if job is None:
             continue  # It ended since.
-        result = job.latest_result() if job.is_failed else None
+        state = states[job.id]
+        result = job.latest_result() if state is JobState.FAILED else None
         ended_at = job.ended_at or (result.created_at if result else None)
         took_until = ended_at or clock.now()
         yield ShownJob(
             id=job.id,
             name=_name(job, names),
             queue=queue,
+            state=state,
             enqueued_at=job.enqueued_at,
             started_at=job.started_at,
             took_s=max(0.0, (took_until - job.started_at).total_seconds()) if job.started_at else None,
             error=_last_line(result.exc_string) if result else None,
-            failed_at=ended_at if job.is_failed else None,
+            failed_at=ended_at if state is JobState.FAILED else None,
         )
 
 
@@ -162,3 +191,33 @@ def _last_line(trace: str | None) -> str | None:
 
 def _unavailable() -> Unavailable:
     return Unavailable("Redis does not answer, so nobody knows which jobs wait. Try again in a minute.")
+
+
+def _text(job: ShownJob, text: str) -> bool:
+    return text.lower() in f"{job.name} {job.error or ''}".lower()
+
+
+#: Jobs belong to the installation: they are the same in every team.
+JOBS = ShortList[ShownJob](
+    load=lambda _team_id: jobs(),
+    filters=(
+        SearchFilter(
+            fits=_text,
+            chars_max=100,
+            placeholder="Name or error",
+            description="Part of the name or of the error.",
+        ),
+        ChoiceFilter(
+            field="state",
+            label="State",
+            choices=[(state.value, state.value.capitalize()) for state in JobState],
+            description="Only jobs in this state.",
+        ),
+        ChoiceFilter(
+            field="queue",
+            label="Queue",
+            choices=[(queue.value, queue.value.capitalize()) for queue in JobQueue],
+            description="Only jobs of this queue.",
+        ),
+    ),
+)

@@ -18,13 +18,14 @@ from app.accounts.services.users import NewPerson
 from app.api_keys import services as key_services
 from app.audit.models import AuditEntry
 from app.config import JobQueue
+from app.db.pages import PAGE_SIZE
 from app.extensions import REDIS, db
 from app.jobs.periodic import enqueue_periodic
 from app.lib.errors import Invalid
 from app.outbox import services as outbox
 from app.web.permissions import FULL, OPERATE, scopes
 from tests import slots
-from tests.page import Page
+from tests.page import Document, Page
 from tests.people import People, Person
 
 JOBS = "/t/acme/jobs/"
@@ -98,7 +99,7 @@ def test_a_failed_job_runs_again(operator: Person, page: Page, failed: Job, slow
     assert operator.post(f"{JOBS}{failed.id}/retry").status_code == 303
 
     assert slow.get_job_ids() == [failed.id]
-    assert page.get(JOBS, operator).has_text("No job failed")
+    assert page.get(f"{JOBS}?state=failed", operator).has_text("No job matches")
     assert operator.post(f"{JOBS}{failed.id}/retry").status_code == 404, "it did not fail again yet"
 
 
@@ -110,7 +111,7 @@ def test_a_failed_job_is_dismissed_after_a_question(
 
     assert operator.post(f"{JOBS}{failed.id}/dismiss").status_code == 303
     assert not redis.exists(failed.key)
-    assert page.get(JOBS, operator).has_text("No job failed")
+    assert page.get(JOBS, operator).has_text("Nothing waits, runs or failed")
     assert operator.get(f"{JOBS}{failed.id}/dismiss").status_code == 404
 
 
@@ -128,6 +129,96 @@ def test_what_waits_is_told_and_that_no_worker_serves_it(operator: Person, page:
 
     assert shown.has_text("audit.trim")
     assert shown.has_text("No worker serves it")
+
+
+def names(shown: Document) -> list[str]:
+    rows = [body for body in shown.all("tbody") if body.get("id", "").startswith(("newest", "older-"))]
+    return [shown.text(row[0]) for body in rows for row in body if len(row) > 1]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("", ["outbox.send", "audit.trim", "json.loads"]),
+        ("state=failed", ["json.loads"]),
+        ("state=waiting&queue=mail", ["outbox.send"]),
+        ("q=TRIM", ["audit.trim"]),
+        ("q=jsondecodeerror", ["json.loads"]),
+        ("state=running", []),
+    ],
+)
+def test_jobs_are_found(
+    operator: Person,
+    page: Page,
+    redis: Redis,
+    failed: Job,
+    slow: Queue,
+    query: str,
+    expected: list[str],
+) -> None:
+    slow.enqueue_call("app.audit.jobs.trim")
+    Queue(JobQueue.MAIL, connection=redis, serializer=JSONSerializer).enqueue_call("app.outbox.jobs.send")
+
+    shown = page.get(f"{JOBS}?{query}", operator)
+
+    assert [name.split()[0] for name in names(shown)] == expected
+    found = page.fragment(f"{JOBS}?{query}", "job-list", operator)
+    assert [name.split()[0] for name in names(found)] == expected
+    if not expected:
+        assert shown.has_text("No job matches")
+
+
+def test_filter_that_cannot_be_read_is_explained(operator: Person, page: Page) -> None:
+    shown = page.get(f"{JOBS}?queue=fast", operator, status=422)
+
+    assert shown.error_of("filter-queue").startswith("Queue: choose ")
+
+
+def test_many_jobs_come_in_pages(operator: Person, page: Page, redis: Redis, slow: Queue) -> None:
+    queues = [slow, Queue(JobQueue.MAIL, connection=redis, serializer=JSONSerializer)]
+    for queue in queues:
+        for _ in range(PAGE_SIZE // 2 + 1):
+            queue.enqueue_call("app.audit.jobs.trim")
+
+    first = page.get(JOBS, operator)
+    second = page.get(first.one("a", rel="next").get("href", ""), operator)
+
+    assert (len(names(first)), len(names(second))) == (PAGE_SIZE, 2)
+    assert page.get(f"{JOBS}?cursor=gone", operator).has_text("Nothing older")
+
+
+def test_list_follows_what_waits(operator: Person, page: Page, slow: Queue) -> None:
+    slow.enqueue_call("app.audit.jobs.trim")
+    rows = page.get(JOBS, operator).by_id("newest")
+    assert rows.get("hx-trigger") == "every 3s"
+    refresh_url = rows.get("hx-get", "")
+    assert operator.get(refresh_url, fragment="newest").status_code == 204, "as it was"
+
+    slow.empty()  # type: ignore[no-untyped-call]
+
+    gone = operator.get(refresh_url, fragment="newest")
+    assert "None of these fit the filter any more" in gone.get_data(as_text=True)
+
+
+def test_failed_jobs_keep_still(operator: Person, page: Page, failed: Job) -> None:
+    assert page.get(JOBS, operator).by_id("newest").get("hx-trigger") is None
+
+
+def test_newer_jobs_are_told_of(operator: Person, page: Page, failed: Job, slow: Queue) -> None:
+    news_url = page.get(JOBS, operator).by_id("list-news").get("hx-get", "")
+    assert operator.get(news_url, fragment="list-news").status_code == 204
+
+    slow.enqueue_call("app.audit.jobs.trim")
+
+    assert "New rows arrived" in operator.get(news_url, fragment="list-news").get_data(as_text=True)
+
+
+def test_queues_refresh_by_themselves(operator: Person, page: Page, slow: Queue) -> None:
+    slow.enqueue_call("app.audit.jobs.trim")
+
+    live = page.fragment(JOBS, "jobs-live", operator)
+
+    assert live.has_text("slow No worker serves it 1 0 0")
 
 
 def test_periodic_jobs_tell_when_they_run(app: Flask, operator: Person, page: Page) -> None:
@@ -149,6 +240,8 @@ def test_without_redis_the_page_says_so(
         slots.put(without, app, REDIS, nobody)
 
         assert page.get(JOBS, operator).has_text("Redis does not answer")
+        assert page.fragment(JOBS, "jobs-live", operator).has_text("Redis does not answer")
+        assert operator.get(JOBS, fragment="list-news").status_code == 503, "htmx leaves the list as it is"
         assert operator.post(f"{JOBS}x/retry").status_code == 503
         answer = app.test_cli_runner().invoke(args=["jobs", "list"])
     assert answer.exit_code == 1

@@ -12,10 +12,14 @@ from app.web.lists.filters import (
     status_bounds,
 )
 from app.web.lists.page import ListPage
-from app.web.lists.spec import ListQuery, ListSpec, Selection, takes
+from app.web.lists.short import ShortList
+from app.web.lists.spec import DeclaredList, ListQuery, ListSpec, Selection, takes
+from app.web.lists.view import PENDING_REFRESH_S
 
 __all__ = [
+    "PENDING_REFRESH_S",
     "ChoiceFilter",
+    "DeclaredList",
     "Filter",
     "FlagFilter",
     "ListPage",
@@ -25,6 +29,7 @@ __all__ = [
     "Search",
     "SearchFilter",
     "Selection",
+    "ShortList",
     "StatusFilter",
     "id_of",
     "status_bounds",

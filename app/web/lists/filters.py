@@ -81,6 +81,8 @@ class Filter:
     description: str = ""
     column: InstrumentedAttribute[Any] | None = None
     condition: Callable[[Search, Any], Condition | Conditions] | None = None
+    #: Of rows that are in no table: whether one fits the value. None: its attribute `field` has to be equal.
+    fits: Callable[[Any, Any], bool] | None = None
     is_indexed: bool = False
     examples: tuple[str, ...] = ()
     placeholder: str = ""
@@ -108,6 +110,10 @@ class Filter:
         if isinstance(found, Conditions):
             return found
         return Conditions(indexed=(found,)) if self.is_indexed else Conditions(scanned=(found,))
+
+    def takes_row(self, row: object, value: Any) -> bool:  # noqa: ANN401 - as its type has it
+        """Return whether a row that is in no table fits the value."""
+        return self.fits(row, value) if self.fits else bool(getattr(row, self.field) == value)
 
     def choices_of(self, team_id: str, chosen: str) -> Choices:
         """Return (value, label) of what can be chosen; what is chosen is among them."""

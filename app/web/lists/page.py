@@ -13,7 +13,6 @@ from flask import Response, request
 from pydantic import ValidationError
 
 from app.db.pages import PAGE_SIZE_MAX, Page
-from app.lib.ids import is_id
 from app.web.access import current_team
 from app.web.lists.downloads import csv_download
 from app.web.lists.spec import Selection
@@ -39,7 +38,7 @@ class ListPage(ListLook[T]):
         team_id = current_team().id
         part_id = f"older-{wanted.cursor}" if wanted.cursor else "newest"
         oldest_id = request.args.get("oldest", "")
-        if swaps(part_id) and is_id(oldest_id, self.spec.prefix):
+        if swaps(part_id) and self.spec.is_row_id(oldest_id):
             return self._same_rows(wanted, oldest_id)
         page = self.spec.find(team_id, wanted)
         if swaps(NEWS):
@@ -86,7 +85,7 @@ class ListPage(ListLook[T]):
         """Return exactly the rows that the asking page shows, as they are now; 204 when nothing changed."""
         # Rows that arrived since would push what somebody reads.
         given = request.args.get("newest", "")
-        newest_id = given if is_id(given, self.spec.prefix) else None
+        newest_id = given if self.spec.is_row_id(given) else None
         # More of them may fit the filter by now, and the page's own must not fall behind the link to older rows.
         page = self.spec.find(
             current_team().id, wanted, size=PAGE_SIZE_MAX, oldest_id=oldest_id, newest_id=newest_id
@@ -102,7 +101,7 @@ class ListPage(ListLook[T]):
         if seen == view.version:
             return unchanged()
         newest_id = request.args.get("newest", "")
-        view.has_news = any(view.id_of(row) > newest_id for row in view.rows)
+        view.has_news = self.spec.has_newer([view.id_of(row) for row in view.rows], newest_id)
         view.shows_rows = request.args.get("idle") == "1" and not view.is_same(seen)
         if not view.shows_rows:
             view.newest_id = newest_id

@@ -1,5 +1,6 @@
 """A list as a feature declares it, and what somebody asks of it."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -20,6 +21,7 @@ from app.db.pages import (
     find_page,
 )
 from app.extensions import db
+from app.lib.ids import is_id
 from app.web.lists.filters import Filter, FlagFilter, PeriodFilter, Search, Unset, id_of
 from app.web.schemas import StrictQuery
 
@@ -42,7 +44,7 @@ class Selection:
 
 
 class _Query(BaseModel):
-    spec: ClassVar["ListSpec[Any]"]
+    spec: ClassVar["DeclaredList[Any]"]
 
     @model_validator(mode="after")
     def _times_are_ordered(self) -> Self:
@@ -72,23 +74,15 @@ class ListQuery(StrictQuery, _Query):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ListSpec(Generic[T]):
-    """A list, newest first: the rows of `key` within `scope`, and how they are filtered.
+class DeclaredList(ABC, Generic[T]):
+    """What every list has, wherever its rows come from: filters, and what they take in an address.
 
-    `key` is the id, which begins with `prefix`. `scope` returns what holds for all rows of a team, by an index unless it
-    says otherwise. `rows` returns the query, whose first column is the entity, where that is more than the entity alone; `shape` makes what
-    the list shows of its rows.
+    Rows have an `id`, the newest stands first.
     """
 
-    key: InstrumentedAttribute[str]
-    prefix: str
-    #: What an id of its is called, with its article.
-    thing: str
-    scope: Callable[[str], Sequence[Condition] | Conditions]
     filters: tuple[Filter, ...]
-    rows: "Callable[[Search], Select[*tuple[Any, ...]]] | None" = None
-    shape: Callable[[Search, Rows], Sequence[T]] = lambda _search, rows: [row[0] for row in rows]
 
+    @abstractmethod
     def find(
         self,
         team_id: str,
@@ -98,25 +92,26 @@ class ListSpec(Generic[T]):
         oldest_id: str | None = None,
         newest_id: str | None = None,
     ) -> Page[T]:
-        """Return a page of what is wanted, newest first, before the cursor.
+        """Return a page of what is wanted, newest first, after the row that is the cursor.
 
         `oldest_id` and `newest_id` limit it to the rows between them, both included: what a page showed before.
         """
-        between: tuple[Condition, ...] = ()
-        if oldest_id is not None:
-            between += (self.key >= oldest_id,)
-        if newest_id is not None:
-            between += (self.key <= newest_id,)
-        return self._find(db.session(), team_id, wanted or Selection(), size, between)
 
+    @abstractmethod
     def export(self, team_id: str, wanted: Selection) -> Iterator[T]:
-        """Yield every row that is wanted, newest first; between pages no transaction is open."""
-        return export_rows(
-            db.engine,
-            lambda session, cursor: self._find(
-                session, team_id, replace(wanted, cursor=cursor), EXPORT_PAGE_SIZE
-            ),
-        )
+        """Yield every row that is wanted, newest first; no transaction stays open."""
+
+    @abstractmethod
+    def is_row_id(self, text: str) -> bool:
+        """Return whether this may be the id of a row."""
+
+    @abstractmethod
+    def cursor_type(self) -> Any:  # noqa: ANN401 - an annotation
+        """Return the annotation of a cursor, as pydantic takes it."""
+
+    @abstractmethod
+    def has_newer(self, ids: Sequence[str], newest_id: str) -> bool:
+        """Return whether there are rows newer than this one among those of a first page."""
 
     def select(self, **values: Any) -> Selection:
         """Return what has these values, by field; None wants all."""
@@ -151,13 +146,68 @@ class ListSpec(Generic[T]):
         for one in self.filters:
             if is_page or one.is_for_programs:
                 parameters |= one.parameters(is_page=is_page)
-        pattern = {"type": "string", "pattern": rf"^{self.prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"}
-        cursor = Annotated[str, id_of(self.prefix, self.thing), WithJsonSchema(pattern)]
         shown = Field(default=None, description="`next_cursor` of the page before; none for the newest rows.")
-        parameters["cursor"] = (Annotated[cursor | None, Unset], shown)
+        parameters["cursor"] = (Annotated[self.cursor_type() | None, Unset], shown)
         model = create_model(base.__name__, __base__=base, **parameters)
         model.spec = self
         return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListSpec(DeclaredList[T]):
+    """A list, newest first: the rows of `key` within `scope`, and how they are filtered.
+
+    `key` is the id, which begins with `prefix`. `scope` returns what holds for all rows of a team, by an index unless it
+    says otherwise. `rows` returns the query, whose first column is the entity, where that is more than the entity
+    alone; `shape` makes what the list shows of its rows.
+    """
+
+    key: InstrumentedAttribute[str]
+    prefix: str
+    #: What an id of its is called, with its article.
+    thing: str
+    scope: Callable[[str], Sequence[Condition] | Conditions]
+    rows: "Callable[[Search], Select[*tuple[Any, ...]]] | None" = None
+    shape: Callable[[Search, Rows], Sequence[T]] = lambda _search, rows: [row[0] for row in rows]
+
+    def find(
+        self,
+        team_id: str,
+        wanted: Selection | None = None,
+        *,
+        size: int = PAGE_SIZE,
+        oldest_id: str | None = None,
+        newest_id: str | None = None,
+    ) -> Page[T]:
+        """Return a page of what is wanted, as every list does."""
+        between: tuple[Condition, ...] = ()
+        if oldest_id is not None:
+            between += (self.key >= oldest_id,)
+        if newest_id is not None:
+            between += (self.key <= newest_id,)
+        return self._find(db.session(), team_id, wanted or Selection(), size, between)
+
+    def export(self, team_id: str, wanted: Selection) -> Iterator[T]:
+        """Yield every row that is wanted, newest first; between pages no transaction is open."""
+        return export_rows(
+            db.engine,
+            lambda session, cursor: self._find(
+                session, team_id, replace(wanted, cursor=cursor), EXPORT_PAGE_SIZE
+            ),
+        )
+
+    def is_row_id(self, text: str) -> bool:
+        """Return whether this may be the id of a row."""
+        return is_id(text, self.prefix)
+
+    def cursor_type(self) -> Any:  # noqa: ANN401 - an annotation
+        """Return the annotation of a cursor, as pydantic takes it."""
+        pattern = {"type": "string", "pattern": rf"^{self.prefix}_[0-9a-hjkmnp-tv-z]{{26}}$"}
+        return Annotated[str, id_of(self.prefix, self.thing), WithJsonSchema(pattern)]
+
+    def has_newer(self, ids: Sequence[str], newest_id: str) -> bool:
+        """Return whether there are rows newer than this one among those of a first page."""
+        return any(one > newest_id for one in ids)
 
     def _find(
         self,
@@ -182,7 +232,7 @@ class ListSpec(Generic[T]):
         )
 
 
-def takes(spec: ListSpec[Any]) -> Callable[[View], View]:
+def takes(spec: DeclaredList[Any]) -> Callable[[View], View]:
     """Let the parameter `query` of a route of the API be what the list takes."""
 
     def mark(view: View) -> View:

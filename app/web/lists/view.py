@@ -12,7 +12,7 @@ from app.db.pages import Page
 from app.web.access import current_team
 from app.web.lists.downloads import Cells
 from app.web.lists.filters import PERIODS, Choices, Filter, FlagFilter, PeriodFilter
-from app.web.lists.spec import ListSpec, Selection
+from app.web.lists.spec import DeclaredList, Selection
 from app.web.rendering import digest
 
 T = TypeVar("T")
@@ -53,7 +53,7 @@ class ListLook(Generic[T]):
     `columns` are the headings with their classes, none for a list that is no table. `name` names the element.
     """
 
-    spec: ListSpec[T]
+    spec: DeclaredList[T]
     name: str
     singular: str
     plural: str

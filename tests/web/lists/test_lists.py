@@ -7,8 +7,9 @@ from app.accounts.queries import INVITATIONS, MEMBERS
 from app.api_keys.queries import KEYS
 from app.audit.queries import ENTRIES
 from app.events.queries import EVENTS
+from app.operations.queries import JOBS
 from app.request_log.queries import REQUESTS
-from app.web.lists import ListSpec, status_bounds
+from app.web.lists import DeclaredList, ListSpec, status_bounds
 from app.webhooks.queries.deliveries import DELIVERIES
 from app.webhooks.queries.webhooks import WEBHOOKS
 
@@ -21,11 +22,12 @@ LISTS = {
     "webhooks": WEBHOOKS,
     "members": MEMBERS,
     "invitations": INVITATIONS,
+    "jobs": JOBS,
 }
 
 
 @pytest.mark.parametrize("spec", LISTS.values(), ids=LISTS)
-def test_page_and_api_take_the_same_fields(spec: ListSpec[object]) -> None:
+def test_page_and_api_take_the_same_fields(spec: DeclaredList[object]) -> None:
     """But for what only people need: periods counted back from now, and a word instead of true."""
     page, api = set(spec.page_query.model_fields), set(spec.list_query.model_fields)
 
@@ -35,7 +37,9 @@ def test_page_and_api_take_the_same_fields(spec: ListSpec[object]) -> None:
 
 
 @pytest.mark.parametrize("spec", LISTS.values(), ids=LISTS)
-def test_untouched_controls_filter_nothing_but_programs_must_not_send_them(spec: ListSpec[object]) -> None:
+def test_untouched_controls_filter_nothing_but_programs_must_not_send_them(
+    spec: DeclaredList[object],
+) -> None:
     empty = dict.fromkeys(spec.page_query.model_fields, "")
 
     assert not spec.page_query.model_validate(empty).selection().is_filtering
@@ -45,7 +49,7 @@ def test_untouched_controls_filter_nothing_but_programs_must_not_send_them(spec:
 
 
 @pytest.mark.parametrize("spec", LISTS.values(), ids=LISTS)
-def test_programs_hear_of_what_there_is_not(spec: ListSpec[object]) -> None:
+def test_programs_hear_of_what_there_is_not(spec: DeclaredList[object]) -> None:
     spec.page_query.model_validate({"nonsense": "1"})
     with pytest.raises(ValidationError):
         spec.list_query.model_validate({"nonsense": "1"})
