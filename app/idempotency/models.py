@@ -18,10 +18,10 @@ class IdempotencyRecord(Base):
     With neither `committed_at` nor an answer that request is still running, or died before it changed anything.
     """
 
-    __tablename__ = "kept_answers"
+    __tablename__ = "idempotency_records"
     __table_args__ = (Index(None, "team_id", "key", unique=True), Index(None, "created_at"))
 
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("ans"))
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("idr"))
     team_id: Mapped[str] = mapped_column(Id, ForeignKey("teams.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(255))
     #: SHA-256 of API key, method, path and body: tells a repetition from another request under the same key.

@@ -77,7 +77,7 @@ def claim(team_id: str, key: str, digest: str) -> Claim | Committed | Answer:
     Raises Invalid when the key belongs to another request, Conflict while the first is still running.
     """
     for _ in range(_TRIES):
-        claim_id = new_id("ans")
+        claim_id = new_id("idr")
         with db.engine.begin() as connection:
             if connection.execute(_claiming(connection, claim_id, team_id, key, digest)).first():
                 return Claim(claim_id)
@@ -141,7 +141,7 @@ def keep(claimed: Claim, status: int, body: bytes) -> None:
 
     A refusal is kept only of what did not commit: a repetition must not be told that nothing was created.
     """
-    sealed = sealer().seal(body, table="kept_answers", column="body", row_id=claimed.id) if body else None
+    sealed = sealer().seal(body, table=_TABLE.name, column="body", row_id=claimed.id) if body else None
     query = update(_TABLE).where(_TABLE.c.id == claimed.id).values(status=status, body_sealed=sealed)
     if status >= 400:
         query = query.where(_TABLE.c.committed_at.is_(None))
@@ -209,7 +209,7 @@ def _open(row_id: str, sealed: str | None) -> bytes:
     if not sealed:
         return b""
     try:
-        return sealer().open(sealed, table="kept_answers", column="body", row_id=row_id)
+        return sealer().open(sealed, table=_TABLE.name, column="body", row_id=row_id)
     except CannotOpen:
         raise Conflict(
             "The first request under this Idempotency-Key was answered, but its answer was encrypted with a key that"

@@ -15,7 +15,7 @@ from flask import Flask
 
 from app.config import AppEnv, load_settings
 from app.db.migrations import upgrade
-from app.extensions import db
+from app.extensions import db, sealer
 from app.factory import create_app
 from tests.conftest import POSTGRESQL, TestApps
 
@@ -124,7 +124,7 @@ def test_an_empty_database_goes_up_and_all_the_way_down(empty_app: Flask) -> Non
         upgrade(empty_app, db)
 
 
-def test_kept_answers_lose_their_secrets_and_stay_known_as_carried_out(empty_app: Flask) -> None:
+def test_recorded_answers_lose_their_secrets_and_stay_known_as_carried_out(empty_app: Flask) -> None:
     with empty_app.app_context():
         upgrade_to(empty_app, "0002")
         fill_every_table()
@@ -132,11 +132,38 @@ def test_kept_answers_lose_their_secrets_and_stay_known_as_carried_out(empty_app
             connection.execute(sa.text("UPDATE kept_answers SET status = 201"))
 
         upgrade(empty_app, db)
-        above = rows_of_every_table()["kept_answers"][0]
+        above = rows_of_every_table()["idempotency_records"][0]
         flask_migrate.downgrade(revision="0002")
 
         assert (above["status"], above["body_sealed"], above["committed_at"]) == (None, None, MOMENT)
         assert rows_of_every_table()["kept_answers"] == [], "below it would count as still running"
+
+
+def test_recorded_answers_stay_readable_under_the_new_name_of_their_table(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade_to(empty_app, "0007")
+        fill_every_table()
+        sealed = sealer().seal(b"answer", table="kept_answers", column="body", row_id="kept_answers_1")
+        with db.engine.begin() as connection:
+            connection.execute(sa.text("UPDATE kept_answers SET body_sealed = :sealed"), {"sealed": sealed})
+
+        upgrade(empty_app, db)
+        above = rows_of_every_table()["idempotency_records"]
+        flask_migrate.downgrade(revision="0007")
+        (below,) = rows_of_every_table()["kept_answers"]
+
+        assert [opened(row, "idempotency_records") for row in above] == [b"answer"]
+        assert opened(below, "kept_answers") == b"answer"
+        assert {**above[0], "body_sealed": None} == {**below, "body_sealed": None}, "nothing else changes"
+
+
+def test_constraints_have_the_names_that_the_models_give_them(empty_app: Flask) -> None:
+    with empty_app.app_context():
+        upgrade(empty_app, db)
+        with db.engine.connect() as connection:
+            migrated = {table.name: constraint_names(table) for table in tables(connection)}
+
+    assert migrated == {table.name: constraint_names(table) for table in db.metadata.tables.values()}
 
 
 def test_migrated_schema_is_that_of_the_models(empty_app: Flask) -> None:
@@ -204,6 +231,17 @@ def rows_of_every_table() -> dict[str, list[dict[str, Any]]]:
             ]
             for table in tables(connection)
         }
+
+
+def opened(row: dict[str, Any], table: str) -> bytes:
+    """Return the body that a record of an answer holds, sealed for this table."""
+    return sealer().open(row["body_sealed"], table=table, column="body", row_id=row["id"])
+
+
+def constraint_names(table: sa.Table) -> set[str]:
+    """Return the names of the primary key, the foreign keys and the indexes."""
+    constraints = (table.primary_key, *table.foreign_key_constraints)
+    return {str(named.name) for named in constraints} | {str(index.name) for index in table.indexes}
 
 
 def comparable(value: Any) -> Any:

@@ -86,7 +86,7 @@ def test_only_the_first_answer_holds_the_secret(
     assert "new Idempotency-Key" in again["notice"]
     with app.app_context():
         row_id, sealed = db.session.execute(select(IdempotencyRecord.id, IdempotencyRecord.body_sealed)).one()
-        kept = sealer().open(str(sealed), table="kept_answers", column="body", row_id=row_id).decode()
+        kept = sealer().open(str(sealed), table="idempotency_records", column="body", row_id=row_id).decode()
     assert first["id"] in kept
     assert first[secret] not in kept, "nor does the database"
 
@@ -316,7 +316,7 @@ def test_bad_keys_are_malformed(app: Flask, api: Api, key: str) -> None:
     assert count(app, Webhook) == 0
 
 
-def test_key_that_lacks_the_scope_sees_no_kept_answer(people: People, api: Api) -> None:
+def test_key_that_lacks_the_scope_sees_no_recorded_answer(people: People, api: Api) -> None:
     api("POST", "/webhooks", WEBHOOK, headers=KEY)
     reader = Api(people.app, people.acme.id, people.alice.id, ["webhooks:read"])
 
