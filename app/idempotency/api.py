@@ -45,8 +45,8 @@ def idempotent(model: type[BaseModel], *, status: int, replay: Replay) -> Callab
     """Let callers repeat a request safely. Put it directly above the view, below `@require`.
 
     `model` and `status` are those of the view's answer; `replay` makes that answer again when the server died before
-    it could be kept. The service behind the view says what it created, with `services.record_outcome()`. Costs nothing
-    without the header. What does not even pass the schemas is refused before and not kept.
+    it could be stored. The service behind the view records what it created, with `services.record_outcome()`. Costs
+    nothing without the header. A request that does not pass the schemas is refused before this and not recorded.
     """
 
     def decorate(view: View) -> View:
@@ -77,12 +77,12 @@ def _first(claim: services.Claim, model: type[BaseModel], view: View, arguments:
             with services.running_under(claim):
                 response = current_app.make_response(view(**arguments))
         except SignalboxError as error:
-            # Refusals are answers, too; but those that pass by themselves must not last a day.
+            # Refusals are answers, too, and repeated. Temporary ones are not: they would last for a day.
             if error.status >= 500 or isinstance(error, RateLimited):
                 raise
             response = answer(error)
     except BaseException:
-        # SQLite has one writer: what the view left open would keep us from freeing the key.
+        # SQLite has one writer: a transaction that the view left open would block freeing the key.
         db.session.rollback()
         services.release(claim)
         raise
@@ -90,8 +90,8 @@ def _first(claim: services.Claim, model: type[BaseModel], view: View, arguments:
     try:
         services.keep(claim, response.status_code, _without_secrets(response, model))
     except SQLAlchemyError:
-        # What was asked for is done and marked so. A repetition is answered from what was created.
-        log.exception("answer_not_kept", claim=claim.id)
+        # The request is committed and marked as such: a repetition is answered from the object that it created.
+        log.exception("answer_not_stored", claim=claim.id)
     return response
 
 

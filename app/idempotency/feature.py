@@ -1,4 +1,4 @@
-"""What repeatable requests announce: the table of answers, and the job that trims it."""
+"""What idempotent requests announce: the table of records, and the job that trims it."""
 
 from app.config import JobQueue
 from app.idempotency.api import init_idempotency

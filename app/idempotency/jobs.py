@@ -1,8 +1,8 @@
-"""Jobs of kept answers."""
+"""Jobs of idempotency records."""
 
 from app.idempotency import services
 
 
 def trim() -> None:
-    """Delete the answers that are too old to be repeated."""
+    """Delete the records that are too old to be repeated."""
     services.trim()

@@ -1,4 +1,4 @@
-"""Answers that are kept for repetitions."""
+"""Records of requests under an Idempotency-Key, and their answers."""
 
 from datetime import datetime
 
@@ -13,9 +13,9 @@ from app.lib.ids import new_id
 
 
 class IdempotencyRecord(Base):
-    """The answer to the first request under a key, for a day.
+    """The first request under a key and its answer, kept for a day.
 
-    With neither `committed_at` nor an answer that request is still running, or died before it changed anything.
+    With neither `committed_at` nor an answer, the request is still running, or died before it changed anything.
     """
 
     __tablename__ = "idempotency_records"
@@ -24,14 +24,14 @@ class IdempotencyRecord(Base):
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=lambda: new_id("idr"))
     team_id: Mapped[str] = mapped_column(Id, ForeignKey("teams.id", ondelete="CASCADE"))
     key: Mapped[str] = mapped_column(String(255))
-    #: SHA-256 of API key, method, path and body: tells a repetition from another request under the same key.
+    #: SHA-256 of API key, method, path and body: distinguishes a repetition from another request under the same key.
     request_digest: Mapped[str] = mapped_column(String(64))
     #: When the request committed what it did; written in that same transaction.
     committed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: What it created, by the id that the API knows it by: enough to answer again.
+    #: The id of the object that it created, as the API names it: enough to answer again.
     object_id: Mapped[str | None] = mapped_column(String(255))
     status: Mapped[int | None]
-    #: Sealed: it holds what the team wrote. Secrets in it are masked before.
+    #: Sealed, because it holds the team's input. Secrets in it are masked before.
     body_sealed: Mapped[str | None] = mapped_column(
         Text, info=sealed("body", when_lost="nothing needs to be done, it is deleted within a day.")
     )

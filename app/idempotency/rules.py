@@ -1,4 +1,4 @@
-"""Which keys are taken, and what makes two requests the same."""
+"""Which keys are valid, and what makes two requests the same."""
 
 import hashlib
 from datetime import timedelta
@@ -8,7 +8,7 @@ from app.lib.errors import Malformed
 KEY_CHARS_MAX = 255
 #: How long an answer is repeated.
 KEPT_FOR = timedelta(hours=24)
-#: After so long without an answer the process that ran the request is taken for dead, and the key is free.
+#: After so long without an answer the process that ran the request counts as dead, and the key is free.
 RUNS_AT_MOST = timedelta(seconds=60)
 
 

@@ -1,8 +1,8 @@
-"""Keeps what became of the first request under a key, and its answer.
+"""Records the outcome of the first request under a key, and its answer.
 
-The row is there before the request runs: of several at once, one inserts it and the others find it. What the
+The row is inserted before the request runs: of several at once, one inserts it and the others find it. What the
 request creates commits together with the mark on this row, so no crash leaves one without the other. The row's id is
-replaced with each claim: whoever was taken for dead and comes back late commits nothing and writes over nobody's answer.
+replaced with each claim: a request that was declared dead and finishes late cannot commit, nor overwrite another answer.
 """
 
 from collections.abc import Iterator
@@ -40,14 +40,14 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Committed:
-    """The first request was carried out, and its answer was lost. `object_id`: what it created, where it said so."""
+    """The first request was carried out, and its answer was lost. `object_id`: what it created, where it was recorded."""
 
     object_id: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the first request was answered, without the secrets that it held."""
+    """The answer to the first request, without the secrets that it held."""
 
     status: int
     body: bytes
@@ -72,7 +72,7 @@ def running_claim() -> Claim | None:
 
 
 def claim(team_id: str, key: str, digest: str) -> Claim | Committed | Answer:
-    """Return the right to run the request, or what became of the first one under this key.
+    """Return a claim to run the request, or the outcome of the first one under this key.
 
     Raises Invalid when the key belongs to another request, Conflict while the first is still running.
     """
@@ -107,9 +107,9 @@ def record_outcome(
 ) -> None:
     """Record in the caller's transaction that the running request is carried out, and what it created.
 
-    `object_id` is how the API knows what was created. Outside of a request under an Idempotency-Key nothing happens.
-    `claim` is for who commits for the request elsewhere, as in another thread: its `running_claim()`. Raises Conflict
-    when another request has taken over the key: the caller must roll back.
+    `object_id` is the id of the created object in the API. Without an Idempotency-Key nothing happens.
+    `claim` is for code that commits for the request elsewhere, as in another thread: its `running_claim()`. Raises
+    Conflict when another request has taken over the key: the caller must roll back.
     """
     claim = claim or _running.get()
     if claim is None:
@@ -139,7 +139,7 @@ def record_commit(session: Session) -> None:
 def keep(claimed: Claim, status: int, body: bytes) -> None:
     """Store the answer to the request that ran under this claim. Secrets in it must be masked.
 
-    A refusal is kept only of what did not commit: a repetition must not be told that nothing was created.
+    A refusal is stored only when nothing was committed: a repetition must not report that nothing was created.
     """
     sealed = sealer().seal(body, table=_TABLE.name, column="body", row_id=claimed.id) if body else None
     query = update(_TABLE).where(_TABLE.c.id == claimed.id).values(status=status, body_sealed=sealed)
@@ -150,13 +150,13 @@ def keep(claimed: Claim, status: int, body: bytes) -> None:
 
 
 def release(claimed: Claim) -> None:
-    """Free the key of a request that came to nothing. One that has committed keeps it."""
+    """Free the key of a request that failed. One that has committed keeps it."""
     with db.engine.begin() as connection:
         connection.execute(delete(_TABLE).where(_TABLE.c.id == claimed.id, _TABLE.c.committed_at.is_(None)))
 
 
 def trim() -> int:
-    """Delete the answers that are too old to be repeated; returns how many."""
+    """Delete the records that are too old to be repeated; returns how many."""
     count = 0
     while True:
         with db.engine.begin() as connection:
@@ -198,9 +198,9 @@ def _claiming(connection: Connection, claim_id: str, team_id: str, key: str, dig
 
 
 def _ago(connection: Connection, age: timedelta) -> ColumnElement[Any]:
-    """Return the database's time that long ago: whom to take for dead must not depend on the clock of who asks."""
+    """Return the database's time that long ago: which claims are dead must not depend on this machine's clock."""
     if connection.dialect.name == "sqlite":
-        # A file of one host: its clock is ours.
+        # A SQLite file is used on one host, so this process has the same clock.
         return literal(clock.now() - age, UtcDateTime)
     return func.now() - age
 

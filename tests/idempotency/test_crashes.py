@@ -20,7 +20,7 @@ from app.idempotency.models import IdempotencyRecord
 from app.lib import clock
 from app.lib.redact import MASK
 from tests.api_client import WEBHOOK, Api
-from tests.idempotency.mortal_server import HEADER, STEPS
+from tests.idempotency.crashing_server import HEADER, STEPS
 from tests.webhooks.dispatch.programs import Program, environment, free_port, running
 from tests.webhooks.dispatch.scene import wait_until
 
@@ -52,8 +52,8 @@ CREATIONS = {
 }
 
 
-class MortalServer:
-    """The server of `mortal_server.py`, called as a program with the API key of `api` would."""
+class CrashingServer:
+    """The server of `crashing_server.py`, called with the API key of `api`, as another program would."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -65,7 +65,7 @@ class MortalServer:
             return False
 
     def post(self, api: Api, path: str, body: Any, **headers: str) -> tuple[int, Any, dict[str, str]]:
-        """Return status, body and headers. Raises RemoteDisconnected when the process dies over it."""
+        """Return status, body and headers. Raises RemoteDisconnected when the process is killed."""
         sent = {**api._headers, **headers, "Content-Type": "application/json"}
         return self._ask("POST", f"/api/v1{path}", None if body is None else orjson.dumps(body), sent)
 
@@ -82,17 +82,17 @@ class MortalServer:
 
 
 @pytest.fixture(scope="module")
-def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Settings], MortalServer]]:
-    """Yield what starts the server on a database, once for all tests."""
-    started: dict[str, MortalServer] = {}
+def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Settings], CrashingServer]]:
+    """Yield a function that starts the server on a database, once for all tests."""
+    started: dict[str, CrashingServer] = {}
     with ExitStack() as programs:
 
-        def start(settings: Settings) -> MortalServer:
+        def start(settings: Settings) -> CrashingServer:
             if settings.database_url not in started:
-                port, log = free_port(), tmp_path_factory.mktemp("mortal") / "server.log"
-                argv = (sys.executable, "-m", "tests.idempotency.mortal_server", str(port))
+                port, log = free_port(), tmp_path_factory.mktemp("crashing") / "server.log"
+                argv = (sys.executable, "-m", "tests.idempotency.crashing_server", str(port))
                 programs.enter_context(running(Program(*argv, env=environment(settings), log=log)))
-                server = started[settings.database_url] = MortalServer(port)
+                server = started[settings.database_url] = CrashingServer(port)
                 wait_until(server.is_up)
             return started[settings.database_url]
 
@@ -100,7 +100,7 @@ def start_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
 
 
 @pytest.fixture
-def server(start_server: Callable[[Settings], MortalServer], settings: Settings) -> MortalServer:
+def server(start_server: Callable[[Settings], CrashingServer], settings: Settings) -> CrashingServer:
     return start_server(settings)
 
 
@@ -129,7 +129,7 @@ def let_the_lease_end(app: Flask) -> None:
 
 @pytest.mark.parametrize("what", ["webhook", "new secret"])
 def test_killed_before_its_commit_a_request_is_run_again(
-    app: Flask, api: Api, server: MortalServer, what: str
+    app: Flask, api: Api, server: CrashingServer, what: str
 ) -> None:
     made = CREATIONS[what]
     path = addressed(api, made.path)
@@ -150,7 +150,7 @@ def test_killed_before_its_commit_a_request_is_run_again(
 
 @pytest.mark.parametrize("what", CREATIONS)
 def test_killed_after_its_commit_a_request_is_not_run_again(
-    app: Flask, api: Api, server: MortalServer, what: str
+    app: Flask, api: Api, server: CrashingServer, what: str
 ) -> None:
     made = CREATIONS[what]
     path = addressed(api, made.path)
@@ -166,8 +166,8 @@ def test_killed_after_its_commit_a_request_is_not_run_again(
 
 
 @pytest.mark.parametrize("step", STEPS[2:])
-def test_killed_around_keeping_its_answer_a_request_is_not_run_again(
-    app: Flask, api: Api, server: MortalServer, step: str
+def test_killed_around_storing_its_answer_a_request_is_not_run_again(
+    app: Flask, api: Api, server: CrashingServer, step: str
 ) -> None:
     made = CREATIONS["API key"]
     before = times_done(app, made.action)
@@ -178,14 +178,14 @@ def test_killed_around_keeping_its_answer_a_request_is_not_run_again(
     assert times_done(app, made.action) == before + 1
 
 
-def kill_at(step: str, api: Api, server: MortalServer, path: str, made: Creation) -> None:
+def kill_at(step: str, api: Api, server: CrashingServer, path: str, made: Creation) -> None:
     """Send the request; its process is killed at this step."""
     with pytest.raises((http.client.RemoteDisconnected, ConnectionResetError)):
         server.post(api, path, made.body, **KEY, **{HEADER: step})
 
 
-def check_repetitions(api: Api, server: MortalServer, path: str, made: Creation) -> None:
-    """Check that repetitions tell of the one object, in the form of the first answer, without its secret."""
+def check_repetitions(api: Api, server: CrashingServer, path: str, made: Creation) -> None:
+    """Check that repetitions return the one object, in the form of the first answer, without its secret."""
     answers = [server.post(api, path, made.body, **KEY) for _ in range(2)]
     assert [(answer[0], answer[2]["Idempotency-Replayed"]) for answer in answers] == [
         (made.status, "true")

@@ -48,7 +48,7 @@ def without_secret(body: dict[str, Any], secret: str | None) -> dict[str, Any]:
 
 
 def age(app: Flask, by: timedelta, **values: Any) -> None:
-    """Let the kept answers be older."""
+    """Make the records older."""
     with app.app_context():
         db.session.execute(update(IdempotencyRecord).values(created_at=clock.now() - by, **values))
         db.session.commit()
@@ -92,7 +92,7 @@ def test_only_the_first_answer_holds_the_secret(
 
 
 def test_every_repeatable_answer_marks_its_secrets(app: Flask) -> None:
-    """What looks like a secret by its name or its words stands under a mark, so that repetitions mask it."""
+    """Every field that looks like a secret, by its name or description, is marked, so that repetitions mask it."""
     unmarked = []
     for _, view in routes(cast(OpenAPI, app)):
         model = getattr(view, "repeatable_model", None)
@@ -202,7 +202,7 @@ def test_key_of_a_request_that_died_is_free_after_a_minute(app: Flask, api: Api)
     assert api("POST", "/webhooks", WEBHOOK, headers=KEY).headers["Idempotency-Replayed"] == "true"
 
 
-def test_who_comes_back_late_overwrites_no_answer(app: Flask, people: People) -> None:
+def test_late_request_overwrites_no_answer(app: Flask, people: People) -> None:
     with app.app_context():
         dead = services.claim(people.acme.id, "k", "digest")
         assert isinstance(dead, services.Claim)
@@ -218,7 +218,7 @@ def test_who_comes_back_late_overwrites_no_answer(app: Flask, people: People) ->
         assert services.claim(people.acme.id, "k", "digest") == services.Answer(201, b"{}")
 
 
-def test_who_comes_back_late_creates_nothing(app: Flask, people: People, api: Api) -> None:
+def test_late_request_creates_nothing(app: Flask, people: People, api: Api) -> None:
     settings = WebhookSettings(**WEBHOOK, max_retries=3, first_retry_s=10, retry_multiplier=2.0, timeout_s=15)
     with app.app_context():
         dead = services.claim(people.acme.id, "k", "digest")
@@ -248,7 +248,7 @@ def test_request_that_fails_after_its_commit_is_not_run_again(app: Flask, people
         assert services.claim(people.acme.id, "k", "digest") == services.Committed("wh_1")
 
 
-def test_service_that_does_not_say_what_it_created_is_not_run_again_either(
+def test_service_that_does_not_record_what_it_created_is_not_run_again_either(
     app: Flask, people: People
 ) -> None:
     with app.app_context():

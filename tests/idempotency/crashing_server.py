@@ -1,7 +1,7 @@
 """A web server on a loopback port of its own whose processes can be killed at an exact step of a request.
 
 Each request is served by a process of its own. With the header `X-Kill-At: <step>` that process gets a SIGKILL when the
-request under its Idempotency-Key gets there. Run with `python -m tests.idempotency.mortal_server PORT`; ends after five minutes.
+request under its Idempotency-Key gets there. Run with `python -m tests.idempotency.crashing_server PORT`; ends after five minutes.
 """
 
 import os
@@ -19,43 +19,43 @@ from app.idempotency import services
 
 HEADER = "X-Kill-At"
 #: In the order in which a request passes them.
-STEPS = ("before_commit", "after_commit", "before_answer_is_kept", "after_answer_is_kept")
+STEPS = ("before_commit", "after_commit", "before_answer_is_stored", "after_answer_is_stored")
 _LIFE_S = 300
 
 
-def die_at(step: str) -> None:
+def kill_if_asked(step: str) -> None:
     """End this process as kill -9 does, if that was asked for."""
     if has_request_context() and request.headers.get(HEADER) == step:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def make_mortal(app: Flask) -> None:
-    """Let the steps of a request look whether they are its last."""
+def kill_on_request(app: Flask) -> None:
+    """Kill the process at the step that a request names in its header."""
 
     def before_commit(_connection: object) -> None:
         if services.running_claim() is not None:
-            die_at("before_commit")
+            kill_if_asked("before_commit")
 
     def after_commit(session: Session) -> None:
         if services.running_claim() is not None and not session.in_nested_transaction():
-            die_at("after_commit")
+            kill_if_asked("after_commit")
 
     with app.app_context():
-        # The last moment of all: the statements were executed, and only the COMMIT is left.
+        # As late as possible: the statements were executed, and only the COMMIT is left.
         event.listen(db.engine, "commit", before_commit)
     event.listen(db.session, "after_commit", after_commit)
     keep = services.keep
 
-    def watched_keep(claimed: services.Claim, status: int, body: bytes) -> None:
-        die_at("before_answer_is_kept")
+    def keep_or_die(claimed: services.Claim, status: int, body: bytes) -> None:
+        kill_if_asked("before_answer_is_stored")
         keep(claimed, status, body)
-        die_at("after_answer_is_kept")
+        kill_if_asked("after_answer_is_stored")
 
-    services.keep = watched_keep
+    services.keep = keep_or_die
 
 
 if __name__ == "__main__":
     signal.alarm(_LIFE_S)
-    mortal = create_app()
-    make_mortal(mortal)
-    make_server("127.0.0.1", int(sys.argv[1]), mortal, processes=8).serve_forever()
+    app = create_app()
+    kill_on_request(app)
+    make_server("127.0.0.1", int(sys.argv[1]), app, processes=8).serve_forever()
