@@ -1,4 +1,4 @@
-"""The database's clock: what dates leases and due times, and what the machines' clocks are compared with."""
+"""The database's clock: the reference for leases, due times and the clocks of machines."""
 
 import time
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ def _on_postgresql(_element: DatabaseNow, _compiler: SQLCompiler, **_options: An
 
 @compiles(DatabaseNow, "sqlite")
 def _on_sqlite(_element: DatabaseNow, compiler: SQLCompiler, **options: Any) -> str:
-    # Asked for by name each time: compiled statements are kept.
+    # A bound callable: compiled statements are cached, and the time must not be.
     moment = bindparam("now", callable_=lambda: clock.now(), type_=UtcDateTime(), unique=True)
     return str(compiler.process(moment, **options))
 
@@ -69,7 +69,7 @@ def _sample(connection: Connection) -> tuple[float, ClockReading]:
     ended_s = clock.steady_s()
     took_s = ended_s - began_s
     skew_s = own_epoch_s - took_s / 2 - epoch_s
-    # On one machine both are the same clock, and a difference that is only error would make it two.
+    # Within the error of measurement the clocks count as equal, as on one machine they are.
     if abs(skew_s) <= took_s / 2:
         return took_s, ClockReading(own_epoch_s, ended_s, 0.0)
     return took_s, ClockReading(epoch_s, began_s + took_s / 2, skew_s)

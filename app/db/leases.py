@@ -1,8 +1,8 @@
-"""Leases on rows of any table: who claims a row has it for a while, and then it is anybody's again.
+"""Leases on rows of any table: a holder claims a row for a limited time; then others can claim it.
 
 `due_at` is both schedule and lease. A claim moves it past the lease, so the row of a holder that died is due again by
-itself. What a holder writes, it writes under its lease: once somebody else has claimed the row, nothing happens, and the
-answer says so. All times are the database's.
+itself. A holder writes under its lease: once another one has claimed the row, nothing is written, and the call
+returns False. All times are the database's.
 
     with db.engine.begin() as connection:
         claim = leases.claim(connection, Poll, limit=20, lease_s=60)
@@ -30,12 +30,12 @@ from app.lib import clock
 
 
 class Leased:
-    """What a model needs for leases. Give it `Index(None, "due_at")`, and set `due_at` to have a row claimed."""
+    """Base of models with leases. Give them `Index(None, "due_at")`, and set `due_at` to have a row claimed."""
 
     id: Mapped[str] = mapped_column(Id, primary_key=True)
     #: When it is due, or when its lease ends. None: there is nothing (more) to do.
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Who has claimed it; None for nobody.
+    #: The claim that holds it; None: nobody has claimed it.
     lease: Mapped[str | None] = mapped_column(String(32))
 
 
@@ -62,8 +62,8 @@ def claim(
 ) -> Claim:
     """Claim at most `limit` rows that are due and meet the conditions, in one statement; set `values` on them.
 
-    Where more are due, those are claimed that have been for the longest. Two who claim at once get different rows and do
-    not wait for each other (on SQLite: for its one writer). Commit before the work begins.
+    Where more are due, those are claimed that have been for the longest. Concurrent claims get different rows and do not
+    wait for each other (on SQLite: only for its one writer). Commit before the work begins.
     """
     table, lease = _table(model), secrets.token_hex(16)
     began_s = clock.steady_s()
@@ -72,7 +72,7 @@ def claim(
         .where(table.c.due_at <= DatabaseNow(), *where)
         .order_by(table.c.due_at)
         .limit(limit)
-        # A CTE with a lock is evaluated once; a subquery may be evaluated again and again, past the limit.
+        # A CTE with a lock is evaluated once; a subquery may be evaluated several times, and exceed the limit.
         .with_for_update(skip_locked=True)
         .cte("picked")
     )
@@ -111,7 +111,7 @@ def settle(
     """End the lease and write `values`; the row is due again in `due_in_s`, None: not any more.
 
     Returns False, having written nothing, when the lease is not ours any more. What else follows from the work belongs
-    into the same transaction, behind this answer: the row stays locked until the commit.
+    into the same transaction, after this returned True: the row stays locked until the commit.
     """
     table = _table(model)
     due_at = None if due_in_s is None else due_in(connection, due_in_s)
@@ -161,7 +161,7 @@ def postpone(connection: Connection, model: type[Leased], *, due_in_s: float) ->
 def reap(connection: Connection, model: type[Leased]) -> list[str]:
     """Take the rows from holders whose lease has ended, and return their ids: they died, or are too late.
 
-    The rows are due without it. It is for those who must know that work was broken off.
+    The rows are due again without this. It is for callers who must know that work was interrupted.
     """
     table = _table(model)
     rows = connection.execute(

@@ -1,4 +1,4 @@
-"""The schema's migrations, in `migrations/`. Alembic is a tenth of a process's memory, so only those who ask bring it."""
+"""The schema's migrations, in `migrations/`. Imported late: Alembic is a tenth of a process's memory."""
 
 from click import get_current_context
 from flask import Flask

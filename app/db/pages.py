@@ -1,4 +1,4 @@
-"""Keyset pages over a query: a page is 'what comes after this id', so the tenth page costs what the first does.
+"""Keyset pages over a query: a page is 'what comes after this id', so the tenth page costs as much as the first.
 
 Conditions that an index answers in the order of ids choose the rows. The others look at most at `WINDOW` rows for a
 page, which then says how far back it came: it costs the same with a thousand and with ten million rows.
@@ -104,7 +104,7 @@ def export_rows(engine: Engine, find: Callable[[Session, str | None], Page[T]]) 
     """Yield the rows of every page that `find` returns for a cursor; between pages no transaction is open."""
     cursor: str | None = None
     while True:
-        # A session of its own for each page: a download may take minutes, and a reader that stays keeps SQLite's
+        # A session of its own for each page: a download may take minutes, and a long reader keeps SQLite's
         # log growing.
         with reading(), Session(engine, expire_on_commit=False) as session:
             page = find(session, cursor)

@@ -1,4 +1,4 @@
-"""Columns that hold sealed values: declared where they are defined, found here by what counts and re-seals them."""
+"""Columns of sealed values: declared in the models, found here by the commands that count and re-seal them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ _INFO = "sealed"
 
 @dataclass(frozen=True, slots=True)
 class SealedColumn:
-    """A column of sealed values, bound to the row's `id`; NULL and the empty text stand for none.
+    """A column of sealed values, bound to the row's `id`; NULL and the empty text mean that there is none.
 
     `place` is the name of the column within the values, `when_lost` what to do about one that cannot be opened.
     """

@@ -1,8 +1,8 @@
 """How transactions begin.
 
 SQLite allows one writer. A transaction that begins deferred and writes after a read fails with "database is
-locked" whatever the busy timeout says (measured: 8 to 73 % of them under load), so a transaction says at its
-beginning whether it may write: `BEGIN IMMEDIATE` waits its turn, and `reading()` marks those that need no turn.
+locked" whatever the busy timeout says (measured: 8 to 73 % of them under load), so a transaction declares at its
+beginning whether it may write: `BEGIN IMMEDIATE` waits for the writer, and `reading()` marks those that need not.
 """
 
 import sqlite3
@@ -52,7 +52,7 @@ def writing() -> Iterator[None]:
 
 
 class WriteWhileReading(Exception):
-    """A statement that writes, where nothing but reading was announced."""
+    """A statement that writes within `reading()`."""
 
 
 def refuse_writes_while_reading(engine: Engine) -> None:
@@ -79,7 +79,7 @@ def _refuse_write(
 
 
 def prepare_engine(engine: Engine) -> None:
-    """Give SQLite engines write-ahead logging, foreign keys and honest transactions; leave others alone."""
+    """Give SQLite engines write-ahead logging, foreign keys and transactions that begin as declared above."""
     if engine.dialect.name != "sqlite":
         return
     event.listen(engine, "connect", _prepare_connection)
@@ -88,12 +88,12 @@ def prepare_engine(engine: Engine) -> None:
 
 def _prepare_connection(connection: sqlite3.Connection, _record: object) -> None:
     connection.isolation_level = (
-        None  # BEGIN is ours: the driver would begin deferred, and only before a write.
+        None  # BEGIN is sent by `_begin`: the driver would begin deferred, and only before a write.
     )
     for pragma in (
         f"busy_timeout = {_BUSY_TIMEOUT_MS}",
         "journal_mode = WAL",
-        # FULL: what was answered with 202 survives a power cut, not only a crash.
+        # FULL: events that were answered with 202 survive a power cut, not only a crash.
         "synchronous = FULL",
         "foreign_keys = ON",
         "cache_size = -32768",
@@ -114,7 +114,7 @@ def _begin(connection: Connection) -> None:
 
 
 def _begin_writing(raw: sqlite3.Connection) -> None:
-    """Wait for the turn to write, looking often: SQLite's own wait grows to 100 ms between two looks."""
+    """Wait for the writer, polling often: SQLite's own busy wait grows to 100 ms between two tries."""
     ends_at_s = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
     raw.execute("PRAGMA busy_timeout = 0")
     try:

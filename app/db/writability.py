@@ -1,4 +1,4 @@
-"""Whether the database takes writes: one that only answers questions loses events."""
+"""Whether the database takes writes: one that is read-only would lose events."""
 
 import sqlite3
 from typing import cast
@@ -6,7 +6,7 @@ from typing import cast
 from sqlalchemy import Engine, text
 
 _READ_ONLY, _DISK_FULL, _WRITE_FAILED = "read_only", "disk_full", "write_failed"
-#: A standby answers yes to the first, `default_transaction_read_only` to the second.
+#: A standby answers true to the first, `default_transaction_read_only` to the second.
 _IS_READ_ONLY = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::bool")
 _BUSY_TIMEOUT_MS = 100
 _PRIMARY_CODE = 0xFF
@@ -15,8 +15,8 @@ _PRIMARY_CODE = 0xFF
 def write_refusal(engine: Engine) -> str | None:
     """Return why the database takes no writes: `read_only`, `disk_full` or `write_failed`; None when it does.
 
-    PostgreSQL is asked. On SQLite a page is really written, for only that finds a full disk: do not call it for every
-    request. Raises SQLAlchemyError or sqlite3.Error when the database does not answer at all.
+    PostgreSQL is asked. On SQLite a page is really written, because only that finds a full disk: do not call it for
+    every request. Raises SQLAlchemyError or sqlite3.Error when the database does not answer at all.
     """
     if engine.dialect.name == "sqlite":
         return _sqlite_refusal(engine)
@@ -40,7 +40,7 @@ def _sqlite_refusal(engine: Engine) -> str | None:
 
 
 def _write_a_page(connection: sqlite3.Connection) -> None:
-    """Write what is there already: the number in the file's header that is the application's own, and unused."""
+    """Write a page without a change: `user_version`, which is free for applications and unused here, to itself."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -55,7 +55,7 @@ def _write_a_page(connection: sqlite3.Connection) -> None:
 def _refusal_of(error: sqlite3.OperationalError) -> str | None:
     code = error.sqlite_errorcode & _PRIMARY_CODE
     if code == sqlite3.SQLITE_BUSY:
-        return None  # Somebody else is writing.
+        return None  # Another process is writing.
     if code == sqlite3.SQLITE_READONLY:
         return _READ_ONLY
     if code == sqlite3.SQLITE_FULL:
