@@ -1,4 +1,4 @@
-"""Counts, re-seals and verifies the sealed values of all tables, while everything else goes on running."""
+"""Counts, re-seals and verifies the sealed values of all tables, while web servers and workers run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
@@ -12,17 +12,17 @@ from app.extensions import db, sealer
 from app.lib.sealed import CannotOpen, KeyMissing, prefix_of
 
 BATCH_ROWS = 500
-#: Who still writes with an earlier key must not keep us here for ever.
+#: Bounds the passes while a process that still has an earlier key goes on writing with it.
 _PASSES_MAX = 5
 
-#: Called after each batch with the number of values that were looked at.
-Tell = Callable[[int], None]
+#: Called after each batch with the number of values that were checked.
+Progress = Callable[[int], None]
 Rows = Sequence[Row[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
 class KeyCount:
-    """How many values of a column one key sealed. `key_id` None: they do not read as sealed values at all."""
+    """How many values of a column one key sealed. `key_id` None: they are no sealed values at all."""
 
     place: str
     key_id: str | None
@@ -31,7 +31,7 @@ class KeyCount:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A value that cannot be opened, why, and what to do about it. `key_id`: the missing key, if it is that."""
+    """A value that cannot be opened, why, and what to do about it. `key_id`: the missing key, if that is why."""
 
     place: str
     row_id: str
@@ -42,7 +42,7 @@ class Unreadable:
 
 @dataclass(slots=True)
 class Resealed:
-    """What became of a column. `left_count` values have an earlier key still: they are being written right now."""
+    """The result for a column. `left_count` values still have an earlier key: they are being written right now."""
 
     count: int = 0
     left_count: int = 0
@@ -74,7 +74,7 @@ def count_filled(column: SealedColumn, *, is_earlier: bool = False) -> int:
         return connection.execute(query).scalar_one()
 
 
-def verify(column: SealedColumn, tell: Tell) -> list[Unreadable]:
+def verify(column: SealedColumn, report: Progress) -> list[Unreadable]:
     """Open every value of the column; returns those that cannot be opened."""
     unreadable = []
     for _, rows in _batches(column, _is_filled(column), is_reading=True):
@@ -82,14 +82,14 @@ def verify(column: SealedColumn, tell: Tell) -> list[Unreadable]:
             opened = _open(column, row_id, value)
             if isinstance(opened, Unreadable):
                 unreadable.append(opened)
-        tell(len(rows))
+        report(len(rows))
     return unreadable
 
 
-def reseal(column: SealedColumn, tell: Tell, *, is_dry_run: bool = False) -> Resealed:
-    """Seal every value anew that an earlier key sealed; with `is_dry_run` only open and count them.
+def reseal(column: SealedColumn, report: Progress, *, is_dry_run: bool = False) -> Resealed:
+    """Seal every value again that an earlier key sealed; with `is_dry_run` only open and count them.
 
-    Safe beside everything that runs, and to be interrupted: each batch commits, and what is done is not done again.
+    Safe while everything runs, and safe to interrupt: each batch commits, and is not repeated by the next run.
     """
     result = Resealed()
     for _ in range(1 if is_dry_run else _PASSES_MAX):
@@ -102,7 +102,7 @@ def reseal(column: SealedColumn, tell: Tell, *, is_dry_run: bool = False) -> Res
                     result.unreadable.append(opened)
                 else:
                     result.count += is_dry_run or _replace(connection, column, row_id, value, opened)
-            tell(len(rows))
+            report(len(rows))
         if result.count == before:
             break
     if not is_dry_run:
@@ -118,8 +118,8 @@ def _batches(
     while True:
         query = select(row_id, column.column).where(row_id > last_id, condition).order_by(row_id)
         if not is_reading:
-            # Who waits for nobody while it holds locks is part of no deadlock; a later pass gets what was skipped.
-            # No stronger than an UPDATE: ingest only refers to these rows, and need not wait.
+            # Skipping locked rows rules out deadlocks; a later pass gets what was skipped.
+            # The lock of an UPDATE, no stronger: inserts that refer to these rows need not wait.
             query = query.with_for_update(key_share=True, skip_locked=True)
         with reading() if is_reading else nullcontext(), db.engine.begin() as connection:
             rows = connection.execute(query.limit(BATCH_ROWS)).all()
@@ -141,10 +141,10 @@ def _open(column: SealedColumn, row_id: str, value: str) -> bytes | Unreadable:
 
 
 def _replace(connection: Connection, column: SealedColumn, row_id: str, value: str, opened: bytes) -> bool:
-    """Return whether the value was still the one that was read; else somebody has sealed a newer one."""
+    """Return whether the value was still the one that was read; else a newer one was stored meanwhile."""
     table = column.table
     sealed = sealer().seal(opened, table=table.name, column=column.place, row_id=row_id)
-    # It is the same secret still: `updated_at` and its like stay.
+    # The secret is the same: columns with `onupdate`, such as `updated_at`, keep their values.
     unchanged = {other.name: other for other in table.columns if other.onupdate is not None}
     replaced = connection.execute(
         update(table)
