@@ -8,7 +8,7 @@ FEATURE = Feature(
     name="outbox",
     models=("app.outbox.models",),
     jobs=(
-        # Enqueued when a mail was added; by itself, for those that are tried again, and for when Redis was away.
+        # Enqueued when a mail was added; periodic for retries, and for mails that were added while Redis was down.
         Job(
             name="outbox.send",
             path="app.outbox.jobs.send",

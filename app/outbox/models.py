@@ -15,7 +15,7 @@ from app.lib import clock
 class OutgoingMail(Leased, Base):
     """A mail that is to be sent. It names what it is about by ids: text and links are made when it is sent.
 
-    The row is deleted once a mail server took the mail. One that is given up has a `failed_at` and stays a while.
+    The row is deleted once a mail server took the mail. One that is given up has a `failed_at` and stays for some days.
     """
 
     __tablename__ = "outgoing_mails"

@@ -1,4 +1,4 @@
-"""What became of mails."""
+"""Mails that could not be sent."""
 
 from collections.abc import Sequence
 

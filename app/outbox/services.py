@@ -21,9 +21,9 @@ from app.web.mails import mail_kind, send_mail
 
 log = structlog.get_logger()
 
-#: One run takes new mails for so long; the next run goes on.
+#: One run claims new mails for this long; the next run goes on.
 RUN_S = 60.0
-#: Longer than the job may run that sends it: while the sender lives, nobody else sends the same mail.
+#: Longer than the timeout of the job: while a sender lives, no other sends the same mail.
 LEASE_S = 300.0
 #: How long all mails wait for a mail server that did not answer.
 AWAY_S = 30.0
@@ -36,7 +36,7 @@ class _ServerAway(Exception):
 
 
 def add_mail(transaction: Session | Connection, kind: str, *args: str) -> None:
-    """Have a mail sent when the caller's transaction commits: with the act, or not at all. Then call `nudge()`.
+    """Have a mail sent when the caller's transaction commits: with what causes it, or not at all. Then call `nudge()`.
 
     `args`, ids mostly, are given to the `compose` of the kind. Raises KeyError for a kind that no feature declares.
     """
@@ -51,7 +51,7 @@ def add_mail(transaction: Session | Connection, kind: str, *args: str) -> None:
 
 
 def nudge() -> None:
-    """Have what was added sent at once. Call it after the commit. Without Redis a periodic job finds it later."""
+    """Have added mails sent at once. Call it after the commit. Without Redis a periodic job finds them later."""
     with contextlib.suppress(Unavailable):
         enqueue("outbox.send")
 
@@ -59,12 +59,12 @@ def nudge() -> None:
 def send_due() -> int:
     """Send the mails that are due, each under a lease of its own; returns how many a mail server took.
 
-    A sender that dies between the server's answer and ours sends the mail once more, under the same Message-ID.
+    When a sender dies between the server's answer and the commit, the mail is sent again, under the same Message-ID.
     """
     ends_at_s = clock.steady_s() + RUN_S
     sent = 0
     while clock.steady_s() < ends_at_s:
-        # One at a time: a mail that kills its sender holds up no other.
+        # One at a time: a mail that crashes its sender delays no other.
         with db.engine.begin() as connection:
             claim = leases.claim(
                 connection,
