@@ -41,7 +41,7 @@ def retry_job(job_id: str) -> None:
 @jobs_cli.command("dismiss")
 @click.argument("job_id")
 def dismiss_job(job_id: str) -> None:
-    """Forget a failed job."""
+    """Delete a failed job."""
     try:
         services.dismiss(job_id, operator=_OPERATOR)
     except SignalboxError as error:

@@ -21,7 +21,7 @@ from app.lib import clock
 from app.lib.errors import Unavailable
 from app.web.lists import ChoiceFilter, SearchFilter, ShortList
 
-#: Of each state and queue; the counts tell of all.
+#: Of each state and queue; the counts include all.
 SHOWN_MAX = 50
 _ERROR_CHARS_MAX = 300
 
@@ -36,7 +36,7 @@ class JobState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShownJob:
-    """A job in a queue. Its arguments are left out: nobody promised that they are nobody's secret."""
+    """A job in a queue. Its arguments are left out: they may hold secrets."""
 
     id: str
     name: str
@@ -44,7 +44,7 @@ class ShownJob:
     state: JobState
     enqueued_at: datetime | None
     started_at: datetime | None
-    #: Until now for one that runs; None for one that waits.
+    #: Until now for a running job; None for a waiting one.
     took_s: float | None
     #: The last line of its trace.
     error: str | None = None
@@ -64,7 +64,7 @@ class ShownQueue:
 
 @dataclass(frozen=True, slots=True)
 class ShownPeriodicJob:
-    """A job that runs by itself. `last_at` is when it was enqueued last, if that was within its interval."""
+    """A periodic job. `last_at` is when it was enqueued last, if that was within its interval."""
 
     name: str
     queue: JobQueue
@@ -94,7 +94,7 @@ def jobs() -> list[ShownJob]:
 
 
 def periodic_jobs() -> list[ShownPeriodicJob]:
-    """Return the jobs that run by themselves, by name. Raises Unavailable when Redis does not answer."""
+    """Return the periodic jobs, by name. Raises Unavailable when Redis does not answer."""
     found = []
     now = clock.now()
     try:
@@ -110,7 +110,7 @@ def periodic_jobs() -> list[ShownPeriodicJob]:
 
 
 def find_failed(job_id: str) -> ShownJob | None:
-    """Return a failed job; None when it is none any more. Raises Unavailable when Redis does not answer."""
+    """Return a failed job; None when it did not fail, or is gone. Raises Unavailable when Redis does not answer."""
     try:
         registry = registry_of_failed(job_id)
         if registry is None:
@@ -121,7 +121,7 @@ def find_failed(job_id: str) -> ShownJob | None:
 
 
 def registry_of_failed(job_id: str) -> FailedJobRegistry | None:
-    """Return the registry that holds a failed job; None when it is none any more. Raises RedisError."""
+    """Return the registry that holds a failed job; None when it did not fail, or is gone. Raises RedisError."""
     for name in JobQueue:
         registry = FailedJobRegistry(name, connection=redis_client(), serializer=JSONSerializer)
         if job_id in registry:
@@ -131,7 +131,7 @@ def registry_of_failed(job_id: str) -> FailedJobRegistry | None:
 
 def _queue(name: JobQueue, redis: Redis) -> ShownQueue:
     queue = Queue(name, connection=redis, serializer=JSONSerializer)
-    # Nothing is cleaned up here: a page that is looked at changes nothing.
+    # Without RQ's clean-up: showing a page must not change anything.
     return ShownQueue(
         name=name,
         worker_count=Worker.count(queue=queue),
@@ -158,7 +158,7 @@ def _shown(states: Mapping[str, JobState], queue: JobQueue, redis: Redis) -> Ite
     names = {job.path: job.name for job in declared_jobs()}
     for job in Job.fetch_many(list(states), connection=redis, serializer=JSONSerializer):
         if job is None:
-            continue  # It ended since.
+            continue  # It ended meanwhile.
         state = states[job.id]
         result = job.latest_result() if state is JobState.FAILED else None
         ended_at = job.ended_at or (result.created_at if result else None)

@@ -22,7 +22,7 @@ def retry(job_id: str, *, operator: str) -> None:
 
 
 def dismiss(job_id: str, *, operator: str) -> None:
-    """Forget a failed job. Raises NotFound, Unavailable."""
+    """Delete a failed job. Raises NotFound, Unavailable."""
     with _failed(job_id) as registry:
         registry.remove(job_id, delete_job=True)
     log.info("job_dismissed", job_id=job_id, operator=operator)
