@@ -1,6 +1,6 @@
-"""Background jobs: what there is to do, who is told that something is due, and who is alive to do it.
+"""Background jobs: their table, periodic runs, and the heartbeats of dispatchers.
 
 table       the jobs that features declare, and handing one to a worker
-periodic    jobs that run by themselves
+periodic    jobs that are enqueued at intervals
 heartbeats  which dispatchers and dispatch slices are alive, and waking them
 """

@@ -1,4 +1,4 @@
-"""Which dispatchers and dispatch slices are alive, and how they hear that something became due."""
+"""Which dispatchers and dispatch slices are alive, and how they are notified that something became due."""
 
 import contextlib
 import time
@@ -16,7 +16,7 @@ from app.lib.errors import Unavailable
 
 log = structlog.get_logger()
 
-#: Redis pub/sub channel on which dispatchers hear that something became due.
+#: Redis pub/sub channel that notifies dispatchers that something became due.
 WAKE_CHANNEL = "signalbox:wake"
 #: Sorted sets of who is alive, scored by the time of their last heartbeat on the clock of Redis.
 _SLICES = "signalbox:slices"
@@ -27,9 +27,9 @@ _warned_at_s = -_WARN_AGAIN_S
 
 
 def nudge_dispatch() -> None:
-    """Tell the dispatchers that something became due. Call it after the commit.
+    """Notify the dispatchers that something became due. Call it after the commit.
 
-    Only a hint: what is due stands in the database, and dispatchers look there once a second by themselves.
+    Only a hint: what is due is in the database, and dispatchers look there once a second anyway.
     """
     try:
         redis_client().publish(WAKE_CHANNEL, b"1")
@@ -38,7 +38,7 @@ def nudge_dispatch() -> None:
 
 
 def _warn_of_lost_nudges(reason: str) -> None:
-    """Say it once a minute, not once for every event that comes in while Redis is away."""
+    """Log it once a minute, not for every event that arrives while Redis is down."""
     global _warned_at_s
     now_s = time.monotonic()
     if now_s - _warned_at_s >= _WARN_AGAIN_S:
@@ -73,7 +73,7 @@ def ensure_dispatch(*, besides: str | None = None) -> bool:
 
 
 def heartbeat(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequence[str] = ()) -> None:
-    """Say that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
+    """Record that a slice, or the worker processes that can run one, are alive. Raises RedisError."""
     now_s = _redis_time_s(redis)
     if slice_id:
         redis.zadd(_SLICES, {slice_id: now_s})
@@ -82,12 +82,12 @@ def heartbeat(redis: Redis, *, slice_id: str | None = None, dispatcher_ids: Sequ
 
 
 def _redis_time_s(redis: Redis) -> float:
-    """Return the time of the one clock that all who sign and look share."""
+    """Return the time of Redis: the one clock that all workers share."""
     seconds, microseconds = cast(tuple[int, int], redis.time())
     return seconds + microseconds / 1_000_000
 
 
 def end_slice(slice_id: str) -> None:
-    """Say that a slice has ended, so that it is not waited for."""
+    """Record that a slice has ended, so that the next one can start at once."""
     with contextlib.suppress(RedisError):
         redis_client().zrem(_SLICES, slice_id)

@@ -1,4 +1,4 @@
-"""Jobs that run by themselves, every so many seconds, once for all workers together."""
+"""Periodic jobs: enqueued at their interval, once for all workers together."""
 
 from typing import cast
 
@@ -9,7 +9,7 @@ from app.jobs.table import Job, declared_jobs, enqueue
 def enqueue_periodic() -> None:
     """Enqueue the periodic jobs whose time has come. Called by the ticker of every worker. Raises RedisError."""
     for job in declared_jobs():
-        # Whoever sets the mark enqueues; it goes away by itself when the next one is due.
+        # The ticker that sets the mark enqueues the job; the mark expires when the next run is due.
         if job.every_s and redis_client().set(_key(job), 1, nx=True, ex=job.every_s):
             enqueue(job.name)
 

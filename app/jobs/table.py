@@ -19,7 +19,7 @@ from app.lib.errors import Unavailable
 log = structlog.get_logger()
 
 NO_TIMEOUT = -1
-#: What takes longer waits among its like, so that nothing else waits for it.
+#: Jobs with a longer timeout belong into the slow queue, so that no quick job waits for them.
 _PATIENCE_S = 60
 _FAILED_JOB_KEPT_S = 7 * 86_400
 #: By name; filled once, when the features are connected.
@@ -35,7 +35,7 @@ class Job:
     queue: JobQueue = JobQueue.DEFAULT
     #: `NO_TIMEOUT`: never killed.
     timeout_s: int = 60
-    #: It runs by itself every so many seconds, once for all workers together; None: only when enqueued.
+    #: Interval in seconds of a periodic job, once for all workers together; None: only when enqueued.
     every_s: int | None = None
 
 

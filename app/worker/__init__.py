@@ -1,1 +1,1 @@
-"""The worker program: a pool of processes that serve the queues, and the ticker that keeps them at it."""
+"""The worker program: a pool of processes that serve the queues, and the ticker that enqueues what is due."""

@@ -27,7 +27,7 @@ _TICK_S = 1.0
 #: A process that dies this soon after its start waits before it is started again.
 _SHORT_LIFE_S = 5.0
 _RESTART_WAIT_S = 2.0
-#: More than the dispatcher drains for, less than supervisors wait before they kill.
+#: Longer than the dispatcher drains, shorter than supervisors wait before they kill.
 _STOP_GRACE_S = 13.0
 
 
@@ -63,11 +63,11 @@ class WorkerPool:
             Child(group.queues, number) for group in groups for number in range(1, group.processes + 1)
         ]
         self._is_stopping = False
-        # Not the process id: in containers everybody's is 1.
+        # Not the process id: in containers it is always 1.
         self._name = secrets.token_hex(6)
-        #: Said once at the beginning and once at the end of an outage.
+        #: Logged once at the beginning and once at the end of an outage.
         self._is_redis_lost = False
-        # Only this process holds the writing end: when it is gone, however it went, the others read its end.
+        # Only this process holds the writing end: when it ends for any reason, the others read end-of-file.
         self._parent_read, self._parent_write = os.pipe()
 
     def run(self) -> None:
@@ -75,7 +75,7 @@ class WorkerPool:
         for signum in STOP_SIGNALS:
             signal.signal(signum, self._stop)
         log.info("worker_started", processes=[child.name for child in self._children])
-        # What is never collected is never written to either: its pages stay shared with every process forked.
+        # The collector does not write to frozen objects, so their pages stay shared with the forked processes.
         gc.collect()
         gc.freeze()
         while not self._is_stopping:
@@ -113,7 +113,7 @@ class WorkerPool:
 
     def _start(self, child: Child) -> None:
         child.started_at_s = time.monotonic()
-        # A signal that arrived between the fork and the child's own handlers would be lost on it.
+        # A signal between the fork and the child's own handlers would only set a flag of the parent's code.
         signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
         try:
             child.pid = os.fork()

@@ -39,7 +39,7 @@ def _stop_without_redis() -> Iterator[None]:
 
 
 class _GivesUpWithoutRedis(BaseWorker):
-    """RQ's own loop waits up to a minute for a Redis that is back already; `work` knows better what to do."""
+    """Leaves RQ's loop when Redis is lost: RQ waits up to a minute longer than needed; `work` goes on at once."""
 
     app: Flask
 
@@ -62,23 +62,23 @@ class _GivesUpWithoutRedis(BaseWorker):
             super().heartbeat(timeout, pipeline)
 
     def check_for_suspension(self, burst: bool) -> None:
-        """Stop, if told so before RQ's own handlers were in place. Nobody suspends workers here."""
+        """Stop if a signal came before RQ's own handlers were in place. Workers are never suspended here."""
         with self.app.app_context():
             if stopping_event().is_set():
                 raise StopRequested
 
     def subscribe(self) -> None:
-        """Listen to no remote commands: nobody sends any, and the thread outlives a Redis that is lost."""
+        """Do not listen for remote commands: none are sent, and the thread would outlive a lost connection."""
 
     def unsubscribe(self) -> None:
-        """Undo nothing."""
+        """Do nothing: there is no subscription."""
 
 
 class DispatchWorker(_GivesUpWithoutRedis, SimpleWorker):
     """Runs dispatch slices in its own process, so that connections and transfers outlive a slice."""
 
     def request_stop(self, signum: int, frame: object) -> None:
-        """End the slice early. Not RQ's own: it writes to Redis from here, in the middle of what we interrupt."""
+        """End the slice early. RQ's own handler writes to Redis, in the middle of what it interrupts."""
         with self.app.app_context():
             stopping_event().set()
         if self.get_state() != WorkerStatus.BUSY:
@@ -87,7 +87,7 @@ class DispatchWorker(_GivesUpWithoutRedis, SimpleWorker):
 
 
 class JobWorker(_GivesUpWithoutRedis, Worker):
-    """Runs each job in a fork of its own; of several queues, the first that has one comes first."""
+    """Runs each job in a fork of its own. Queues are served in their order: the first that has a job comes first."""
 
     #: Returns when the pool is gone.
     await_end_of_pool: Callable[[], None]
@@ -113,7 +113,7 @@ class JobWorker(_GivesUpWithoutRedis, Worker):
 
 
 def work(app: Flask, queues: Sequence[JobQueue], await_end_of_pool: Callable[[], None]) -> None:
-    """Serve the queues in this process until told to stop. Deliveries go on when Redis, or RQ with it, does not."""
+    """Serve the queues in this process until told to stop. Deliveries go on while Redis, and with it RQ, is down."""
     dispatches = JobQueue.DISPATCH in queues
     with app.app_context():
         stopping = stopping_event()
