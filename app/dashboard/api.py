@@ -1,4 +1,4 @@
-"""`/api/v1/me` and `/api/v1/statistics`: what a program asks first."""
+"""`/api/v1/me` and `/api/v1/statistics`: what a program usually asks first."""
 
 from flask_openapi import Tag
 

@@ -28,7 +28,7 @@ class DayFigures:
 
     @property
     def retry_text(self) -> str:
-        """How many attempts it took beyond the first ones that worked, for people."""
+        """How many attempts failed, for people."""
         if not self.attempts:
             return "nothing was sent"
         return f"{self.attempt_failures:,} of {self.attempts:,} attempts failed"

@@ -1,4 +1,4 @@
-"""The numbers and the attention_items of the home page: a handful of indexed queries, none per row."""
+"""The numbers and the attention items of the home page: a handful of indexed queries, none per row."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,9 +19,9 @@ from app.webhooks.models import Delivery, DeliveryCount, Webhook
 
 HOURS = 24
 BACKLOG_COUNT_MAX = 1000
-_WORRIES_MAX = 12
+_ATTENTION_ITEMS_MAX = 12
 _RECENT_FAILURES = 300
-# Spelled out and without a type: only so SQLite recognises the condition of the partial index.
+# A literal without a type: else SQLite does not recognise the condition of the partial index.
 _UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
 
 
@@ -54,7 +54,7 @@ class FailedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class AttentionItem:
-    """A webhook that needs somebody. `backlog` counts no further than one above `BACKLOG_COUNT_MAX`."""
+    """A webhook that needs attention. `backlog` counts no further than one above `BACKLOG_COUNT_MAX`."""
 
     webhook_id: str
     name: str
@@ -161,7 +161,7 @@ def recent_failures(team_id: str) -> list[FailedDelivery]:
 
 
 def attention_items(team_id: str, failures: Sequence[FailedDelivery]) -> list[AttentionItem]:
-    """Return the webhooks that need somebody, the worst first: disabled, failing, paused with a backlog.
+    """Return the webhooks that need attention, the worst first: disabled, failing, paused with a backlog.
 
     `failures` are the team's recent ones, newest first: the last of each webhook is taken from them.
     """
@@ -190,7 +190,7 @@ def attention_items(team_id: str, failures: Sequence[FailedDelivery]) -> list[At
             or_(Webhook.status != "active", Webhook.consecutive_failures > 0),
         )
         .order_by(Webhook.status != "disabled", Webhook.consecutive_failures.desc(), Webhook.id)
-        .limit(_WORRIES_MAX)
+        .limit(_ATTENTION_ITEMS_MAX)
     )
     last: dict[str, FailedDelivery] = {}
     for failure in failures:
@@ -216,7 +216,7 @@ def ending_keys(team_id: str) -> list[EndingKey]:
             ApiKey.expires_at.between(now - near, now + near),
         )
         .order_by(ApiKey.expires_at, ApiKey.id)
-        .limit(_WORRIES_MAX)
+        .limit(_ATTENTION_ITEMS_MAX)
     )
     return [
         EndingKey(key_id, name, expires_at, (expires_at - now).days if expires_at > now else None, used_count)
@@ -226,7 +226,7 @@ def ending_keys(team_id: str) -> list[EndingKey]:
 
 
 def keys_to_review(team_id: str) -> list[KeyToReview]:
-    """Return the keys that wait for a review and are not revoked or expired, who waits longest first."""
+    """Return the keys that wait for a review and are not revoked or expired, the longest waiting first."""
     query = (
         select(ApiKey.id, ApiKey.name, ApiKey.review_since, ApiKey.review_reason)
         .where(
@@ -236,7 +236,7 @@ def keys_to_review(team_id: str) -> list[KeyToReview]:
             or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > clock.now()),
         )
         .order_by(ApiKey.review_since, ApiKey.id)
-        .limit(_WORRIES_MAX)
+        .limit(_ATTENTION_ITEMS_MAX)
     )
     return [
         KeyToReview(key_id, name, since, reason or "")

@@ -1,4 +1,4 @@
-"""What the API returns about the caller and about how things are."""
+"""What the API returns about the caller and about the state of deliveries."""
 
 from datetime import datetime
 from typing import Any, Literal, Self

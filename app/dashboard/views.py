@@ -46,7 +46,7 @@ def home() -> Response:
 
 
 def _skewed_clocks() -> list[SkewedClock]:
-    """Return the clocks that are wrong, for owners. Where anybody may sign up they are customers, and not told."""
+    """Return the clocks that are wrong, for owners; not where anybody may sign up: owners are customers there."""
     is_operator = principal().may("team:manage") and current_settings().sign_up is SignUp.INVITED
     return skewed_clocks() if is_operator else []
 
