@@ -71,7 +71,7 @@ def unavailable(scene: Scene) -> Answer:
 
 
 def gone() -> Answer:
-    """Return 410: this address is no more."""
+    """Return 410: the address is gone for good."""
     body = '{"status":"error","message":"This Zap was turned off and its hook removed."}'
     return Answer(
         410,

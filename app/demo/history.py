@@ -1,6 +1,6 @@
 """Invents the last 26 hours of the demo team: events, deliveries, attempts and the counts that follow from them.
 
-Pure: the same seed and moment give the same history. What it says is what the dispatcher would have written.
+Pure: the same seed and moment give the same history. Its rows are those that the dispatcher would have written.
 """
 
 import random
@@ -53,7 +53,7 @@ class _Inventor:
                 if wants(place.scene.event_types, event_type):
                     by_place[place.webhook_id].append((event, self._delivery(event, place)))
         for place in self.places:
-            self._tell(place, by_place[place.webhook_id])
+            self._apply(place, by_place[place.webhook_id])
         return self.recorder.finish()
 
     def _moments(self) -> list[tuple[datetime, str]]:
@@ -131,21 +131,21 @@ class _Inventor:
         self.recorder.history.deliveries.append(delivery)
         return delivery
 
-    def _tell(self, place: Place, pairs: Pairs) -> None:
-        """Let happen to the deliveries of one webhook what its story says; `pairs` are oldest first."""
+    def _apply(self, place: Place, pairs: Pairs) -> None:
+        """Give the deliveries of one webhook the outcomes of its story; `pairs` are oldest first."""
         match place.scene.story:
             case "fine":
-                self._tell_fine(place, pairs)
+                self._apply_fine(place, pairs)
             case "flaky":
-                self._tell_flaky(place, pairs)
+                self._apply_flaky(place, pairs)
             case "failing":
-                self._tell_failing(place, pairs)
+                self._apply_failing(place, pairs)
             case "paused":
-                self._tell_paused(place, pairs)
+                self._apply_paused(place, pairs)
             case "gone":
-                self._tell_gone(place, pairs)
+                self._apply_gone(place, pairs)
 
-    def _tell_fine(self, place: Place, pairs: Pairs) -> None:
+    def _apply_fine(self, place: Place, pairs: Pairs) -> None:
         live = LIVE_COUNT if place.scene.is_local else 0
         for event, delivery in pairs[: len(pairs) - live]:
             slow = [answers.timeout(place.scene)] if self.rng.random() < 0.006 and not live else []
@@ -153,7 +153,7 @@ class _Inventor:
         for _, delivery in pairs[len(pairs) - live :]:
             delivery["due_at"] = self.now + timedelta(seconds=self.rng.uniform(0, LIVE_SPREAD_S))
 
-    def _tell_flaky(self, place: Place, pairs: Pairs) -> None:
+    def _apply_flaky(self, place: Place, pairs: Pairs) -> None:
         for event, delivery in pairs:
             tries_so_far = self._tries_so_far(place, event)
             tries: list[Answer] = []
@@ -168,13 +168,13 @@ class _Inventor:
                 tries.append(answers.ok(place.scene, self.rng))
             self.recorder.run(place, event, delivery, tries)
 
-    def _tell_failing(self, place: Place, pairs: Pairs) -> None:
+    def _apply_failing(self, place: Place, pairs: Pairs) -> None:
         down = answers.unavailable(place.scene)
         retried = [pair for pair in pairs if self._tries_so_far(place, pair[0])]
         settled = [pair for pair in pairs if not self._tries_so_far(place, pair[0])]
         for index, (event, delivery) in enumerate(settled):
             is_down = index >= len(settled) - FAILED_IN_A_ROW
-            # Now and then one was given up in better times, too: the list of failures has some age.
+            # A few failed before the outage, too, so that the list of failures also has older ones.
             is_lost = is_down or self.rng.random() < 0.02
             tries = [down] * (place.scene.max_retries + 1) if is_lost else [answers.ok(place.scene, self.rng)]
             self.recorder.run(place, event, delivery, tries)
@@ -185,7 +185,7 @@ class _Inventor:
     def _tries_so_far(self, place: Place, event: Mapping[str, Any]) -> int:
         return self.tries_so_far.get((place.webhook_id, event["created_at"].isoformat()), 0)
 
-    def _tell_paused(self, place: Place, pairs: Pairs) -> None:
+    def _apply_paused(self, place: Place, pairs: Pairs) -> None:
         paused_at = self.now - timedelta(hours=_PAUSED_HOURS_AGO)
         earlier, resumed = (self.now - timedelta(hours=ago) for ago in _EARLIER_PAUSE_HOURS_AGO)
         for event, delivery in pairs:
@@ -194,7 +194,7 @@ class _Inventor:
             elif event["created_at"] < paused_at:
                 self.recorder.run(place, event, delivery, [answers.ok(place.scene, self.rng)])
 
-    def _tell_gone(self, place: Place, pairs: Pairs) -> None:
+    def _apply_gone(self, place: Place, pairs: Pairs) -> None:
         gone_at = self.now - timedelta(hours=_GONE_HOURS_AGO)
         is_gone = False
         for event, delivery in pairs:

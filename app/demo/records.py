@@ -1,4 +1,4 @@
-"""Writes down what happened to the deliveries of the demo team, as the dispatcher would have. Pure."""
+"""Makes the rows of the demo team's deliveries, as the dispatcher would have written them. Pure."""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -73,8 +73,8 @@ class Recorder:
         *,
         goes_on: bool = False,
     ) -> None:
-        """Make the attempts. With `goes_on` more are to come."""
-        # After the last one nobody waits, unless it goes on.
+        """Record the attempts. With `goes_on` more are to come."""
+        # No retry is due after the last one, unless more are to come.
         waits = [*waits_s(place.scene), 0.0]
         started_at = event["created_at"] + timedelta(milliseconds=self.rng.uniform(6, 60))
         for number, (answer, wait_s) in enumerate(zip(tries, waits, strict=False), start=1):

@@ -1,4 +1,4 @@
-"""Who and what the demo team consists of. Pure data."""
+"""The members, webhooks, event types and keys of the demo team. Pure data."""
 
 import random
 from dataclasses import dataclass, field
