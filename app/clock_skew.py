@@ -1,7 +1,7 @@
-"""Keeps processes at the database's time, and tells operators which machine's clock is wrong.
+"""Keeps processes at the database's time, and reports to operators which machine's clock is wrong.
 
-A wrong clock harms little here, because the database dates what matters; its owner wants to know all the same. What
-was measured waits in Redis, a hint like all that is there, where `/readyz` and the home page find it.
+A wrong clock harms little here, because the database dates what matters, but its owner should know. The
+measurements are kept in Redis, where `/readyz` and the home page find them.
 """
 
 import os
@@ -24,12 +24,12 @@ from app.lib import clock
 
 log = structlog.get_logger()
 
-#: A smaller difference is not worth a word.
+#: A smaller difference is not reported.
 SKEW_TOLERATED_S = 2.0
 _CHECK_EVERY_S = 30.0
 _CHECK_AGAIN_S = 5.0
 _WARN_AGAIN_S = 600.0
-#: Hash of the processes whose clock is wrong; each says so again at every check.
+#: Hash of the processes whose clock is wrong; each writes its entry again at every check.
 _SKEWED = "signalbox:skewed_clocks"
 _SKEWED_KEPT_S = 120
 
@@ -67,7 +67,7 @@ def follow_database() -> float | None:
 
 
 class ClockWatch:
-    """Follows the database's clock for a process of a kind (`web`, `worker`), and tells when its own is wrong."""
+    """Follows the database's clock for a process of a kind (`web`, `worker`), and reports when its own is wrong."""
 
     def __init__(self, process_kind: str) -> None:
         self._process_kind = process_kind
@@ -109,36 +109,36 @@ class ClockWatch:
 
     def _publish(self, skew_s: float) -> None:
         host = socket.gethostname()
-        # In containers everybody's process id is 1, and on one machine everybody's name is the same.
+        # Both: in containers every process id is 1, and on one machine every host name is the same.
         name = f"{host}:{os.getpid()}"
         try:
             if abs(skew_s) <= SKEW_TOLERATED_S:
                 quick_redis().hdel(_SKEWED, name)
                 return
-            told = orjson.dumps([self._process_kind, host, round(skew_s, 1), clock.epoch_s()]).decode()
+            report = orjson.dumps([self._process_kind, host, round(skew_s, 1), clock.epoch_s()]).decode()
             pipe = quick_redis().pipeline(transaction=False)
-            pipe.hset(_SKEWED, name, told)
+            pipe.hset(_SKEWED, name, report)
             pipe.expire(_SKEWED, _SKEWED_KEPT_S)
             pipe.execute()
         except RedisError as error:
-            log.debug("clock_skew_not_told", reason=str(error))
+            log.debug("clock_skew_not_published", reason=str(error))
 
 
 def skewed_clocks() -> list[SkewedClock]:
     """Return the processes whose clock was wrong when they last compared it, the worst first.
 
-    Those that said nothing for two minutes are left out. Empty on SQLite, and when Redis does not answer.
+    Those that reported nothing for two minutes are left out. Empty on SQLite, and when Redis does not answer.
     """
     if current_settings().is_sqlite:
         return []
     try:
-        told: dict[Any, Any] = quick_redis().hgetall(_SKEWED)  # type: ignore[assignment]
+        reports: dict[Any, Any] = quick_redis().hgetall(_SKEWED)  # type: ignore[assignment]
     except RedisError:
         return []
     since = clock.epoch_s() - _SKEWED_KEPT_S
     found = [
         SkewedClock(kind, host, skew_s)
-        for kind, host, skew_s, at in map(orjson.loads, told.values())
+        for kind, host, skew_s, at in map(orjson.loads, reports.values())
         if at >= since
     ]
     return sorted(found, key=lambda one: (-abs(one.skew_s), one.host, one.process_kind))
@@ -160,6 +160,6 @@ def init_clock_watch(app: Flask) -> None:
 
 
 def _before_request() -> None:
-    # Files need no time, and whether the process is alive must not hang on the database.
+    # Static files need no time, and the liveness check must not depend on the database.
     if request.endpoint not in ("static", "health.alive"):
         check_web_clock()

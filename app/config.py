@@ -41,21 +41,21 @@ class SignUp(StrEnum):
 
 
 class JobQueue(StrEnum):
-    """The queues of jobs, by how long what waits in them may wait."""
+    """The queues of jobs, by how long their jobs may wait."""
 
     #: Slices of dispatching; its processes run nothing else.
     DISPATCH = "dispatch"
-    #: Somebody looks into a mailbox.
+    #: A person waits for the mail.
     MAIL = "mail"
-    #: Seconds.
+    #: Jobs of seconds.
     DEFAULT = "default"
-    #: May take minutes, and wait for others that do.
+    #: Jobs of minutes, which may wait for each other.
     SLOW = "slow"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerGroup:
-    """So many processes of a worker that serve these queues, the first of them first."""
+    """A number of worker processes that serve these queues, the first of them first."""
 
     queues: tuple[JobQueue, ...]
     processes: int
@@ -151,8 +151,8 @@ class Settings(BaseSettings):
         return None if value == "" else value
 
     @model_validator(mode="after")
-    def _fill_and_judge(self) -> Self:
-        fill = object.__setattr__  # The model is frozen for everybody else.
+    def _fill_and_check(self) -> Self:
+        fill = object.__setattr__  # The model is frozen; this is the one exception.
         fill(self, "data_dir", self.data_dir.expanduser().resolve())
         if not self.database_url:
             fill(self, "database_url", f"sqlite:///{self.data_dir / 'signalbox.db'}")
@@ -163,10 +163,10 @@ class Settings(BaseSettings):
         if self.log_format is None:
             fill(self, "log_format", LogFormat.JSON if self.is_production else LogFormat.CONSOLE)
         for name in ("secret_key", "encryption_key"):
-            _judge_secret(name.upper(), getattr(self, name))
+            _check_secret(name.upper(), getattr(self, name))
         for key in self.encryption_keys_previous:
-            _judge_secret("ENCRYPTION_KEYS_PREVIOUS", key)
-        _judge_openid(self)
+            _check_secret("ENCRYPTION_KEYS_PREVIOUS", key)
+        _check_openid(self)
         _parse_worker_queues(self.worker_queues, dispatch_workers=self.dispatch_workers)
         if (
             self.app_env is not AppEnv.TEST
@@ -232,7 +232,7 @@ def _parse_group(text: str, dispatch_workers: int) -> WorkerGroup:
     return WorkerGroup(queues, int(count))
 
 
-def _judge_openid(settings: Settings) -> None:
+def _check_openid(settings: Settings) -> None:
     """Raise ValueError when only half of the company's provider is configured, or it cannot be trusted."""
     missing = [
         name.upper() for name in ("openid_client_id", "openid_client_secret") if not getattr(settings, name)
@@ -252,13 +252,13 @@ def _judge_openid(settings: Settings) -> None:
             "OPENID_ISSUER must be the address of the provider, such as https://login.example.com"
         )
     if parts.scheme != "https" and (settings.is_production or not is_local):
-        raise ValueError("OPENID_ISSUER must start with https://: who signs in there is told over it")
+        raise ValueError("OPENID_ISSUER must start with https://, because it says who signs in")
     for domain in settings.openid_allowed_domains:
         if not re.fullmatch(r"[a-z0-9-]++(?:\.[a-z0-9-]++)*+", domain):
             raise ValueError(f"OPENID_ALLOWED_DOMAINS: {domain!r} is not a domain such as example.com")
 
 
-def _judge_secret(name: str, value: str) -> None:
+def _check_secret(name: str, value: str) -> None:
     hint = (
         f"{name} must be set to at least {SECRET_MIN_CHARS} random characters; make one with:"
         " python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"

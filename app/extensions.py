@@ -23,7 +23,7 @@ class AppSlot(Generic[T]):
     """A typed place for one object of each app, as Flask's `app.extensions` is an untyped one.
 
     The module that owns the object owns the slot. With `make`, the object is made when it is first asked for; of two
-    threads that come first, one wins and both get its object.
+    threads that ask at the same time, one makes it and both get it.
     """
 
     def __init__(self, name: str, make: Callable[[], T] | None = None) -> None:
@@ -49,7 +49,7 @@ class AppSlot(Generic[T]):
         return cast(T, found)
 
     def take(self) -> T | None:
-        """Return the current app's object and forget it; None where there is none."""
+        """Remove the current app's object and return it; None where there is none."""
         return cast(T | None, current_app.extensions.pop(self.key, None))
 
 
@@ -109,7 +109,7 @@ def init_services(app: Flask, settings: Settings) -> None:
             settings.redis_url, socket_connect_timeout=1, socket_timeout=5, health_check_interval=30
         ),
     )
-    # For what every request asks: better no answer than a late one, and no second try.
+    # Asked by every request: it fails rather than delays, and is not tried again.
     QUICK_REDIS.put(
         app,
         Redis.from_url(

@@ -1,4 +1,4 @@
-"""Builds the application; reads like a table of contents."""
+"""Builds the application."""
 
 from collections.abc import Sequence
 
@@ -67,10 +67,10 @@ def create_app(settings: Settings | None = None, *, features: Sequence[Feature] 
 
 
 def _flask_config(settings: Settings) -> dict[str, object]:
-    # Errors are logged, and parameters are passwords' hashes and people's events.
+    # Errors are logged, and parameters hold password hashes and the data of events.
     engine_options: dict[str, object] = {"hide_parameters": True}
     if not settings.is_sqlite:
-        # No ping before each use: it is a round trip, and a lost connection is answered with 503 and replaced.
+        # No ping before each use: it costs a round trip; a lost connection is answered with 503 and replaced.
         engine_options |= {"pool_recycle": 1800}
     return {
         "SETTINGS": settings,

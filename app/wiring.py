@@ -51,7 +51,7 @@ def connect(app: OpenAPI, features: Sequence[Feature]) -> None:
         permissions.declare(feature.permissions)
         table.declare(feature.jobs)
         mails.declare(feature.mails)
-    # In this order: the first to see a request is the request log, so that the time of a call is all of it.
+    # In this order: the request log sees a request first, so that it records the whole duration.
     for feature in features:
         if feature.connect is not None:
             feature.connect(app)
