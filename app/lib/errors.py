@@ -1,4 +1,4 @@
-"""What can go wrong, as one tree, and all that is said about it: to callers, to schemas and in the API's description.
+"""The expected errors, as one tree, and all that callers, schemas and the API's description say about them.
 
 SignalboxError
 ├── AuthenticationFailed    401  AUTHENTICATION_FAILED
@@ -42,12 +42,12 @@ class FieldError:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ErrorKind:
-    """All that is said about one kind of errors, whichever happened."""
+    """What all errors of one kind have in common."""
 
     status: int
     code: Code
     title: str
-    #: What happened and what to do, where Flask found the error and knows no more.
+    #: What happened and what to do, for errors that Flask itself raised.
     detail: str = ""
     #: For the API's description: when operations answer with it (empty: none does), and the detail of an example.
     description: str = ""
@@ -56,7 +56,7 @@ class ErrorKind:
 
 
 class SignalboxError(Exception):
-    """Base of all expected errors. `detail` says to the caller what happened and what to do."""
+    """Base of all expected errors. `detail` says what happened and what to do."""
 
     kind: ClassVar[ErrorKind]
     #: What kind of problem it is, as RFC 9457 has it: an address.

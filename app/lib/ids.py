@@ -28,7 +28,8 @@ _PATTERN = re.compile(rf"[a-z]+_[{_ALPHABET}]{{{_LENGTH}}}")
 def new_id(prefix: str) -> str:
     """Return a new identifier such as `evt_01k9…`.
 
-    Ids sort by their millisecond of birth, and those of one process and one millisecond in the order of the calls.
+    Ids sort by the millisecond in which they were made; those of one process and one millisecond, in the order of
+    the calls.
     """
     global _last
     drawn = int.from_bytes(os.urandom(_RANDOM_BITS // 8))
@@ -49,7 +50,7 @@ def is_id(text: str, prefix: str) -> bool:
 
 
 def lowest_id_at(prefix: str, moment: datetime) -> str:
-    """Return the smallest identifier that can be born at `moment`: a time bound for lists ordered by id."""
+    """Return the smallest identifier that can be made at `moment`: a time bound for lists ordered by id."""
     return f"{prefix}_{_encode(max(0, int(moment.timestamp() * 1000)), 0)}"
 
 
@@ -62,7 +63,7 @@ def born_at(identifier: str) -> datetime:
 
 
 def _encode(milliseconds: int, randomness: int) -> str:
-    # Spelled out and in machine-sized pieces: every event, delivery and attempt passes here.
+    # Unrolled and in machine-sized pieces, for speed: every event, delivery and attempt needs an id.
     pair, high, low = _PAIRS, randomness >> 40, randomness & 0xFF_FFFF_FFFF
     return (
         pair[milliseconds >> 40 & 1023] + pair[milliseconds >> 30 & 1023] + pair[milliseconds >> 20 & 1023]

@@ -1,4 +1,4 @@
-"""JSON as the text that it is: cut into tokens, indented. Numbers, order and repeated names stay as written."""
+"""JSON as text: cut into tokens, indented. Numbers, order and repeated names stay as written."""
 
 import json
 import re
@@ -8,7 +8,7 @@ _INDENT = "  "
 #: Deeper levels are not indented further: the text would grow with the square of its depth.
 _INDENTED_LEVELS_MAX = 32
 
-# Possessive: every character is looked at once, whatever the text is. A string may lack its end.
+# Possessive: every character is looked at once, whatever the text is. A string may be unterminated.
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?+|[{}\[\],:]|[^\s{}\[\],:"]++|\s++', re.DOTALL)
 
 

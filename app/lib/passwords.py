@@ -22,8 +22,8 @@ def matches(secret: str, stored_hash: str) -> bool:
     return bcrypt.checkpw(_prepared(secret), stored_hash.encode())
 
 
-def spend_the_time_of_a_check() -> None:
-    """Hash something unrelated, so that an unknown account answers as slowly as a wrong password."""
+def hash_dummy() -> None:
+    """Hash a constant, so that an unknown account is refused as slowly as a wrong password."""
     bcrypt.hashpw(_prepared(secrets.token_hex(8)), bcrypt.gensalt(PASSWORD_ROUNDS))
 
 

@@ -27,7 +27,7 @@ _SECRET_PARTS = (
 )
 _PERCENT = re.compile("(%[0-9A-F]{2})")
 _CACHED_NAME_CHARS_MAX = 64
-#: The start of a secret is masked at the end of a text from this length on: shorter ones end many a word.
+#: The start of a secret is masked at the end of a text from this length on: shorter ones match by chance.
 _START_CHARS_MIN = 4
 
 #: API keys and signing secrets of Signalbox, wherever in a text they are, cut off or whole.
@@ -40,7 +40,7 @@ URL_STARTS = ("http://", "https://")
 
 def is_secret_name(name: str) -> bool:
     """Return whether a header or field of this name usually carries a secret."""
-    # Foreign names can be long: what is cached stays small.
+    # Names from outside can be long, and the cache must stay small.
     return _is_secret_cached(name) if len(name) <= _CACHED_NAME_CHARS_MAX else _is_secret(name)
 
 
@@ -129,7 +129,7 @@ def written_forms(secret: str) -> list[str]:
 
 
 def _without_start(value: str, secrets: Sequence[str]) -> str:
-    """Return the text with a secret's start masked with which it ends, the longest such."""
+    """Return the text with the longest start of a secret that it ends with masked."""
     longest = 0
     for secret in secrets:
         for length in range(min(len(secret) - 1, len(value)), max(longest, _START_CHARS_MIN - 1), -1):

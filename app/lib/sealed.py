@@ -20,7 +20,7 @@ _NONCE_BYTES = 12
 
 
 class CannotOpen(Exception):
-    """A sealed value was changed, moved to another row, or sealed with a key that is no longer configured."""
+    """A sealed value was changed, moved to another row, or sealed with a key that is not configured."""
 
 
 class KeyMissing(CannotOpen):
@@ -32,7 +32,7 @@ class KeyMissing(CannotOpen):
 
 
 def prefix_of(key_id: str) -> str:
-    """Return how every value begins that this key sealed."""
+    """Return the prefix of every value that this key sealed."""
     return f"{_VERSION}.{key_id}."
 
 
@@ -80,7 +80,7 @@ class Sealer:
                 box[:_NONCE_BYTES], box[_NONCE_BYTES:], _place(table, column, row_id)
             )
         except (InvalidTag, ValueError):
-            # ValueError: it was cut so short that not even the nonce is whole.
+            # ValueError: the value is shorter than a nonce.
             raise CannotOpen(f"{table}.{column} of {row_id} was changed or belongs to another row") from None
 
     def _cipher(self, key_id: str, table: str) -> AESGCM:

@@ -6,7 +6,7 @@ from app.lib import clock
 
 
 class TimedSigner(TimestampSigner):
-    """Signs with the time of `app.lib.clock`: what one machine signed is not from the future on the next."""
+    """Signs with the time of `app.lib.clock`, so that machines with wrong clocks accept each other's signatures."""
 
     def get_timestamp(self) -> int:
         """Return the seconds since 1970-01-01 UTC."""

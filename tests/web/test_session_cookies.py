@@ -20,4 +20,4 @@ def test_who_signed_in_on_a_machine_whose_clock_is_ahead_stays_signed_in_on_the_
         monkeypatch.setattr(time, "time", real_time)
         assert serializer.loads(cookie, max_age=3600) == {"user": "alice"}
     finally:
-        clock.follow_nobody()
+        clock.unfollow()

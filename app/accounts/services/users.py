@@ -99,7 +99,7 @@ def authenticate(email: str, password: str) -> Authenticated | None:
     # No account has such an address, and PostgreSQL refuses to look for a NUL.
     user = find_user(User.email == email) if email.isprintable() else None
     if user is None or not user.password_hash:
-        passwords.spend_the_time_of_a_check()
+        passwords.hash_dummy()
         return None
     if passwords.matches(password, user.password_hash):
         return Authenticated(user.id, user.session_version, user.totp_enabled_at is not None)

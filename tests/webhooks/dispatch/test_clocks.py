@@ -41,12 +41,12 @@ SetWrong = Callable[[float], None]
 @pytest.fixture(autouse=True)
 def own_clock(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Begin and end with the machine's own clock, and with nothing measured."""
-    clock.follow_nobody()
+    clock.unfollow()
     slots.put(monkeypatch, app, CLOCK_WATCH, ClockWatch("web"))
     app.extensions.pop(READINESS.key, None)
     yield
     app.extensions.pop(READINESS.key, None)
-    clock.follow_nobody()
+    clock.unfollow()
 
 
 @pytest.fixture
