@@ -1,6 +1,6 @@
 """The one door out: the only code that opens a connection to an address somebody typed.
 
-`check_url` says early and kindly what is wrong with a URL; `send` carries one request on a connection of its own,
+`check_url` explains early what is wrong with a URL; `send` carries one request on a connection of its own,
 `Client` requests over kept connections, `Multi` many at once. All obey the same rules, which live in `exchange.py`:
 http(s) only, every address checked when its socket is opened, no redirects, no proxies, hard deadlines, capped
 answers. Names are looked up by one resolver for each process, in fair shares.

@@ -1,11 +1,11 @@
-"""Requests over connections that are kept between calls, for threads that wait for the answer.
+"""Requests over connections that are kept between calls, for threads that block until the answer.
 
-libcurl matches connections by host and TLS settings, not by who asks. So each kept handle belongs to one key (a
+libcurl matches connections by host and TLS settings, not by caller. So each kept handle belongs to one key (a
 team, an account there) and one host and port, and holds one connection: nothing that one key's requests did to a
 connection can reach another's. Handles of the same key, host and port share their TLS sessions, which shortens the
 handshake of a new connection.
 
-How many requests run at once is the callers' to bound; the pool bounds what is kept. A TLS connection costs about
+Callers bound how many requests run at once; the pool bounds how many connections are kept. A TLS connection costs about
 one MB while it is kept, most of it the certificates of the system's CA bundle.
 """
 
@@ -68,8 +68,8 @@ class Client:
     def send(self, request: Request, *, key: str) -> Result:
         """Send one request on a connection of `key`, kept or new, and wait for its end: at most `request.timeout_s`.
 
-        A kept connection that the other side closed meanwhile is replaced, and the request, to which not a byte was
-        answered, goes out again on a new one: what must not be sent twice goes through `send()` of this package.
+        A kept connection that the other side closed meanwhile is replaced, and the request, of whose answer not a byte
+        came, is sent again on a new one: requests that must not be sent twice go through `send()` of this package.
         Raises ValueError as that does.
         """
         origin = _origin_of(key, request.url)
@@ -92,7 +92,7 @@ class Client:
         return result
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed when its request ends."""
+        """Close idle connections now, and those in use when their requests end."""
         self._pool.close()
 
     def __enter__(self) -> Self:

@@ -5,13 +5,13 @@ afterwards; a handle that changes its method, or had a large body, is reset firs
 reaches the next.
 
 The rules live here because here the socket is made: every address, whatever it was resolved from, is checked
-at that moment (`CURLOPT_OPENSOCKETFUNCTION`), so a name that changes its mind between check and use gains
-nothing. A connection taken from the pool was checked when it was opened. Nothing is followed, proxied,
-remembered or decompressed.
+at that moment (`CURLOPT_OPENSOCKETFUNCTION`), so a name whose addresses change between check and use (DNS rebinding)
+gains nothing. A connection taken from the pool was checked when it was opened. Redirects, proxies, cookies
+and decompression are off.
 
 libcurl never looks a name up. When it would, because neither an open connection nor an address that it was given
-less than a minute ago will do, the exchange is stopped and says so (`wants_lookup`); whoever holds it has the name
-looked up elsewhere and begins again with the addresses.
+less than a minute ago will do, the exchange is stopped and sets `wants_lookup`; its caller has the name looked
+up elsewhere and begins again with the addresses.
 """
 
 from datetime import datetime
@@ -87,9 +87,9 @@ class Exchange:
         self._configure()
 
     def begin(self, request: Request, resolved: Resolved | None = None) -> None:
-        """Set the handle up for `request`; it is then run by whoever holds the handle.
+        """Set the handle up for `request`; the caller then runs it.
 
-        With `resolved` it connects to those addresses, and what they took counts as spent.
+        With `resolved` it connects to those addresses, and the time that the look-up took is deducted.
 
         Raises ValueError, in words for people, when the request cannot be sent; then the exchange is to be
         closed.
@@ -136,7 +136,7 @@ class Exchange:
     def run(self) -> Result:
         """Carry the request begun, on this thread and on a connection of its own, and return its result.
 
-        Where `wants_lookup` is set then, it was not sent, and the result counts for nothing.
+        Where `wants_lookup` is set then, it was not sent, and the result is meaningless.
         """
         try:
             self.handle.perform()
@@ -188,13 +188,13 @@ class Exchange:
 
     def _let_go(self) -> None:
         if self.request is not None and len(self.request.body) > _LARGE_BODY_BYTES:
-            self._shape = ""  # The next request resets the handle, which lets go of the body.
+            self._shape = ""  # The next request resets the handle, which releases the body.
         self.request = None
         self._header_parts = self._body_parts = []
 
     @staticmethod
     def _add_lookup(result: Result, took_s: float) -> None:
-        if not result.connection_reused:  # One may have become free meanwhile.
+        if not result.connection_reused:  # Another connection may have become free meanwhile.
             result.dns_ms = took_s * 1000
         result.total_ms = took_s * 1000 + (result.total_ms or 0.0)
 
@@ -260,16 +260,16 @@ class Exchange:
         self._timeout_s, self._connect_timeout_s = timeout_s, connect_timeout_s
 
     def _begin_lookup(self, *_: object) -> int:
-        """Answer libcurl's wish to find the address of the host: 0 to let it, for what needs no lookup, 1 to stop."""
+        """Answer libcurl when it would look the host up: 0 to let it, for hosts that need no lookup, 1 to stop."""
         request = self.request
         if request is not None and host_of(request.url).is_known:
             return 0
-        # Asked for again in spite of its addresses, the host is not what it seems: then the transfer ends.
+        # libcurl did not accept the addresses that it was given for the host: end the transfer.
         self.wants_lookup = self._resolved is None
         return 1
 
     def _open_socket(self, purpose: int, address: CurlAddress) -> Descriptor | int:
-        """Answer libcurl's wish for a socket to this one address: check_address it, then make the socket or refuse."""
+        """Answer libcurl's request for a socket to this address: check it, then make the socket or refuse."""
         refusal = check_socket(purpose, address, self._allowed)
         if refusal is not None:
             self._refusal = self._refusal or refusal

@@ -1,4 +1,4 @@
-"""From libcurl's error code to one of our words, and a sentence for people."""
+"""From libcurl's error code to one of our error kinds, and a sentence for people."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ _TLS_CODES = frozenset(
         pycurl.E_SSL_INVALIDCERTSTATUS,
     }
 )
-# E_UNSUPPORTED_PROTOCOL is also the word for an answer without any headers (HTTP/0.9).
+# E_UNSUPPORTED_PROTOCOL also stands for an answer without any headers (HTTP/0.9).
 _INVALID_CODES = frozenset(
     {
         pycurl.E_UNSUPPORTED_PROTOCOL,
@@ -57,7 +57,7 @@ class Progress:
 def classify(code: int, message: str, progress: Progress) -> tuple[str, str]:
     """Return (error kind, sentence for people) for a libcurl error code and its message.
 
-    A deadline is told apart by the phase in which it struck: `timeout_connect` (lookup, connect, TLS
+    Timeouts are distinguished by the phase in which they struck: `timeout_connect` (lookup, connect, TLS
     handshake), `timeout_first_byte` (sending, waiting for the final status), `timeout_body`.
     """
     if code in _PLAIN:

@@ -1,4 +1,4 @@
-"""Host names and what can be told from their text. Pure."""
+"""Host names, and what follows from their text alone. Pure."""
 
 import re
 import socket
@@ -52,7 +52,7 @@ def host_of(url: str) -> Host:
 
 @dataclass(frozen=True, slots=True)
 class Resolved:
-    """What a request begins again with: the addresses of its host, and what finding them took of its time."""
+    """The addresses of a host, with which its request begins again, and how much of its time the look-up took."""
 
     host: Host
     addresses: tuple[str, ...]

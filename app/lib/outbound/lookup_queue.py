@@ -1,12 +1,12 @@
-"""Which name is looked up next: bounded shares, so that no owner's dead names stand before the names of others.
+"""Which name is looked up next: bounded shares, so that no owner's dead names delay the names of others.
 
 A look-up holds its thread until the system's resolver gives up, up to half a minute with a silent name server,
-and nothing can interrupt it. So what is shared out is threads:
+and nothing can interrupt it. So threads are shared out:
 
 - An owner may run no more look-ups than threads are left free for everybody else. However many owners have dead
   name servers, another one finds a free thread.
-- Names that resolved before may use all of that share, names never seen half of it: the names that an owner
-  already sends to never wait for those it has just made up.
+- Names that resolved before may use all of that share, names never seen half of it: names that an owner
+  already sends to never wait for new ones.
 - Names whose last look-up was slow or hung share a few threads among themselves, and wait behind all others.
 - Owners take turns, and each may have only so many names waiting.
 """
@@ -38,7 +38,7 @@ class Lookup:
 
 
 class LookupQueue:
-    """Counts and turns only: knows no threads and no clock. Not for use by several threads at once."""
+    """Counts and turns only, without threads or a clock. Not thread-safe."""
 
     def __init__(self, *, threads_max: int, slow_threads_max: int, waiting_per_owner_max: int) -> None:
         self._threads_max = threads_max
@@ -77,7 +77,7 @@ class LookupQueue:
         return None
 
     def discard(self, lookup: Lookup) -> None:
-        """Let `lookup` wait no longer, whoever's turn it waited for."""
+        """Remove `lookup` from the queue, for all of its owners."""
         owners = self._waiting[lookup.lane]
         for owner in [owner for owner, waiting in owners.items() if lookup.host in waiting]:
             del owners[owner][lookup.host]
@@ -85,7 +85,7 @@ class LookupQueue:
                 del owners[owner]
 
     def end(self, lookup: Lookup) -> None:
-        """Give back the thread of a look-up that was taken."""
+        """Release the thread of a look-up that was started."""
         self._count(lookup, -1)
 
     def _has_room(self, owner: str, lane: Lane) -> bool:

@@ -25,7 +25,7 @@ class _Waiting:
 
 
 class PendingLookups:
-    """Asks the resolver, and hears of answers on `fileno()`, which is readable when there are some."""
+    """Asks the resolver. Its `fileno()` is readable when there are answers."""
 
     def __init__(self, resolver: Resolver) -> None:
         self._resolver = resolver
@@ -70,7 +70,7 @@ class PendingLookups:
             self._hear(number, NOT_FOUND)
 
     def take_ended(self) -> list[tuple[Request, Resolved | Result]]:
-        """Return the requests that wait no longer, with what they can begin with or the failure that they end in."""
+        """Return the requests that have ended waiting, with the addresses of their host or the failure."""
         ended = []
         while self._answered:
             number, answer = self._answered.popleft()
@@ -84,7 +84,7 @@ class PendingLookups:
         return ended
 
     def cancel_all(self) -> list[Request]:
-        """Forget everything that waits and return it."""
+        """Drop all waiting requests and return them."""
         for waiting in self._waiting.values():
             self._cancel(waiting)
         cancelled = [waiting.request for waiting in self._waiting.values()]
@@ -93,7 +93,7 @@ class PendingLookups:
         return cancelled
 
     def close(self) -> None:
-        """Forget everything; threads that still look names up are left to themselves."""
+        """Drop all waiting requests; threads that still look names up end by themselves."""
         self.cancel_all()
         self._read.close()
         self._write.close()
@@ -105,7 +105,7 @@ class PendingLookups:
     def _hear(self, number: int, answer: Answer) -> None:
         """Take an answer, from any thread."""
         self._answered.append((number, answer))
-        # A full pipe wakes the loop as well as one byte more would; a closed one has nobody to wake.
+        # A full pipe wakes the loop already; with a closed one there is nothing to wake.
         with contextlib.suppress(OSError):
             self._write.send(b"a")
 

@@ -2,8 +2,8 @@
 
 libcurl's multi interface driven by its socket and timer callbacks, so the cost of a round follows what
 happened in it and not how much is in flight, and there is no limit of 1 024 descriptors (`CurlMulti.select`
-has it). Connections are kept and used again; how many requests go to one host at a time is the caller's to
-bound. Names are looked up by the resolver, beside the transfers. Not for use by several threads.
+has it). Connections are kept and used again; the caller bounds how many requests go to one host at
+a time. Names are looked up by the resolver, beside the transfers. Not for use by several threads.
 """
 
 import logging
@@ -104,10 +104,10 @@ class Multi:
         ends_at = monotonic() + timeout_s
         while True:
             self._run_timer()
-            ended = self._harvest()
+            ended = self._take_completed()
             is_woken = self._run_sockets(0 if ended else self._patience_s(ends_at))
             self._run_timer()
-            ended += self._harvest()
+            ended += self._take_completed()
             if ended or is_woken or monotonic() >= ends_at:
                 self.in_flight -= len(ended)
                 return ended
@@ -173,7 +173,7 @@ class Multi:
                 socket_action(fd, bits)
         return is_woken
 
-    def _harvest(self) -> list[tuple[Request, Result]]:
+    def _take_completed(self) -> list[tuple[Request, Result]]:
         ended = self._take_lookups() if self._lookups else []
         ended += self._failed_early
         self._failed_early = []
@@ -196,7 +196,7 @@ class Multi:
         self._keep(exchange)
 
     def _take_lookups(self) -> list[tuple[Request, Result]]:
-        """Begin those that have got addresses, and return those that get none."""
+        """Begin those that have got addresses, and return those whose host has none."""
         ended = []
         for request, outcome in self._lookups.take_ended():
             if isinstance(outcome, Resolved):
@@ -211,7 +211,7 @@ class Multi:
         try:
             result = exchange.finish(code, message)
         except Exception:
-            # A result must not be lost to an answer we failed to read; the handle may be in any state now.
+            # An answer that cannot be read must not lose the request; the handle may be in any state now.
             log.exception("The answer of a transfer could not be read")
             exchange.close()
             return request, Result(

@@ -1,4 +1,4 @@
-"""What is set alike on every libcurl handle."""
+"""Options that are the same on every libcurl handle."""
 
 import pycurl
 
@@ -8,7 +8,7 @@ IDLE_CONNECTION_AGE_S = 50
 
 
 def set_constant_options(handle: pycurl.Curl, *, ca_file: str | None) -> None:
-    """Allow http and https, certificates that verify, and nothing that would go elsewhere or remember anything."""
+    """Allow http and https, certificates that verify, and no redirects, proxies, cookies or caches."""
     setopt = handle.setopt
     setopt(pycurl.NOSIGNAL, 1)
     setopt(pycurl.PROTOCOLS, pycurl.PROTO_HTTP | pycurl.PROTO_HTTPS)

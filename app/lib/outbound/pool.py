@@ -1,4 +1,4 @@
-"""Idle connections and TLS sessions, kept apart by whose they are. Knows nothing of requests."""
+"""Idle connections and TLS sessions, kept apart by their owner. Independent of requests."""
 
 import os
 import select
@@ -13,13 +13,13 @@ import pycurl
 from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.transfer import Request
 
-#: Host and key pairs whose TLS sessions are remembered; some ten KB each.
+#: Host and key pairs whose TLS sessions are kept; some ten KB each.
 _SESSION_CACHES_MAX = 256
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Whose connections, and where they lead. Only requests of the same origin share one."""
+    """The owner and the destination of connections. Only requests of the same origin share one."""
 
     key: str
     scheme: str
@@ -46,7 +46,7 @@ class Connection:
     def is_quiet(self) -> bool:
         """Whether it is open and nothing has arrived since the last answer ended.
 
-        What arrives without being asked for would be taken for the next answer; libcurl does not look.
+        Unexpected bytes would be read as the next answer; libcurl does not check for them.
         """
         fd = self.descriptor
         if fd is None:
@@ -92,15 +92,15 @@ class Pool:
 
     def take(self, origin: Origin) -> Connection | None:
         """Return an idle connection that is fit for another request; None when there is none."""
-        useless: list[Connection] = []
+        unfit: list[Connection] = []
         try:
             while (connection := self._pop(origin)) is not None:
                 if self._is_young(connection) and connection.is_quiet:
                     return connection
-                useless.append(connection)
+                unfit.append(connection)
             return None
         finally:
-            _close(useless)
+            _close(unfit)
 
     def put(self, connection: Connection) -> None:
         """Keep a connection for the next request of its origin, or close it when it is not to be kept."""
@@ -147,20 +147,20 @@ class Pool:
         _close(idle)
 
     def start_again_in_child(self) -> None:
-        """Forget the parent's connections, in a forked process.
+        """Drop the parent's connections, in a forked process.
 
-        They are TLS states shared with the parent: closing them properly would say goodbye in its name. Their
-        descriptors are pointed elsewhere first; the handles themselves are left alone, because a thread that is not
-        here may have held one of their locks.
+        They are TLS states shared with the parent: closing them properly would end the parent's. Their
+        descriptors are pointed elsewhere first; the handles themselves are left alone, because a thread that does
+        not exist here may have held one of their locks.
         """
         inherited = list(self._idle)
         if inherited:
-            nowhere = os.open(os.devnull, os.O_RDWR)
+            devnull_fd = os.open(os.devnull, os.O_RDWR)
             for connection in inherited:
                 fd = connection.descriptor
                 if fd is not None:
-                    os.dup2(nowhere, fd)
-            os.close(nowhere)
+                    os.dup2(devnull_fd, fd)
+            os.close(devnull_fd)
         _inherited.extend(inherited)
         self._start_empty()
 

@@ -1,10 +1,10 @@
 """Waiting for many sockets at once, cheaply: epoll where there is one, whatever `selectors` finds elsewhere.
 
-Speaks libcurl's numbers, because it is called for every request: POLL_IN and POLL_OUT for what is wanted,
-CSELECT_* for what is ready. On epoll a socket that libcurl lets go of stays registered until it is heard of:
-on a keep-alive connection the next request asks for it again at once, which saves a system call per request.
-A number that was closed and given to another socket meanwhile cannot deceive us: every new wish is told to
-the kernel, which knows.
+Uses libcurl's constants without translation, because it is called for every request: POLL_IN and POLL_OUT for
+what is wanted, CSELECT_* for what is ready. On epoll a socket that libcurl releases stays registered until its next
+event: on a keep-alive connection the next request registers it again at once, which saves a system call per request.
+A descriptor that was closed and reused by another socket meanwhile does no harm: every registration goes to the
+kernel, which knows the socket.
 """
 
 import contextlib
@@ -45,7 +45,7 @@ class EpollReadiness:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        # What libcurl wants, 0 for a socket it let go of and that may still be registered.
+        # What libcurl wants; 0 for a socket that it released and that may still be registered.
         self._wanted: dict[int, int] = {}
         self._events = [0, select.EPOLLIN, select.EPOLLOUT, select.EPOLLIN | select.EPOLLOUT]
         self._bits = [_curl_bits(events) for events in range(32)]
@@ -81,7 +81,7 @@ class EpollReadiness:
 
     def _drop(self, fd: int) -> None:
         self._wanted.pop(fd, None)
-        with contextlib.suppress(OSError):  # Closed since; then the kernel has forgotten it already.
+        with contextlib.suppress(OSError):  # Closed since: the kernel has removed it already.
             self._epoll.unregister(fd)
 
 

@@ -1,4 +1,4 @@
-"""The one door out for libraries that speak through `requests`: an adapter to mount in their session.
+"""The one door out for libraries that use `requests`: an adapter to mount in their session.
 
 A session that is to use no other way out has all other adapters removed, and `trust_env` off: with it `requests`
 would take passwords from a `.netrc`.
@@ -17,7 +17,7 @@ from requests.models import Response as Response  # what they get
 from app.lib.outbound import Client, Request, Result
 from app.lib.outbound.transfer import RESERVED_HEADERS
 
-#: Written by the connection itself, or promising to unpack what is not unpacked.
+#: Written by the connection itself, or asking for compression, which is not undone here.
 _LEFT_OUT = RESERVED_HEADERS | {"accept-encoding"}
 
 
@@ -26,7 +26,7 @@ class OutboundAdapter(BaseAdapter):
 
     Connections are those of `key`; closing the session leaves them to the client.
 
-    What the session says about time-outs, proxies, certificates and streaming counts for nothing here. Redirects
+    The session's settings for time-outs, proxies, certificates and streaming are ignored here. Redirects
     are refused. Failures are raised as `requests` raises them.
     """
 

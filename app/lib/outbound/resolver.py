@@ -1,11 +1,11 @@
 """Host names to addresses, on threads of our own: `getaddrinfo` with a deadline, and fair shares of the threads.
 
 libcurl resolves on a pool of threads without shares: twenty names of one tenant that hang fill it, and the names of
-all others wait behind them. Here each name is looked up once for everybody who asks, whoever waits stops waiting at
-a deadline, and `lookup_queue` says which name gets a thread. A thread whose name server is silent is left to itself
-but counted until it returns.
+all others wait behind them. Here each name is looked up once for all callers, callers wait until a
+deadline only, and `lookup_queue` decides which name gets a thread. A thread whose name server is silent cannot be
+stopped, and is counted until it returns.
 
-What comes back was not checked against any rule: that happens to every address when its socket is opened.
+The addresses are not checked against any rule here: that happens when a socket to one is opened.
 """
 
 import logging
@@ -28,12 +28,12 @@ SLOW_THREADS_MAX = 16
 WAITING_PER_OWNER_MAX = 100
 #: A look-up this long makes its name one that may hang. Healthy ones take milliseconds, a repeated query 5 s.
 SLOW_AFTER_S = 2.0
-#: Who asks for a name that has hung so long already is not kept waiting.
+#: A name whose look-up has hung for this long fails at once for further callers.
 STALLED_AFTER_S = 6.0
-#: So long an answer is given again. libcurl keeps what it was given for a minute besides.
+#: For how long an answer is cached. libcurl caches what it was given for a further minute.
 ADDRESSES_VALID_S = 30.0
 _ADDRESSES_MAX = 16
-#: Those asked for least recently are forgotten; they then count as never seen.
+#: The least recently used are dropped; they then count as never seen.
 _NAMES_MAX = 20_000
 
 LookUp = Callable[[str], Sequence[str]]
@@ -66,7 +66,7 @@ def system_look_up(host: str) -> list[str]:
 
 @dataclass(slots=True)
 class _Name:
-    """What is remembered of a name between look-ups."""
+    """What is cached about a name between look-ups."""
 
     lane: Lane = Lane.NEVER_SEEN
     answer: Answer | None = None
@@ -74,7 +74,7 @@ class _Name:
 
 
 class Question:
-    """One caller's wish for the addresses of a name."""
+    """One caller's question for the addresses of a name."""
 
     __slots__ = ("host", "on_answer")
 
@@ -110,14 +110,14 @@ class Resolver:
 
     @property
     def running(self) -> int:
-        """How many look-ups hold a thread, those that nobody waits for any more included."""
+        """How many look-ups hold a thread, including those that no caller waits for any more."""
         return self._queue.running
 
     def ask(self, host: str, *, owner: str, on_answer: Callable[[Answer], None]) -> Question:
         """Call `on_answer` with the addresses of `host`, once: here, if they are known, else on some thread.
 
-        `host` is in lower case and ASCII. Shares are counted by `owner`. It may take very long: whoever does not
-        want to wait longer calls `cancel` with the question.
+        `host` is in lower case and ASCII. Shares are counted by `owner`. It may take very long: callers that do not
+        want to wait longer call `cancel` with the question.
         """
         question = Question(host, on_answer)
         with self._lock:
@@ -129,9 +129,9 @@ class Resolver:
         return question
 
     def cancel(self, question: Question) -> None:
-        """Forget a question. Its `on_answer` may still be called, if it is being called already.
+        """Drop a question. Its `on_answer` may still be called, if it is being called already.
 
-        A name that nobody asks for any more is not looked up, unless that has begun.
+        A name without questions is not looked up, unless that has begun.
         """
         with self._lock:
             lookup, questions = self._questions.get(question.host, (None, []))
@@ -153,7 +153,7 @@ class Resolver:
             return NOT_IN_TIME
 
     def _answer_at_once(self, question: Question, owner: str) -> Answer | None:
-        """Return what needs no look-up or gets none; else let the question wait for one, and return None."""
+        """Return an answer that needs no look-up; else enqueue the question and return None."""
         now_s = monotonic()
         name = self._names.get(question.host) or _Name()
         if name.answer is not None and now_s < name.valid_until_s:
@@ -230,7 +230,7 @@ class Resolver:
             name.lane = Lane(min(name.lane + 1, Lane.SLOW_BEFORE))
         else:
             name.lane = Lane.RESOLVED_BEFORE if answer.addresses else Lane.NEVER_SEEN
-        # Kept when it came too late for those who waited: the next attempt has it.
+        # Cached also when it came too late for its callers: the next attempt has it.
         name.answer = answer if answer.addresses else None
         name.valid_until_s = monotonic() + ADDRESSES_VALID_S
         if len(self._names) > _NAMES_MAX:

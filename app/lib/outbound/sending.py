@@ -45,9 +45,9 @@ def send_through(exchange: Exchange, request: Request, resolver: Resolver) -> Re
 
 
 def _resolved(request: Request, stopped: Result, resolver: Resolver, since_s: float) -> Resolved | Result:
-    """Return what the request can begin with, or what it ends in.
+    """Return the addresses with which the request can begin, or its failure.
 
-    What went by since it began is spent: a kept connection may have been lost only after a long wait for its answer.
+    The time since it began is deducted: a kept connection may have been lost only after a long wait for its answer.
     """
     host = host_of(request.url)
     answer = NOT_FOUND

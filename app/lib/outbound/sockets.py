@@ -19,7 +19,7 @@ class CurlAddress(Protocol):
 
 
 def check_socket(purpose: int, address: CurlAddress, allowed: AllowedNetworks) -> Refusal | None:
-    """Return why libcurl gets no socket for its `address` tuple, or None when it does."""
+    """Return why no socket is made for libcurl's `address` tuple, or None when it is allowed."""
     if purpose != pycurl.SOCKTYPE_IPCXN:
         return Refusal("The socket", "for something other than a connection")
     if address.family not in (socket.AF_INET, socket.AF_INET6):
@@ -34,7 +34,7 @@ def check_socket(purpose: int, address: CurlAddress, allowed: AllowedNetworks) -
 class Descriptor:
     """A new socket for `address`, to hand to libcurl. Raises OSError when there is none to be had.
 
-    libcurl takes a duplicate: this one is closed as soon as it is let go of.
+    libcurl takes a duplicate: this one is closed as soon as it is released.
     """
 
     __slots__ = ("_fd",)

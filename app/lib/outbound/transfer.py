@@ -1,4 +1,4 @@
-"""What is asked of a transfer and what comes back: `Request`, `Result`, and the rules for methods and headers."""
+"""`Request` and `Result` of a transfer, and the rules for methods and headers."""
 
 import re
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ ERROR_KINDS = frozenset(
         "unknown",
     }
 )
-"""Every `Result.error_kind` given here. Those about a status (`http_4xx` …) are the caller's to give."""
+"""Every `Result.error_kind` given here. Those about a status (`http_4xx` …) are set by the caller."""
 
 # Written by libcurl itself. A second value would let the caller contradict the bytes that follow (request
 # smuggling), or leave the peer waiting for a body that never comes.
@@ -53,13 +53,13 @@ _known_names: set[str] = set()
 
 @dataclass(slots=True)
 class Request:
-    """One HTTP request, not to be changed once it is given away. `timeout_s` is the hard end of everything, name
+    """One HTTP request, not to be changed once it is passed on. `timeout_s` is the hard end of everything, name
     lookup and body included.
 
     Looking the name up ends after `dns_timeout_s`, and with the connect and total deadlines, which include it; on
     a connection that is open already there is none. Headers are sent as given, in order; nothing is added but
     Host, Content-Length and the connection's own. `owner` is on whose behalf it is sent: names of one owner that
-    do not resolve never hold up another's. `tag` is the caller's and is never looked at.
+    do not resolve never hold up another's. `tag` is for the caller and is never read here.
     """
 
     url: str
@@ -77,7 +77,7 @@ class Request:
 
 @dataclass(slots=True)
 class Result:
-    """What became of one request.
+    """The result of one request.
 
     `status_code` is set once a final status line has arrived, also when the rest then failed: `error_kind`
     None means that the answer is complete, or complete up to `max_body_bytes` (then `body_truncated`).
@@ -123,7 +123,7 @@ def header_lines(headers: Sequence[tuple[str, str]]) -> list[str]:
 
 
 def _learn_names(headers: Sequence[tuple[str, str]]) -> None:
-    """Raise ValueError for the first bad name; remember good ones, which come with nearly every request."""
+    """Raise ValueError for the first invalid name. Cached: the same names come with nearly every request."""
     for name, _ in headers:
         if _TOKEN.fullmatch(name) is None:
             raise ValueError("A header name may hold letters, digits and !#$%&'*+-.^_`|~ only.")

@@ -1,4 +1,4 @@
-"""Whose certificates are believed."""
+"""Which certificate authorities are trusted."""
 
 import ssl
 

@@ -1,7 +1,7 @@
-"""Early, kind feedback on a URL somebody typed. Pure: nothing is resolved, nothing is connected to.
+"""Early feedback on a URL somebody typed. Pure: nothing is resolved, nothing is connected to.
 
-This is not the guard. A name may resolve to anything by the time it is used, so the judgement that counts is
-made when the socket is opened (`exchange.py`). What is checked here is what the text alone tells: an address
+This is not the guard. A name may resolve to anything by the time it is used, so the check that counts is
+made when the socket is opened (`exchange.py`). What is checked here follows from the text alone: an address
 in any of the notations that libcurl and the C library accept (`0x7f.1`, `2130706433`, `①②⑦.⓪.⓪.①`), and
 `localhost`.
 """
