@@ -1,4 +1,4 @@
-"""Speaks with OAuth providers, through Authlib and the one door out.
+"""Talks to OAuth providers, through Authlib and the one door out.
 
 What Authlib leaves open is closed here: an answer with an error status but without `error` is a token to it, and it
 leaves the encoding out of HTTP Basic.
@@ -28,7 +28,7 @@ from app.oauth.contract import (
 )
 from app.oauth.tokens import TokenSet
 
-# At DEBUG it writes PKCE verifiers into the log.
+# At DEBUG Authlib logs PKCE verifiers.
 logging.getLogger("authlib").setLevel(logging.INFO)
 
 TIMEOUT_S = 8.0
@@ -47,7 +47,7 @@ _KINDS: dict[str, type[OAuthError]] = {
 
 
 class ProviderSession(OAuth2Session):  # type: ignore[misc]
-    """Authlib's session with no way out but ours, and with a stricter reading of token answers."""
+    """Authlib's session, which connects through our client only and reads token answers more strictly."""
 
     def parse_response_token(self, answer: Response) -> dict[str, Any]:
         """Return the JSON object of a token endpoint's answer. Raises OAuthError."""
@@ -103,15 +103,15 @@ class OAuthClient:
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens for old ones, with what the answer leaves out. Raises OAuthError of each kind.
 
-        Many providers let a refresh token work once: it is the caller's to see that one refresh runs at a time.
+        Many providers let a refresh token work once: callers must run one refresh at a time.
         """
         if tokens.refresh_token is None:
             raise GrantRefused("there is no refresh token")
-        # Without `scope`: what was granted is meant, and some providers refuse to hear of more.
+        # Without `scope` the granted one is meant; some providers refuse any other.
         return self._fetch("refresh_token", refresh_token=tokens.refresh_token).merged_into(tokens)
 
     def revoke(self, tokens: TokenSet) -> bool:
-        """Let the provider end the grant (RFC 7009). Returns False where it cannot be told. Raises OAuthError.
+        """Let the provider end the grant (RFC 7009). Returns False if it has no revocation endpoint. Raises OAuthError.
 
         The refresh token where there is one, and then the access token: not every provider ends both with one.
         """
@@ -177,15 +177,15 @@ def checked_answer(answer: Response) -> dict[str, Any]:
 
 
 def _refusal(status: int, document: dict[str, Any] | None) -> OAuthError:
-    """Return what an answer means that is no success (RFC 6749 §5.2)."""
+    """Return the error that an unsuccessful answer stands for (RFC 6749 §5.2)."""
     if status >= 500 or status in _TRANSIENT_STATUSES or document is None:
         return ProviderUnavailable(f"the provider answered {status}, not in a way that is understood")
     code = document.get("error")
     if not isinstance(code, str):
         return RequestRefused(f"the provider answered {status} without a reason")
     description = document.get("error_description")
-    told = f": {description[:_DESCRIPTION_CHARS_MAX]}" if isinstance(description, str) else ""
-    return _KINDS.get(code, RequestRefused)(f"{code[:_DESCRIPTION_CHARS_MAX]}{told}", code)
+    reason = f": {description[:_DESCRIPTION_CHARS_MAX]}" if isinstance(description, str) else ""
+    return _KINDS.get(code, RequestRefused)(f"{code[:_DESCRIPTION_CHARS_MAX]}{reason}", code)
 
 
 def _json_object(answer: Response) -> dict[str, Any] | None:
@@ -199,7 +199,7 @@ def _json_object(answer: Response) -> dict[str, Any] | None:
 def _encode_basic(
     client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str
 ) -> tuple[str, dict[str, str], str]:
-    """Add the client's secret as RFC 6749 §2.3.1 wants it; Authlib leaves the encoding of both parts out."""
+    """Add the client's secret as RFC 6749 §2.3.1 requires; Authlib leaves the encoding of both parts out."""
     pair = f"{quote_plus(client.client_id)}:{quote_plus(client.client_secret)}"
     headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
     return uri, headers, body

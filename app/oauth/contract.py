@@ -1,6 +1,6 @@
-"""What the OAuth client promises, without the library behind it.
+"""The interface of the OAuth client, without the library behind it.
 
-Authlib and what it brings are a tenth of a process's memory: `app.oauth.client` is imported by the first who needs it.
+Authlib and what it brings are a tenth of a process's memory: `app.oauth.client` is imported at its first use.
 """
 
 from dataclasses import dataclass, field
@@ -16,7 +16,7 @@ class OAuthError(Exception):
 
 
 class ProviderUnavailable(OAuthError):
-    """The provider does not answer, answers that it cannot now, or not in a way that is understood: try again later."""
+    """The provider does not answer, is temporarily unable, or its answer cannot be read: try again later."""
 
 
 class GrantRefused(OAuthError):
@@ -28,7 +28,7 @@ class GrantRefused(OAuthError):
 
 
 class ClientRefused(OAuthError):
-    """The provider does not accept our registration: wrong id or secret. No user can mend it."""
+    """The provider does not accept our registration: wrong id or secret. Only the operator can fix it."""
 
 
 class RequestRefused(OAuthError):
@@ -58,7 +58,7 @@ class Registration:
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """Where to send the browser, and what has to be remembered until it comes back."""
+    """Where to send the browser, and what has to be stored until it comes back."""
 
     url: str
     state: str = field(repr=False)
@@ -71,7 +71,7 @@ class Authorization:
 def check_issuer(presented: str | None, expected: str, *, is_promised: bool) -> None:
     """Check who sent the browser back (RFC 9207 §2.4). Raises WrongIssuer.
 
-    `is_promised`: the provider says that it always names itself.
+    `is_promised`: the provider's metadata promises that it always sends `iss`.
     """
     if presented is None and not is_promised:
         return

@@ -1,6 +1,6 @@
-"""Authorizations under way: kept in Redis for ten minutes, for one browser, and taken once.
+"""Pending authorizations: stored in Redis for ten minutes, for one browser, and used once.
 
-They hold the PKCE verifier and the nonce, which is why they do not travel in the cookie.
+They hold the PKCE verifier and the nonce, so they are not in the cookie.
 """
 
 import hashlib
@@ -25,16 +25,16 @@ _BROWSER = "oauth_browser"
 
 @dataclass(frozen=True, slots=True)
 class PendingAuthorization:
-    """Why somebody was sent to a provider, and what proves that it is them who comes back."""
+    """Why a user was sent to a provider, and what proves that the same user comes back."""
 
     provider: str
-    #: What the callback is to do, in the words of who began.
+    #: What the callback is to do, named by the feature that began.
     purpose: str
     verifier: str = field(repr=False)
     nonce: str = field(repr=False)
     #: Digest of what the browser's session holds.
     browser: str = field(repr=False)
-    #: For whom: whoever comes back has to be this user, in this team. None where it does not matter.
+    #: The user and team that must be the same when the browser comes back. None where it does not matter.
     user_id: str | None = None
     team_id: str | None = None
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -49,7 +49,7 @@ def keep(
     team_id: str | None = None,
     details: Mapping[str, str] | None = None,
 ) -> None:
-    """Remember an authorization that this browser begins. Raises Unavailable while Redis does not answer."""
+    """Store an authorization that this browser begins. Raises Unavailable while Redis does not answer."""
     browser = session.setdefault(_BROWSER, secrets.token_urlsafe(24))
     pending = PendingAuthorization(
         provider,
@@ -68,7 +68,7 @@ def keep(
 
 
 def take(state: str, *, provider: str) -> PendingAuthorization | None:
-    """Return the authorization of this state and forget it: of several who ask for it at once, one gets it.
+    """Remove the authorization of this state and return it: of several concurrent requests, one gets it.
 
     None when there is none (any more), or it began in another browser or with another provider: each has a callback
     of its own, so that none can finish what another began (RFC 9700 §4.4). Raises Unavailable.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
 
-#: Longer than any provider's token lives; what says more is taken for no statement at all.
+#: Longer than any provider's token lives; a longer lifetime counts as unknown.
 _LIFETIME_MAX_S = 10 * 365 * 86_400
 _OWN_FIELDS = frozenset({"access_token", "token_type", "refresh_token", "expires_in", "scope"})
 
