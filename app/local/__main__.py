@@ -23,7 +23,7 @@ _RECEIVER_HOST = "127.0.0.1"
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What is going to run, after everything that can be checked beforehand was checked."""
+    """What is going to run, after all checks that need no running program."""
 
     settings: Settings
     specs: tuple[ChildSpec, ...]
@@ -120,7 +120,7 @@ def _redis(settings: Settings) -> tuple[ChildSpec | None, str, Path | None]:
         "redis",
         argv,
         is_ready=lambda: redis_server.answers(socket_path),
-        # Advice for administrators of big servers, alarming to a newcomer.
+        # Advice for administrators of big servers, which would alarm first-time users.
         muted=("Memory overcommit", "Transparent Huge Pages"),
     )
     is_temporary = socket_path.parent != settings.data_dir
@@ -146,9 +146,9 @@ def _check_redis(url: str) -> None:
 
 
 def _programs(settings: Settings, receiver_port: int) -> tuple[ChildSpec, ...]:
-    """Return the children in starting order; they stop in reverse, so nothing is asked of what has gone."""
+    """Return the children in starting order; they stop in reverse, so none outlives what it depends on."""
     python = sys.executable
-    # By its path: importing it as a part of `app` would load Flask for a program that needs nothing of it.
+    # Run by its path: importing it as a part of `app` would load Flask, which it does not need.
     receiver = (python, "-P", str(Path(__file__).with_name("receiver.py")), str(receiver_port))
     return (
         ChildSpec("migrate", (*_flask(), "db", "upgrade"), is_step=True),

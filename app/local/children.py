@@ -1,4 +1,4 @@
-"""The programs of the local stack: what each is, how it runs, and what it prints."""
+"""The programs of the local stack: their commands, processes and output."""
 
 import os
 import subprocess
@@ -31,7 +31,7 @@ class Child:
     process: subprocess.Popen[bytes]
     started_at: float
     deaths: deque[float] = field(default_factory=deque)
-    #: Lines of standard output, when somebody asked for them instead of the terminal.
+    #: Captured lines of standard output, for a command whose output is not shown.
     answer: list[str] | None = None
     code: int | None = None
     restart_at: float | None = None
@@ -46,7 +46,7 @@ class Child:
 
 
 class Reader:
-    """Passes what arrives on one descriptor of a child to where it belongs, line by line."""
+    """Passes the output on one descriptor of a child on, line by line."""
 
     def __init__(self, child: Child, fd: int, output: Output, answer: list[str] | None) -> None:
         self.child = child
@@ -57,7 +57,7 @@ class Reader:
         self._lines = LineBuffer()
 
     def read(self) -> bool:
-        """Take what is there. Returns whether more may come."""
+        """Read what is available. Returns whether more may come."""
         try:
             data = os.read(self._fd, 65_536)
         except BlockingIOError:
@@ -70,7 +70,7 @@ class Reader:
         return True
 
     def finish(self) -> None:
-        """Pass on a last line without an end."""
+        """Pass on a last line without a newline."""
         self._pass_on(self._lines.finish())
 
     def _pass_on(self, lines: list[str]) -> None:

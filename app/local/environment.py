@@ -1,7 +1,7 @@
 """The data directory and `local.env` in it: what a first start decides so that nobody has to configure anything.
 
 The file has two parts. Above the mark stands what was generated once and may be edited. Below it stands what is
-true for the running stack only, written anew at every start, so that `flask` commands beside it just work.
+true for the running stack only, written again at every start, so that `flask` commands use the same services.
 """
 
 import contextlib
@@ -65,7 +65,7 @@ def ensure_local_env(data_dir: Path) -> None:
     for name in ("SECRET_KEY", "ENCRYPTION_KEY"):
         if name not in present:
             text = _append(text, f"{name}={secrets.token_urlsafe(48)}\n")
-    # Only at the first start: somebody who removed the line meant it.
+    # Only at the first start: a line that was removed later was removed on purpose.
     if not own:
         text = _append(text, f"{_NETWORKS_COMMENT}OUTBOUND_ALLOWED_NETWORKS=127.0.0.0/8,[::1]/128\n")
     if text != own:
@@ -102,7 +102,7 @@ def _append(text: str, more: str) -> str:
 
 
 def _write(path: Path, own: str, managed: str) -> None:
-    # A new file moved over the old one: a crash half way leaves the secrets as they were.
+    # A new file is moved over the old one: a crash in between leaves the secrets as they were.
     fd, temporary = tempfile.mkstemp(prefix=".local.env-", dir=path.parent)
     try:
         with os.fdopen(fd, "w") as file:

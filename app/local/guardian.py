@@ -1,7 +1,7 @@
 """Two processes that watch each other, so that killing either leaves no orphan.
 
 The guardian is the process that `make` started. It forks the supervisor, passes signals on to it, and when the
-supervisor is gone, however it went, ends whatever it left behind. The supervisor in turn sees the guardian's
+supervisor has ended for any reason, ends whatever it left behind. The supervisor in turn sees the guardian's
 end as end-of-file on a pipe and stops in good order.
 """
 
@@ -26,7 +26,7 @@ class Lifeline:
 
     def report_group(self, group_id: int) -> None:
         """Name a process group that has to be ended if the supervisor cannot."""
-        with contextlib.suppress(OSError):  # Full or closed: only platforms without a family tree need it.
+        with contextlib.suppress(OSError):  # Full or closed: only platforms without process trees need it.
             os.write(self._report_fd, f"{group_id}\n".encode())
 
 
@@ -44,7 +44,7 @@ def guard(supervise: Callable[[Lifeline], int], *, grace_s: float = 15.0) -> int
         os.close(hold_fd)
         os.close(groups_fd)
         os.set_blocking(report_fd, False)
-        # Its own session: a Ctrl-C reaches the guardian alone, which passes it on exactly once.
+        # A session of its own: Ctrl-C reaches the guardian alone, which passes it on exactly once.
         os.setsid()
         _leave(_run(supervise, Lifeline(watch_fd, report_fd)))
     os.close(watch_fd)

@@ -1,4 +1,4 @@
-"""Who descends from whom, and how to end them: the guarantees behind "Ctrl-C leaves nothing behind".
+"""Process trees, and how to end them, so that Ctrl-C leaves no process behind.
 
 On Linux a *subreaper* inherits every orphan below it, so even a process that left its group and session is
 found. Elsewhere the process groups of the children are all there is to go by.
@@ -34,7 +34,7 @@ def end_with_parent(parent_pid: int) -> None:
     if _libc is None:
         return
     _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent_pid:  # It died before the line above could arrange anything.
+    if os.getppid() != parent_pid:  # It died before the line above took effect.
         os._exit(1)
 
 
@@ -92,7 +92,7 @@ def end_descendants(root_pid: int, *, groups: Iterable[int] = (), grace_s: float
         time.sleep(_POLL_S)
     for group in ended:
         kill_group(group)
-    # Twice over: a process may have started another one between the look and the signal.
+    # Repeated: a process may have started another one between listing and signal.
     for _ in range(20):
         below = descendants(root_pid)
         send_signal(below, signal.SIGKILL)

@@ -48,7 +48,7 @@ class Receiver(ThreadingHTTPServer):
         return int(self.server_address[1])
 
     def note(self, event_type: str, line: str) -> None:
-        """Remember an event and print its line."""
+        """Record an event and print its line."""
         with self._lock:
             self.received.append(event_type)
             del self.received[:-1000]
@@ -90,7 +90,7 @@ class _Handler(BaseHTTPRequestHandler):
         except ValueError:
             size = -1
         if not 0 <= size <= BODY_MAX_BYTES or self.headers.get("Transfer-Encoding"):
-            # The rest of the connection cannot be made sense of without reading the body.
+            # Without reading the body, the rest of the connection cannot be parsed.
             self.close_connection = True
             self._send(413, {"error": "send a Content-Length of at most 16 MiB"})
             return None
@@ -147,7 +147,7 @@ class _Handler(BaseHTTPRequestHandler):
             envelope = None
         if isinstance(envelope, dict):
             event_type = str(envelope.get("type", "?"))
-        # What a stranger sends must not be able to write to the terminal: escape it.
+        # Escaped: input from outside must not send control sequences to the terminal.
         webhook_id = _printable(self.headers.get("webhook-id", "-"))
         path = _printable(self.path)
         self.server.note(event_type, f"{path}  {_printable(event_type)}  {webhook_id}  {len(body)} bytes")

@@ -13,7 +13,7 @@ _ANSWER_TIMEOUT_S = 0.5
 
 
 class RedisMissing(Exception):
-    """There is no server to start; the message says how to get one."""
+    """No server was found; the message says how to get one."""
 
 
 def find_redis_server() -> Path:
@@ -46,7 +46,7 @@ def storage_name(server: Path) -> str:
     """Return the name of the folder for what this server stores, like `valkey-9`.
 
     Redis and Valkey, and older and newer of each, cannot read one another's files. What is in there can be
-    rebuilt from the database, so another server simply starts empty.
+    rebuilt from the database, so another server starts empty.
     """
     answer = subprocess.run([server, "--version"], capture_output=True, text=True, timeout=10, check=False)
     words = answer.stdout.split()

@@ -1,4 +1,4 @@
-"""The supervisor: starts children in order, passes on what they print, restarts what dies, stops all in reverse.
+"""The supervisor: starts children in order, passes on their output, restarts those that die, stops all in reverse.
 
 One thread and one selector. Signals, the end of a child and its output all arrive as readable descriptors, so
 there is no moment at which a signal could be lost or a child forgotten.
@@ -30,7 +30,7 @@ _PATIENCE_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How patient the supervisor is."""
+    """Timeouts and restart limits of the supervisor."""
 
     grace_s: float = 15.0
     deaths_max: int = 5
@@ -64,7 +64,7 @@ class Stack:
         self._children: dict[str, Child] = {}
         self._selector = selectors.DefaultSelector()
         self._is_stopping = False
-        self._is_hurried = False
+        self._is_forced = False
 
     def run(self, announce: Callable[["Stack"], None]) -> int:
         """Start everything, call `announce` once all is ready, and stay until told to stop.
@@ -140,14 +140,14 @@ class Stack:
         return child
 
     def _turn(self, timeout_s: float) -> None:
-        """Wait for something to happen and deal with it. Raises `_Stop` unless already stopping."""
+        """Wait for an event and handle it. Raises `_Stop` unless already stopping."""
         for key, _ in self._selector.select(self._wait_s(timeout_s)):
             if isinstance(key.data, Reader):
                 if not key.data.read():
                     self._close(key.fileobj)
             else:
                 key.data()
-        self._bury_the_dead()
+        self._reap()
         if self._is_stopping:
             return
         if self._output.is_broken:
@@ -160,16 +160,16 @@ class Stack:
         due = [child.restart_at for child in self._children.values() if child.restart_at is not None]
         return max(0.0, min([timeout_s, *(at - time.monotonic() for at in due)]))
 
-    def _bury_the_dead(self) -> None:
+    def _reap(self) -> None:
         for pid, code in processes.reap():
             for child in self._children.values():
                 if child.pid == pid and child.is_alive:
-                    self._bury(child, code)
+                    self._handle_exit(child, code)
 
-    def _bury(self, child: Child, code: int) -> None:
+    def _handle_exit(self, child: Child, code: int) -> None:
         child.process.returncode = child.code = code
         self._drain(child)
-        # What it had started itself would hold its port and its work against the next one.
+        # Processes that it started would keep its port from the next one.
         self._end_strays(child)
         if self._is_stopping or child.spec.is_step:
             return
@@ -212,7 +212,7 @@ class Stack:
                 self._stop(child)
         for child in self._children.values():
             self._stop(child)
-        processes.end_descendants(os.getpid(), grace_s=0 if self._is_hurried else 1.0)
+        processes.end_descendants(os.getpid(), grace_s=0 if self._is_forced else 1.0)
         self._selector.close()
 
     def _stop(self, child: Child) -> None:
@@ -220,12 +220,12 @@ class Stack:
             return
         if not child.spec.is_step:
             self._output.say(f"stopping {child.spec.name}")
-        # Only the leader is asked: it knows best how to stop its own workers.
+        # Only the leader gets SIGTERM: it stops its own workers in order.
         processes.send_signal([child.pid], signal.SIGTERM)
         deadline = time.monotonic() + self._limits.grace_s
         while child.is_alive:
-            if self._is_hurried or time.monotonic() > deadline:
-                if not self._is_hurried:
+            if self._is_forced or time.monotonic() > deadline:
+                if not self._is_forced:
                     self._output.say(
                         f"{child.spec.name} did not stop within {self._limits.grace_s:g} s; killed."
                     )
@@ -257,7 +257,7 @@ class Stack:
         if not numbers:
             return
         if self._is_stopping:
-            self._is_hurried = True
+            self._is_forced = True
             return
         self._output.plain("")
         self._output.say("stopping; once more to kill")
@@ -275,7 +275,7 @@ class Stack:
 
 
 def _noted(_number: int, _frame: object) -> None:
-    """Exist, so that the signal is written to the wake-up descriptor instead of doing its default."""
+    """Do nothing: with a handler, the signal is written to the wake-up descriptor instead of its default action."""
 
 
 def _describe(code: int) -> str:
