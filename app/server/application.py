@@ -8,9 +8,9 @@ from app.factory import create_app
 from app.server.gateway import Gateway
 from app.server.static import StaticFiles
 
-#: A request makes some hundred objects and few cycles; what was loaded at the start has none to collect.
+#: A request makes some hundred objects and few cycles, so the collector may run less often than by default.
 _COLLECT_AFTER_OBJECTS = 20_000
-#: The loop and the threads take turns: Python's own 5 ms are longer than most requests take.
+#: The switch interval: Python's default of 5 ms is longer than most requests take.
 _THREAD_TURN_S = 0.001
 
 

@@ -23,7 +23,7 @@ from app.server.wsgi import (
     header_list,
 )
 
-#: Of a body so much is kept in memory, more in a temporary file.
+#: Up to this size a body is kept in memory, a larger one in a temporary file.
 _BODY_IN_MEMORY_MAX_BYTES = 65_536
 _CLOSE = (b"connection", b"close")
 
@@ -31,7 +31,7 @@ _CLOSE = (b"connection", b"close")
 class Gateway:
     """Serves a WSGI application.
 
-    A body above `body_max_bytes` is not read: the application is told its length, and refuses it in its own words.
+    A body above `body_max_bytes` is not read: the application gets its length, and refuses it with its own error.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Gateway:
             await _send(send, answer.status, headers, (text,))
         elif answer is not None:
             with contextlib.closing(answer):
-                # What was not read of the body would be taken for the next request.
+                # The unread rest of the body would be parsed as the next request.
                 headers = answer.headers if is_whole else [*answer.headers, _CLOSE]
                 await _send(send, answer.status, headers, answer.pieces())
 
@@ -108,7 +108,7 @@ class Gateway:
         *,
         is_whole: bool,
     ) -> Answer | Refusal | None:
-        """Return the application's answer; None when the client has gone before it was asked."""
+        """Return the application's answer; None when the client has gone before it began."""
         environ = environ_of(scope, stream, content_length)
         connection = scope["extensions"][EXTENSION]
         try:

@@ -12,7 +12,7 @@ HEADERS_MAX = 100
 CHUNK_FRAMING_PER_BYTE_MAX = 16
 #: Below this a sender of a body is too slow, once its first seconds are over: 4 kbit/s.
 BODY_RATE_MIN_BYTES_PER_S = 500
-#: A client that is refused in the middle of its body has this long to read why.
+#: A client that is refused in the middle of its body has this long to read the answer.
 LINGER_S = 2.0
 
 

@@ -59,7 +59,7 @@ OVERLOADED = Refusal(
 
 
 def headers_and_body(refusal: Refusal) -> tuple[list[tuple[bytes, bytes]], bytes]:
-    """Return the answer. It carries an id of its own, as every answer of the application does."""
+    """Return the answer. It has a request id, as every answer of the application does."""
     request_id = new_id("req")
     problem = {
         "type": "about:blank",

@@ -1,4 +1,4 @@
-"""uvicorn's server, with a look at every connection once a second."""
+"""uvicorn's server, which checks the deadlines of every connection once a second."""
 
 import asyncio
 import contextlib
@@ -18,10 +18,10 @@ from app.server.workers import run_workers
 from app.web.logs import init_logs
 
 _CHECK_EVERY_S = 1.0
-#: What is under way when the server is told to stop may take so long. Supervisors kill after 15 s.
+#: How long requests may take to finish when the server stops. Supervisors kill after 15 s.
 _STOP_GRACE_S = 10
 _BACKLOG = 2048
-#: So much of an answer waits in the kernel beyond what is on its way: who reads nothing shows after that.
+#: How much of an answer the kernel buffers unsent: beyond that a client that reads nothing is noticed.
 _UNSENT_IN_KERNEL_MAX_BYTES = 65_536
 
 
@@ -83,18 +83,18 @@ def serve(settings: Settings, listener: socket.socket) -> None:
         http=functools.partial(Connection, limits=limits),  # type: ignore[arg-type]
         ws="none",
         backlog=_BACKLOG,
-        # The application knows how many proxies to believe: TRUSTED_PROXIES.
+        # The application itself applies TRUSTED_PROXIES.
         proxy_headers=False,
         server_header=False,
         access_log=False,
         log_config=None,
-        # Warnings are about requests that are no HTTP: whoever sends them would fill the log.
+        # Warnings are about requests that are no HTTP: anybody could fill the log with them.
         log_level="error",
-        # After `Connection.check` has done it.
+        # Later than `Connection.check`, which closes idle connections first.
         timeout_keep_alive=math.ceil(limits.keep_alive_timeout_s) + 2,
         timeout_graceful_shutdown=_STOP_GRACE_S,
     )
-    # When it has stopped, uvicorn raises the signal again. By default that would end the process before its
+    # After stopping, uvicorn raises the signal again. By default that would end the process before its
     # finalizers have run, and one of them writes what the request log still holds.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: sys.exit(0))

@@ -1,4 +1,4 @@
-"""Static files: answered on the event loop, because none of the threads should wait for them.
+"""Static files: served by the event loop, so that they need no thread.
 
 Werkzeug's `send_file` does what HTTP knows about files: HEAD, conditional requests and ranges.
 """
@@ -17,7 +17,7 @@ from app.web.headers import request_id_of, security_headers, static_cache_contro
 
 
 class StaticFiles:
-    """The files below a directory. What is none of them is left to the application, which says so in its words."""
+    """The files below a directory. Other paths are left to the application, which answers with its own 404."""
 
     def __init__(self, directory: str, prefix: str, settings: Settings) -> None:
         self._directory = directory

@@ -1,4 +1,4 @@
-"""The threads that answer requests, and the queues in front of them, which clients leave when they hang up."""
+"""The threads that answer requests, and their queues, which drop the calls of clients that hang up."""
 
 import asyncio
 import threading
@@ -12,7 +12,7 @@ from app.server.connection import Connection
 
 Result = TypeVar("Result")
 
-#: So many calls are handed out for each thread: one that is done finds its next without waiting for the loop.
+#: How many calls are handed out per thread: a thread that is done finds its next without waiting for the loop.
 _CALLS_PER_THREAD = 2
 
 
@@ -27,8 +27,8 @@ class Threads:
     """A fixed number of threads for one event loop.
 
     Calls are served in the order in which they came. Those that yield come after all others, and never take more than
-    half of the threads: so few clients cannot make many wait. Leaner than `ThreadPoolExecutor`, whose futures are made
-    for threads that wait: each request crosses here twice.
+    half of the threads: so a few clients cannot delay all others. Cheaper than `ThreadPoolExecutor`, whose futures are
+    made for waiting threads: each request crosses between loop and thread twice.
     """
 
     def __init__(self, count: int) -> None:
@@ -62,7 +62,7 @@ class Threads:
     def _start(self, loop: asyncio.AbstractEventLoop) -> None:
         self._has_started = True
         for number in range(self._count):
-            # Daemons: what hangs is not waited for beyond the grace in which the server stops.
+            # Daemons: a call that hangs does not keep the process from ending after the server's grace.
             threading.Thread(target=self._work, args=(loop,), name=f"web-{number}", daemon=True).start()
 
     def _work(self, loop: asyncio.AbstractEventLoop) -> None:
@@ -76,7 +76,7 @@ class Threads:
             except BaseException as raised:
                 error = raised
             deliver(self._finish, call, result, error)
-            # Not kept until the next call comes.
+            # Released now, and not only when the next call comes.
             del call, result, error
 
     def _finish(self, call: _Call, result: object, error: BaseException | None) -> None:

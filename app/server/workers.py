@@ -19,7 +19,7 @@ log = structlog.get_logger()
 Serve = Callable[[Settings, socket.socket], None]
 
 _TURN_S = 0.5
-#: One that could not start would otherwise be started again at once, for ever.
+#: Else a process that cannot start would be restarted in a tight loop.
 _RESTART_WAIT_S = 1.0
 
 
@@ -46,7 +46,7 @@ def run_workers(settings: Settings, listener: socket.socket, serve: Serve) -> No
 
 
 def _start(settings: Settings, listener: socket.socket, serve: Serve) -> SpawnProcess:
-    # Not forked: a fork would share what libraries have opened by now.
+    # Spawned: a fork would share descriptors and threads of libraries.
     worker = multiprocessing.get_context("spawn").Process(
         target=_work, args=(settings, listener, serve), name="web"
     )
@@ -60,7 +60,7 @@ def _work(settings: Settings, listener: socket.socket, serve: Serve) -> None:
 
 
 def _stop_with_parent() -> None:
-    """Stop this process when the one that started it is gone, however it went."""
+    """Stop this process when the one that started it has ended for any reason."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         multiprocessing.connection.wait([parent.sentinel])

@@ -11,23 +11,23 @@ from urllib.parse import unquote_to_bytes
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
-#: Headers as ASGI wants them: names in lower case.
+#: Headers as ASGI requires them: names in lower case.
 HeaderList = list[tuple[bytes, bytes]]
 
-#: Of an answer so much is kept in memory, the rest in a temporary file.
+#: How much of an answer is kept in memory; the rest goes into a temporary file.
 ANSWER_IN_MEMORY_MAX_BYTES = 262_144
-#: All the temporary files of one process together.
+#: Limit for all temporary files of one process together.
 ANSWERS_ON_DISK_MAX_BYTES = 1_073_741_824
 _PIECE_BYTES = 65_536
 
 
 def environ_of(scope: Any, body: IO[bytes], content_length: int) -> Environ:  # noqa: ANN401 - ASGI's scope
-    """Return the environ of a request whose body was read. `content_length` is what the application is told."""
+    """Return the environ of a request whose body was read. `content_length` is what the application sees."""
     server, client = scope["server"] or ("", 0), scope["client"] or ("", 0)
     environ: Environ = {
         "REQUEST_METHOD": scope["method"],
         "SCRIPT_NAME": "",
-        # Bytes in the shape of text, as PEP 3333 wants them.
+        # Bytes as Latin-1 text, as PEP 3333 requires.
         "PATH_INFO": unquote_to_bytes(scope["raw_path"]).decode("latin-1"),
         "QUERY_STRING": scope["query_string"].decode("latin-1"),
         "SERVER_NAME": server[0],
@@ -65,32 +65,32 @@ def header_list(headers: Iterable[tuple[str, str]]) -> HeaderList:
 
 
 class DiskFull(Exception):
-    """The answers that slow clients have not fetched yet fill the room there is for them."""
+    """The answers that slow clients have not fetched yet use up the disk space allowed for them."""
 
 
 class DiskRoom:
-    """How many bytes of answers may lie on disk, all threads together."""
+    """The disk space for answers, all threads together, in bytes."""
 
     def __init__(self, size_bytes: int) -> None:
         self._free_bytes = size_bytes
         self._guard = threading.Lock()
 
     def take(self, count_bytes: int) -> None:
-        """Take room. Raises DiskFull when there is not so much left."""
+        """Reserve space. Raises DiskFull when there is not enough left."""
         with self._guard:
             if count_bytes > self._free_bytes:
                 raise DiskFull
             self._free_bytes -= count_bytes
 
     def give_back(self, count_bytes: int) -> None:
-        """Give room back."""
+        """Release space."""
         with self._guard:
             self._free_bytes += count_bytes
 
 
 @dataclass(slots=True)
 class Answer:
-    """A whole answer of the application, taken off its thread. Close it."""
+    """A complete answer of the application, which needs its thread no more. Close it."""
 
     room: DiskRoom
     status: int = 0
@@ -113,7 +113,7 @@ class Answer:
         self._file.write(chunk)
 
     def pieces(self) -> Iterator[bytes]:
-        """Yield the body, some at a time."""
+        """Yield the body in chunks."""
         body = b"".join(self._chunks)
         for start in range(0, len(body), _PIECE_BYTES):
             yield body[start : start + _PIECE_BYTES]
@@ -123,7 +123,7 @@ class Answer:
                 yield piece
 
     def close(self) -> None:
-        """Give back what the answer takes on disk."""
+        """Release the disk space of the answer."""
         if self._file is not None:
             self._file.close()
         self.room.give_back(self._on_disk_bytes)
