@@ -85,10 +85,10 @@ def create_key(body: KeyIn) -> tuple[KeyCreated, int]:
 @keys_api.post("/keys/verify", summary="Verify an API key", responses={200: Verified})
 @signed_in
 def verify_key(body: VerifyIn) -> Verified:
-    """Say whether a key that was shown to your own service may be used: now, for a scope, from an address.
+    """Return whether a key that was presented to your own service may be used: now, for a scope, from an address.
 
     Knows the keys of the calling key's team only. Needs no scope, so that a service that checks keys need not be able
-    to make them: who has a whole key may know what it can do. Nothing counts against the limits of the key in
+    to make them: whoever has a whole key may know what it can do. Nothing counts against the limits of the key in
     question.
     """
     verified = introspection.verify_key(
@@ -148,7 +148,7 @@ def revoke_key(path: KeyPath) -> tuple[RevocationPending | str, int]:
     responses={200: KeyCreated, 409: Problem},
 )
 @require("keys:manage")
-# Whether the server died before or after every process forgot the old state is not known.
+# Whether the server died before or after the caches were invalidated is not known.
 @idempotent(
     KeyCreated,
     status=200,
@@ -178,7 +178,7 @@ def regenerate_key(path: KeyPath, body: RegenerateIn) -> KeyCreated:
 )
 @require("keys:manage")
 def keep_key(path: KeyPath) -> KeyChanged:
-    """Let a key that waits for its review go on as before. Without a review to make, nothing changes.
+    """Keep a key that waits for its review, with all of its scopes. Without a pending review, nothing changes.
 
     403 when the key has a scope that the calling key lacks, 409 for a revoked key.
     """
@@ -222,7 +222,7 @@ def get_key_usage(path: KeyPath, query: UsageQuery) -> UsageOut:
 )
 @require("keys:manage")
 def simulate_call(path: KeyPath, body: SimulationIn) -> SimulationOut:
-    """Say whether the key would be allowed to call this, from there, then, and which rule decides.
+    """Return whether the key would be allowed this call, from that address, at that time, and which rule decides.
 
     Whether the object exists and the body is right, only the call itself can tell.
     """

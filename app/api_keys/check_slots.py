@@ -1,4 +1,4 @@
-"""Lets few slow checks run at once, and decides who of those that wait is next."""
+"""Lets few slow checks run at once, and decides which of the waiting ones is next."""
 
 import heapq
 import itertools
@@ -10,7 +10,7 @@ from app.lib.errors import Unavailable
 
 
 class CheckSlots:
-    """So many slots for checks of one process. Safe for threads."""
+    """A number of slots for the checks of one process. Thread-safe."""
 
     def __init__(self, size: int) -> None:
         self._free = size
@@ -20,7 +20,7 @@ class CheckSlots:
 
     @contextmanager
     def taken(self, rank: int, *, timeout_s: float) -> Iterator[None]:
-        """Hold a slot. The lowest rank comes first; within a rank, who came first.
+        """Hold a slot. The lowest rank comes first; within a rank, in order of arrival.
 
         Raises Unavailable when no slot was free for this caller within `timeout_s`.
         """
@@ -46,6 +46,6 @@ class CheckSlots:
                 self._waiting.remove(ticket)
                 heapq.heapify(self._waiting)
                 self._free -= is_next
-                # More than one slot may be free, and whoever waited behind this ticket is first now.
+                # More than one slot may be free, and the next ticket is first now.
                 self._turn.notify_all()
             return is_next

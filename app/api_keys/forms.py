@@ -1,4 +1,4 @@
-"""Forms of API keys. The services judge the values; a form only reads them."""
+"""Forms of API keys. The services validate the values; a form only parses them."""
 
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
@@ -64,7 +64,7 @@ class KeyForm(Form):
 
     @property
     def is_test(self) -> bool:
-        """Whether a key for tests is wanted."""
+        """Whether to create a test key."""
         return str(self.kind.data) == "test"
 
     @property
@@ -73,7 +73,7 @@ class KeyForm(Form):
         return {"expires_at": "expires_on" if str(self.expiry.data) == ON_DATE else "expiry"}
 
     def settings(self) -> dict[str, Any]:
-        """Return what was filled in, by the names of the services; an expiry that stays is left out.
+        """Return what was filled in, by the names of the services; an expiry that does not change is left out.
 
         Raises Invalid for what cannot even be read.
         """

@@ -1,4 +1,4 @@
-"""Jobs of workers: usage into the database, warnings of expiry, and changes that Redis did not hear of."""
+"""Jobs of workers: usage into the database, warnings of expiry, and changes that did not reach Redis."""
 
 from app.api_keys.services import maintenance
 from app.api_keys.usage import services as usage
@@ -10,10 +10,10 @@ def flush_usage() -> None:
 
 
 def notify_expiring() -> None:
-    """Tell each team, once, of its keys that expire within days."""
+    """Notify each team, once, of its keys that expire within days."""
     maintenance.notify_expiring()
 
 
 def reconcile_cache() -> None:
-    """Make sure that no old state of a key that changed lately is remembered anywhere."""
+    """Make sure that no outdated state of a recently changed key is cached anywhere."""
     maintenance.reconcile_cache()

@@ -39,15 +39,15 @@ class ApiKey(Base):
     per_hour: Mapped[int] = mapped_column(default=PER_HOUR, server_default=str(PER_HOUR))
     per_day: Mapped[int] = mapped_column(default=PER_DAY, server_default=str(PER_DAY))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: When its team was told that it expires soon; emptied when the expiry changes.
+    #: When its team was notified that it expires soon; NULL again when the expiry changes.
     expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    #: Counts every change that matters to verification: what Redis remembers under an older version is invalid.
+    #: Counts every change that matters to verification: what Redis caches under an older version is invalid.
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     used_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     last_address: Mapped[str | None] = mapped_column(String(64))
     created_by_id: Mapped[str | None] = mapped_column(Id, ForeignKey("users.id", ondelete="SET NULL"))
-    #: Who answers for it: the user or the API key that made it, or that kept it in a review. None: the operator.
+    #: Who is responsible for it: the user or the API key that made it, or that kept it in a review. None: the operator.
     responsible_id: Mapped[str | None] = mapped_column(Id)
     #: Since when it waits for somebody to keep or revoke it, and why.
     review_since: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -17,7 +17,7 @@ from app.web.limits import Policy, team_hour
 
 @dataclass(frozen=True, slots=True)
 class KnownKid:
-    """Whose key this is the public part of. `is_previous`: a regeneration replaced it, its grace may go on."""
+    """The owner of a key's public part. `is_previous`: a regeneration replaced it, its grace may go on."""
 
     name: str
     team_name: str
@@ -37,14 +37,14 @@ class TeamLimit:
 
 @dataclass(frozen=True, slots=True)
 class UserLimit:
-    """How many pages per minute somebody may ask for, by the operator's will."""
+    """How many pages per minute a user may request, where the operator gave them a limit of their own."""
 
     email: str
     per_minute: int
 
 
 def find_kids(kids: Collection[str]) -> dict[str, KnownKid]:
-    """Return whose keys these are, by public part. Those of no key of this installation are left out."""
+    """Return whose keys these are, by public part. Unknown ones are left out."""
     query = (
         select(
             ApiKey.name,

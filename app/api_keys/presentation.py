@@ -23,7 +23,7 @@ class LimitNow:
 
     @property
     def is_nearly_used(self) -> bool:
-        """Whether so much is used that somebody should know."""
+        """Whether so much is used that the page shows a warning."""
         return self.used >= self.quota * _NEARLY
 
 

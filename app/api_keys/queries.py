@@ -21,7 +21,7 @@ from app.web.lists import ChoiceFilter, FlagFilter, ListSpec, Search, SearchFilt
 USES_HOURS = 24
 _CALLERS_MAX = 200
 
-#: What lists can be narrowed to: the states, and what deserves a look before it becomes one.
+#: What lists can be filtered by: the states, and what needs attention before it becomes one.
 STATES: dict[str, str] = {
     "active": "Active",
     "expiring": "Expiring soon",
@@ -54,7 +54,7 @@ class HourOfUse:
 
 @dataclass(frozen=True, slots=True)
 class ShownKey:
-    """A key as pages and the API show it: without its secret, which nobody has."""
+    """A key as pages and the API show it: without its secret, which is not stored."""
 
     id: str
     name: str
@@ -120,7 +120,7 @@ def usage_of(team_id: str, key_id: str, *, days: int) -> list[HourOfUse]:
 
 
 def callers_of(team_id: str, key_id: str) -> Sequence[Caller]:
-    """Return who used the key before since the regeneration, who did last first, up to 200."""
+    """Return who used the old key since the regeneration, the latest first, up to 200."""
     rows = db.session.execute(
         select(
             ApiKeyCaller.address,

@@ -9,7 +9,7 @@ from functools import lru_cache
 from app.web.permissions import FULL, expand
 
 EXPIRY_DAYS_MAX = 365
-#: From so many days before its expiry a key is shown, and told of, as expiring.
+#: From this many days before its expiry a key is shown as expiring, and its team is notified.
 EXPIRY_WARNING_DAYS = 7
 NETWORKS_MAX = 50
 PER_WINDOW_MAX = 100_000_000
@@ -20,7 +20,7 @@ Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class KeyState(StrEnum):
-    """What a key is at a moment."""
+    """The state of a key at a moment."""
 
     ACTIVE = "active"
     EXPIRED = "expired"
@@ -28,7 +28,7 @@ class KeyState(StrEnum):
 
 
 def state_of(*, revoked_at: datetime | None, expires_at: datetime | None, now: datetime) -> KeyState:
-    """Return what a key is at `now`. A revoked key stays revoked, whatever its expiry."""
+    """Return the state of a key at `now`. A revoked key stays revoked, whatever its expiry."""
     if revoked_at is not None:
         return KeyState.REVOKED
     if expires_at is not None and now >= expires_at:
@@ -69,7 +69,7 @@ def parse_networks(lines: Iterable[str]) -> list[str]:
 def allows_address(networks: Sequence[str], address: str | None) -> bool:
     """Return whether a key with these networks may be used from `address`. No networks: from everywhere.
 
-    IPv4 addresses in IPv6 clothes (`::ffff:192.0.2.1`) count as what they are. What is no address is refused.
+    IPv4-mapped IPv6 addresses (`::ffff:192.0.2.1`) count as IPv4. What is no address is refused.
     """
     if not networks:
         return True

@@ -1,7 +1,7 @@
 """Permissions that keys can carry and no feature of Signalbox asks for yet.
 
-Those of *Your product* are for the team's own services: they ask `POST /api/v1/keys/verify` what the key that was shown to
-them may do. A feature that comes to use one of the others takes it over into its own `feature.py`.
+Those of *Your product* are for the team's own services: they ask `POST /api/v1/keys/verify` what the key that was
+presented to them may do. A feature that begins to use one of the others declares it in its own `feature.py`.
 """
 
 from app.web.permissions import Permission, PermissionGroup, Role

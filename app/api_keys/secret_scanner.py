@@ -1,4 +1,4 @@
-"""Finds API keys in files: by their form and their checksum, so that what is found is a key and not a likeness.
+"""Finds API keys in files: by their form and their checksum, so that what only looks like a key is not reported.
 
 Reads files of any size and kind a piece at a time. What it returns holds the public part of a key, never the key.
 
@@ -49,7 +49,7 @@ OnUnreadable = Callable[[str, str], None]
 
 
 def scan_paths(
-    paths: Iterable[str], *, tell: OnUnreadable, skipped: Collection[str] = SKIPPED
+    paths: Iterable[str], *, report: OnUnreadable, skipped: Collection[str] = SKIPPED
 ) -> Iterator[Leak]:
     """Yield every key in these files, in everything below these folders, and for `-` in standard input.
 
@@ -60,10 +60,10 @@ def scan_paths(
         if path == STDIN:
             yield from scan_stream(sys.stdin.buffer, "<stdin>")
         elif os.path.isdir(path):
-            for name in _files_below(path, tell, skipped):
-                yield from _scan_file(name, tell)
+            for name in _files_below(path, report, skipped):
+                yield from _scan_file(name, report)
         else:
-            yield from _scan_file(path, tell)
+            yield from _scan_file(path, report)
 
 
 def scan_stream(stream: BinaryIO, path: str) -> Iterator[Leak]:
@@ -84,7 +84,7 @@ def scan_stream(stream: BinaryIO, path: str) -> Iterator[Leak]:
 
 
 def in_words(leak: Leak) -> str:
-    """Return where a key stands, and how it is shown."""
+    """Return the position of a key and its masked form."""
     return f"{printable(leak.path)}:{leak.line}: {masked(leak.kid, is_test=leak.is_test)}"
 
 
@@ -107,15 +107,15 @@ def _tokens(window: bytes, seen: int) -> Iterator[tuple[int, str]]:
             start = window.find(beginning, start + 1)
 
 
-def _scan_file(path: str, tell: OnUnreadable) -> Iterator[Leak]:
+def _scan_file(path: str, report: OnUnreadable) -> Iterator[Leak]:
     try:
         with open(path, "rb", buffering=0) as stream:
             yield from scan_stream(stream, path)
     except OSError as error:
-        tell(path, error.strerror or type(error).__name__)
+        report(path, error.strerror or type(error).__name__)
 
 
-def _files_below(folder: str, tell: OnUnreadable, skipped: Collection[str]) -> Iterator[str]:
+def _files_below(folder: str, report: OnUnreadable, skipped: Collection[str]) -> Iterator[str]:
     waiting = [folder]
     while waiting:
         path = waiting.pop()
@@ -128,11 +128,11 @@ def _files_below(folder: str, tell: OnUnreadable, skipped: Collection[str]) -> I
                     elif entry.is_file(follow_symlinks=False):
                         yield entry.path
         except OSError as error:
-            tell(path, error.strerror or type(error).__name__)
+            report(path, error.strerror or type(error).__name__)
         waiting += reversed(folders)
 
 
-def _complain(path: str, why: str) -> None:
+def _report(path: str, why: str) -> None:
     sys.stderr.write(f"{printable(path)}: {why}\n")
 
 
@@ -145,11 +145,11 @@ def _main(paths: list[str]) -> int:
         sys.stderr.write(f"{printable(missing[0])} does not exist.\n")
         return WRONG_USE
     for stream in (sys.stdout, sys.stderr):
-        # A hook may run where only ASCII can be written.
+        # The terminal of a hook may be ASCII only.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     status = NONE
-    for leak in scan_paths(paths, tell=_complain):
+    for leak in scan_paths(paths, report=_report):
         sys.stdout.write(in_words(leak) + "\n")
         status = FOUND
     return status

@@ -1,4 +1,6 @@
-"""Would this key be allowed to call this, from there, then? Every rule is checked, in the order of a real call.
+"""Whether a key would be allowed a call, from an address, at a time.
+
+Every rule is checked, in the order of a real call.
 
 Nothing is called and nothing is counted. What a call itself would find (whether the object exists, whether the body
 is right) is not checked.
@@ -45,7 +47,7 @@ class Call:
 
 
 class Outcome(StrEnum):
-    """What became of a rule. Unknown: it cannot be said for that moment."""
+    """The result of a rule. Unknown: it cannot be predicted for that moment."""
 
     PASSED = "passed"
     FAILED = "failed"
@@ -55,7 +57,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule: its name, what became of it, why, and the status that a call would be answered with if it failed."""
+    """One rule: its name, its result, why, and the status that a call would be answered with if it failed."""
 
     rule: str
     outcome: Outcome

@@ -1,7 +1,7 @@
 """The form of an API key: `sb_live_<kid>_<secret>_<checksum>` or `sb_test_…`, all parts in base 62.
 
-`kid` is public and finds the row. The secret carries 256 bits. The checksum is the CRC-32 of what stands before
-it: it tells typos and cut-off copies from wrong keys, and lets leak scanners recognise a key. It is no security.
+`kid` is public and finds the row. The secret carries 256 bits. The checksum is the CRC-32 of what stands before it: it
+distinguishes typos and cut-off copies from wrong keys, and lets secret scanners recognise a key. It adds no security.
 """
 
 import re

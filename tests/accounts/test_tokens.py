@@ -31,7 +31,7 @@ def following() -> Iterator[None]:
     """Let this process tell the time of another clock, as the processes of an installation on PostgreSQL do."""
     clock.follow(time.time(), at_steady_s=clock.steady_s())
     yield
-    clock.follow_nobody()
+    clock.unfollow()
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""API keys of every kind, stored as they are whatever their forms would refuse."""
+"""API keys in every state, written directly, past the validation of forms and services."""
 
 from datetime import timedelta
 from typing import Any
@@ -46,5 +46,5 @@ def expired_key(app: Flask, team_id: str) -> str:
 
 
 def key_of_another_network(app: Flask, team_id: str) -> str:
-    """Return a key that may do everything, from where the tests do not call."""
+    """Return a key that may do everything, from a network where the tests are not."""
     return new_key(app, team_id, networks=["203.0.113.0/24"])

@@ -9,6 +9,6 @@ from tests.people import People
 
 def add_samples(people: People, _known: Mapping[str, str]) -> dict[str, str]:
     """Add objects of team acme; return the parameters that name them."""
-    # A key that manages keys may replace its like only.
+    # A key that manages keys may replace only keys without scopes that it lacks.
     key = create_key(people.acme.id, "sample", scopes=["keys:manage"], granted_by=frozenset({FULL}))
     return {"key_id": key.id}

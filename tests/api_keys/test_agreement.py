@@ -1,4 +1,4 @@
-"""The simulator says what a call is answered with: every case is simulated first, then really called."""
+"""The simulator predicts the answer of a call: every case is simulated first, then really called."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -23,7 +23,7 @@ INSIDE, OUTSIDE, INSIDE_6 = "203.0.113.7", "198.51.100.7", "2001:db8::7"
 
 @dataclass(frozen=True)
 class Case:
-    """A call, what the key is like, and what both have to say: `rule` None is allowed."""
+    """A call, the state of its key, and the expected rule: `rule` None is allowed."""
 
     call: str
     status: int
@@ -120,7 +120,7 @@ def made(app: Flask, team_id: str, case: Case) -> tuple[str, str]:
 
 
 def bring_into(app: Flask, team_id: str, key_id: str, state: str) -> None:
-    """Let a key that was used become what the case asks for."""
+    """Bring a key that was used into the state of the case."""
     with app.app_context():
         if state == "revoked":
             services.revoke_key(team_id, key_id)

@@ -42,13 +42,13 @@ def call(app: Flask, token: str, method: str = "GET", path: str = "/events", **o
 
 @pytest.fixture
 def limited(people: People) -> Api:
-    """Return a program that manages keys and can do little else."""
+    """Return a client whose key manages keys and can do little else."""
     return Api(people.app, people.acme.id, people.alice.id, ["keys:manage", "events:read"])
 
 
 @pytest.fixture
 def redis_away(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """Let the app look for Redis where there is none."""
+    """Point the app at a port without Redis."""
     nowhere = Redis.from_url(f"unix://{tmp_path}/none.sock", retry=Retry(NoBackoff(), 0))
     slots.put(monkeypatch, app, QUICK_REDIS, nowhere)
     yield
@@ -280,7 +280,7 @@ class TestChanging:
 
 
 class TestRegenerating:
-    def test_old_key_works_for_its_grace_and_its_callers_are_told(self, app: Flask, api: Api) -> None:
+    def test_old_key_works_for_its_grace_and_its_callers_are_listed(self, app: Flask, api: Api) -> None:
         created = new_key(api)
         path = f"/keys/{created['id']}"
 
@@ -312,7 +312,7 @@ class TestRegenerating:
         for grace_s in (-1, 30 * 86_400 + 1, "long"):
             assert "grace_s" in messages(api("POST", path, {"grace_s": grace_s}))
 
-    def test_use_is_told_by_hours(self, app: Flask, api: Api) -> None:
+    def test_use_is_returned_by_hours(self, app: Flask, api: Api) -> None:
         created = new_key(api, per_hour=3)
         for _ in range(4):
             call(app, created["key"])
@@ -358,7 +358,7 @@ class TestVerifying:
                 used = connection.scalar(select(ApiKey.used_count).where(ApiKey.id == created["id"]))
         assert used == 0
 
-    def test_ended_keys_are_told_apart_only_for_who_has_all_of_them(self, app: Flask, api: Api) -> None:
+    def test_reason_of_an_ended_key_is_given_only_for_the_whole_key(self, app: Flask, api: Api) -> None:
         revoked, expired, replaced = (new_key(api, expires_in_days=3) for _ in range(3))
         api("DELETE", f"/keys/{revoked['id']}")
         api("POST", f"/keys/{replaced['id']}/regenerate", {"grace_s": 0})

@@ -23,7 +23,7 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(app: Flask, people: People) -> Run:
-    """Return what runs `flask <words>`."""
+    """Return a function that runs `flask <words>`."""
     return lambda *words, **options: app.test_cli_runner().invoke(args=list(words), **options)
 
 
@@ -173,7 +173,7 @@ def test_scan_says_whose_keys_they_are_and_never_the_keys(app: Flask, run: Run, 
         assert token.split("_")[3] not in result.output
 
 
-def test_scan_tells_by_its_exit_status(run: Run, tmp_path: Path) -> None:
+def test_scan_reports_by_its_exit_status(run: Run, tmp_path: Path) -> None:
     clean, leaking = tmp_path / "clean.txt", tmp_path / "leaking.txt"
     clean.write_text("nothing")
     leaking.write_text(new_token().token)

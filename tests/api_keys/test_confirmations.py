@@ -82,7 +82,7 @@ def test_regenerating_is_limited_like_creating(people: People, made: CreatedKey)
     assert statuses == [303] * 10 + [429]
 
 
-def test_people_are_told_when_redis_did_not_hear_of_it(
+def test_page_warns_when_redis_did_not_take_the_change(
     app: Flask, people: People, page: Page, made: CreatedKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gone = Redis.from_url("redis://127.0.0.1:1/0")

@@ -1,4 +1,4 @@
-"""Verification through Redis: revocation that cannot be undone by a race, one bcrypt for all, and life without Redis."""
+"""Verification through Redis: no race undoes a revocation, one bcrypt for all, and what happens without Redis."""
 
 import http.client
 import threading
@@ -45,7 +45,7 @@ def key(app: Flask, people: People) -> Iterator[CreatedKey]:
 
 
 def change_row(key: CreatedKey, **values: object) -> None:
-    """Change a key as the services do: a version higher, and forgotten everywhere."""
+    """Change a key as the services do: with a higher version, and invalidated everywhere."""
     key_row = db.session.get_one(ApiKey, key.id)
     version = key_row.version + 1
     db.session.execute(update(ApiKey).where(ApiKey.id == key.id).values(version=version, **values))
@@ -124,7 +124,7 @@ def test_new_scopes_count_from_the_next_call_on(key: CreatedKey) -> None:
     assert principal_of_key(key.token).permissions == {"events:write"}
 
 
-def test_expiry_is_judged_at_every_call(key: CreatedKey, advance_clock: Callable[[float], None]) -> None:
+def test_expiry_is_checked_at_every_call(key: CreatedKey, advance_clock: Callable[[float], None]) -> None:
     change_row(key, expires_at=clock.now() + timedelta(hours=1))
     principal_of_key(key.token)
     advance_clock(3500)
@@ -161,7 +161,7 @@ def test_replaced_key_works_until_its_grace_ends(
     assert principal_of_key(newer.token).id == key.id
 
 
-def test_networks_are_judged_where_the_call_comes_from(app: Flask, key: CreatedKey) -> None:
+def test_networks_are_checked_against_the_address_of_the_call(app: Flask, key: CreatedKey) -> None:
     change_row(key, networks=["203.0.113.0/24", "2001:db8::/32"])
     client = app.test_client()
 
@@ -189,7 +189,7 @@ def test_refusal_by_network_uses_up_no_limit(app: Flask, key: CreatedKey) -> Non
 
 
 def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch: pytest.MonkeyPatch) -> None:
-    # Nobody loses patience with the first one, however slow the machine is.
+    # Long enough for the first caller on any machine.
     monkeypatch.setattr(verifier, "_FLIGHT_S", 60.0)
     monkeypatch.setattr("app.api_keys.verification.key_cache._FLIGHT_MS", 60_000)
     calls: list[str] = []
@@ -199,7 +199,7 @@ def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch
         time.sleep(0.1)
         return passwords.matches(token, key_hash)
 
-    # What four processes have: memories of their own, one Redis.
+    # As four processes: caches of their own, one Redis.
     processes = [Verifier(KeyCache(quick_redis()), BcryptCache(check), b"pepper") for _ in range(4)]
 
     def first_call(number: int) -> str:
@@ -216,7 +216,7 @@ def test_processes_share_one_slow_check(app: Flask, key: CreatedKey, monkeypatch
 class TestWithoutRedis:
     @pytest.fixture
     def verifier(self, key: CreatedKey) -> Verifier:
-        """A process whose Redis went away after it had seen the key."""
+        """A process whose Redis went down after the key was verified."""
         first = verifier._verifier()
         first.verify(key.token, Caller("192.0.2.1", ""))
         counters().note_failure(ConnectionError("gone"))
@@ -286,7 +286,7 @@ def test_no_call_succeeds_after_a_revocation_on_four_processes(
 
 
 class Calls:
-    """Many callers that ask without a pause."""
+    """Many callers that call without a pause."""
 
     def __init__(self, port: int, token: str) -> None:
         self._port = port

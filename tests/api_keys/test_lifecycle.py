@@ -1,4 +1,4 @@
-"""Changes of a key: only what was meant changes, the trail tells of it, and nobody accepts the old state afterwards."""
+"""Changes of a key: only what was meant changes, the trail records it, and the old state is not accepted afterwards."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -224,7 +224,7 @@ def test_test_key_stays_one(people: People, key: CreatedKey) -> None:
     assert principal_of_key(newer.token).is_test
 
 
-def test_trail_tells_of_a_creation_and_holds_no_secret(people: People, key: CreatedKey) -> None:
+def test_trail_records_a_creation_without_its_secret(people: People, key: CreatedKey) -> None:
     newer = services.regenerate_key(people.acme.id, key.id, grace_s=0, granted_by=ALL)
     (entry,) = trail("api_key.created")
 

@@ -125,7 +125,7 @@ def test_empty_list_says_what_to_do(people: People, page: Page) -> None:
 
 
 @pytest.fixture
-def stock(app: Flask, people: People) -> dict[str, str]:
+def keys_by_name(app: Flask, people: People) -> dict[str, str]:
     """Return the ids of keys in all states, by name."""
     now = clock.now()
     changes: dict[str, dict[str, Any]] = {
@@ -175,7 +175,7 @@ def names(shown: Document) -> set[str]:
     ],
 )
 def test_list_is_narrowed(
-    people: People, page: Page, stock: dict[str, str], query: str, expected: set[str]
+    people: People, page: Page, keys_by_name: dict[str, str], query: str, expected: set[str]
 ) -> None:
     shown = page.get(f"{INDEX}?{query}", people.bob)
 
@@ -187,7 +187,7 @@ def test_list_is_narrowed(
 
 
 def test_list_downloads_what_is_public_of_keys(
-    app: Flask, people: People, page: Page, stock: dict[str, str]
+    app: Flask, people: People, page: Page, keys_by_name: dict[str, str]
 ) -> None:
     url, made = create(page, people.bob)
     token = made.by_id("api-key").get("value", "")
@@ -198,7 +198,7 @@ def test_list_downloads_what_is_public_of_keys(
     text = people.bob.get(f"{INDEX}export.csv").get_data(as_text=True)
 
     rows = {row["name"]: row for row in csv.DictReader(io.StringIO(text, newline=""))}
-    assert set(rows) == {*stock, "orders"}
+    assert set(rows) == {*keys_by_name, "orders"}
     assert rows["orders"]["key"] == masked(kid_of(token) or "", is_test=False)
     assert rows["fine"]["scopes"] == '["events:read", "events:write", "keys:manage"]'
     assert (rows["fine"]["uses"], rows["fine"]["last_address"]) == ("12345", "203.0.113.7")
@@ -213,7 +213,7 @@ def test_list_downloads_what_is_public_of_keys(
     assert people.charlie.get(f"{INDEX}export.csv").status_code == 404
 
 
-def test_list_says_state_use_and_what_comes(people: People, page: Page, stock: dict[str, str]) -> None:
+def test_list_says_state_use_and_what_comes(people: People, page: Page, keys_by_name: dict[str, str]) -> None:
     shown = page.get(INDEX, people.bob)
     rows = {shown.text(row).split()[0]: shown.text(row) for row in shown.all("tr")}
 
@@ -256,15 +256,15 @@ def test_list_goes_on_behind_a_cursor(app: Flask, people: People, page: Page) ->
 
 
 def test_page_of_a_key_warns_and_shows_its_use(
-    app: Flask, people: People, page: Page, stock: dict[str, str]
+    app: Flask, people: People, page: Page, keys_by_name: dict[str, str]
 ) -> None:
     hour = clock.now().replace(minute=0, second=0, microsecond=0)
     with app.app_context():
         db.session.add(
-            ApiKeyHour(api_key_id=stock["soon"], team_id=people.acme.id, hour=hour, used=31, refused=4)
+            ApiKeyHour(api_key_id=keys_by_name["soon"], team_id=people.acme.id, hour=hour, used=31, refused=4)
         )
         db.session.commit()
-    path = f"{INDEX}{stock['soon']}"
+    path = f"{INDEX}{keys_by_name['soon']}"
 
     shown = page.get(path, people.bob)
     by_day = page.fragment(f"{path}?by=day", "key-usage", people.bob)
@@ -278,11 +278,11 @@ def test_page_of_a_key_warns_and_shows_its_use(
     assert len(list(days.iter("tr"))) in (1 + 7, 1 + 8)
     assert sum(int(cell.get("data-value", "0")) for cell in days.iter("td")) == 35
     assert shown.has_text("This key, per hour 1,000 0 1,000 not in use")
-    assert page.get(f"{INDEX}{stock['fine']}", people.bob).has_text(
+    assert page.get(f"{INDEX}{keys_by_name['fine']}", people.bob).has_text(
         "None. A use shows here some seconds after it."
     )
-    assert page.get(f"{INDEX}{stock['over']}", people.bob).has_text("This key has expired")
-    assert page.get(f"{INDEX}{stock['gone']}", people.bob).has_text("This key is revoked")
+    assert page.get(f"{INDEX}{keys_by_name['over']}", people.bob).has_text("This key has expired")
+    assert page.get(f"{INDEX}{keys_by_name['gone']}", people.bob).has_text("This key is revoked")
 
 
 def test_limits_show_what_is_used(app: Flask, people: People, page: Page) -> None:
@@ -298,9 +298,9 @@ def test_limits_show_what_is_used(app: Flask, people: People, page: Page) -> Non
 
 
 def test_callers_on_the_old_key_are_shown(
-    app: Flask, people: People, page: Page, stock: dict[str, str]
+    app: Flask, people: People, page: Page, keys_by_name: dict[str, str]
 ) -> None:
-    path = f"{INDEX}{stock['graceful']}"
+    path = f"{INDEX}{keys_by_name['graceful']}"
     assert page.get(path, people.bob).has_text("No program has used it since the new key was made.")
     with app.app_context():
         for kid, program in (("oldoldoldold", "orders/2.4"), ("muchmuchmuch", "older still")):
@@ -308,7 +308,7 @@ def test_callers_on_the_old_key_are_shown(
                 ApiKeyCaller(
                     kid=kid,
                     fingerprint="x",
-                    api_key_id=stock["graceful"],
+                    api_key_id=keys_by_name["graceful"],
                     address="198.51.100.9",
                     user_agent=program,
                     used_count=17,

@@ -1,4 +1,4 @@
-"""What a key or a member granted ends or is reviewed once they lose the right to; nobody changes a mightier key."""
+"""What a member or key granted ends or is reviewed once they lose the right; nobody changes keys beyond their scopes."""
 
 from datetime import timedelta
 from typing import Any
@@ -78,7 +78,7 @@ class TestInvitations:
     def link(self, app: Flask, key: CreatedKey) -> str:
         return link_of(app, key)
 
-    def assert_worthless(self, app: Flask, visitor: Visitor, people: People, link: str) -> None:
+    def assert_invalid(self, app: Flask, visitor: Visitor, people: People, link: str) -> None:
         assert visitor.post(f"{link}/join", FORM).status_code == 409
         assert people.charlie.post(f"{link}/accept").status_code == 409
         answer = people.alice.get("/t/acme/members").get_data(as_text=True)
@@ -92,7 +92,7 @@ class TestInvitations:
     ) -> None:
         people.alice.post(f"/t/acme/api-keys/{key.id}/revoke")
 
-        self.assert_worthless(app, visitor, people, link)
+        self.assert_invalid(app, visitor, people, link)
         assert "invitation.revoked" in actions(app)
 
     def test_one_ends_when_its_key_expires(
@@ -102,7 +102,7 @@ class TestInvitations:
             db.session.execute(update(ApiKey).values(expires_at=clock.now() - timedelta(seconds=1)))
             db.session.commit()
 
-        self.assert_worthless(app, visitor, people, link)
+        self.assert_invalid(app, visitor, people, link)
 
     def test_one_ends_when_its_key_loses_the_scope(
         self, app: Flask, people: People, visitor: Visitor, key: CreatedKey, link: str
@@ -112,14 +112,14 @@ class TestInvitations:
                 people.acme.id, key.id, {"scopes": ["keys:manage"]}, granted_by=frozenset({FULL})
             )
 
-        self.assert_worthless(app, visitor, people, link)
+        self.assert_invalid(app, visitor, people, link)
 
     def test_one_ends_when_the_creator_of_its_key_loses_the_right(
         self, app: Flask, people: People, visitor: Visitor, link: str
     ) -> None:
         people.alice.post(f"/t/acme/members/{people.bob.id}/role", {"role": "viewer"})
 
-        self.assert_worthless(app, visitor, people, link)
+        self.assert_invalid(app, visitor, people, link)
 
     def test_those_of_other_keys_stay(
         self, app: Flask, people: People, visitor: Visitor, key: CreatedKey
@@ -154,7 +154,7 @@ class TestReview:
         assert page.get(f"/t/acme/api-keys/{key.id}", people.alice).has_text("This key waits for a review")
 
     def test_it_goes_on_working_but_grants_nothing(self, app: Flask, people: People, key: CreatedKey) -> None:
-        """Who was removed must not come back by a key of theirs, and production must not stop."""
+        """A removed member must not come back by a key of theirs, and production must not stop."""
         assert call(app, "GET", "/events", key).status_code == 200
 
         people.alice.post(f"/t/acme/members/{people.bob.id}/remove")
@@ -173,7 +173,7 @@ class TestReview:
         assert call(app, "GET", "/events", key).status_code == 200
         assert call(app, "PATCH", "/team", key, json={"name": "Mine"}).status_code == 403
 
-    def test_kept_key_is_as_before_and_answered_for_by_who_kept_it(
+    def test_kept_key_is_as_before_and_its_keeper_is_responsible(
         self, app: Flask, people: People, key: CreatedKey
     ) -> None:
         people.alice.post(f"/t/acme/members/{people.bob.id}/remove")
@@ -252,7 +252,7 @@ class TestReview:
         assert [row_of(app, key).review_since for key in keys] == [None, None]
 
 
-class TestMightierKeys:
+class TestKeysWithMoreScopes:
     """Bob is admin; `admin:full` is for owners."""
 
     @pytest.fixture

@@ -28,7 +28,7 @@ def scan(*paths: Path, **options: object) -> tuple[list[Leak], list[tuple[str, s
     """Return what is found below these paths, and what could not be read."""
     unreadable: list[tuple[str, str]] = []
     names = [str(path) for path in paths]
-    listed = list(scan_paths(names, tell=lambda path, why: unreadable.append((path, why)), **options))  # type: ignore[arg-type]
+    listed = list(scan_paths(names, report=lambda path, why: unreadable.append((path, why)), **options))  # type: ignore[arg-type]
     return listed, unreadable
 
 
@@ -128,7 +128,7 @@ def test_folders_are_searched_without_git_and_without_links(tmp_path: Path) -> N
     assert [leak.kid for leak in scan(tree / "link.txt")[0]] == [KEY.kid]
 
 
-def test_what_cannot_be_read_is_told_and_the_rest_is_searched(tmp_path: Path) -> None:
+def test_unreadable_files_are_reported_and_the_rest_is_searched(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(KEY.token)
     (tmp_path / "z.txt").write_text(KEY.token)
     (tmp_path / "mem").symlink_to("/proc/self/mem")

@@ -1,4 +1,4 @@
-"""The simulator: what would become of a call, and which rule decides. It agrees with what really becomes of it."""
+"""The simulator: whether a call would be allowed, and which rule decides. It agrees with the real answer."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,7 +20,7 @@ NOW = clock.now()
 
 
 def make(people: People, **values: Any) -> str:
-    """Create a key whose row has these values, whatever the services would say, and return its id."""
+    """Create a key whose row has these values, past the validation of the services, and return its id."""
     scopes = values.pop("scopes", ["events:read"])
     created = services.create_key(people.acme.id, "orders", scopes=scopes, granted_by=frozenset({FULL}))
     key = db.session.get_one(ApiKey, created.id)
@@ -31,7 +31,7 @@ def make(people: People, **values: Any) -> str:
     return created.id
 
 
-def judge(
+def check_call(
     people: People,
     key_id: str,
     method: str = "GET",
@@ -99,7 +99,7 @@ def test_rule_that_decides(
     reason: str,
 ) -> None:
     with app.app_context():
-        verdict = judge(people, make(people, **values), **call)
+        verdict = check_call(people, make(people, **values), **call)
 
     decided = verdict.decided_by
     assert (decided and decided.rule, decided and decided.status) == (rule, status)
@@ -108,10 +108,10 @@ def test_rule_that_decides(
     assert [one.rule for one in verdict.checks] == ["route", "key", "network", "limits", "scope"]
 
 
-def test_every_rule_is_judged_even_behind_the_one_that_decides(app: Flask, people: People) -> None:
+def test_every_rule_is_checked_even_after_the_one_that_decides(app: Flask, people: People) -> None:
     with app.app_context():
         key_id = make(people, revoked_at=NOW, networks=["198.51.100.0/24"])
-        verdict = judge(people, key_id, "POST")
+        verdict = check_call(people, key_id, "POST")
 
     outcomes = {one.rule: one.outcome for one in verdict.checks}
     assert outcomes == {
@@ -125,7 +125,7 @@ def test_every_rule_is_judged_even_behind_the_one_that_decides(app: Flask, peopl
 
 def test_what_is_public_needs_no_key(app: Flask, people: People) -> None:
     with app.app_context():
-        verdict = judge(people, make(people, revoked_at=NOW), path="/api/v1/openapi.json")
+        verdict = check_call(people, make(people, revoked_at=NOW), path="/api/v1/openapi.json")
 
     assert {one.outcome for one in verdict.checks[1:]} == {Outcome.NOT_NEEDED}
 
@@ -144,19 +144,19 @@ def test_used_up_limits_decide_and_are_not_used(app: Flask, people: People) -> N
 
         assert ask() == 200
         for _ in range(5):
-            assert judge(people, created.id).is_allowed
-        assert "1 of 2 for this key per hour" in judge(people, created.id).checks[3].reason
+            assert check_call(people, created.id).is_allowed
+        assert "1 of 2 for this key per hour" in check_call(people, created.id).checks[3].reason
         assert ask() == 200
 
-        verdict = judge(people, created.id)
+        verdict = check_call(people, created.id)
         assert verdict.decided_by is not None
         assert (verdict.decided_by.rule, verdict.decided_by.status) == ("limits", 429)
         assert verdict.decided_by.reason == "Nothing is left for 0 of 2 for this key per hour."
         assert ask() == 429
-        later = judge(people, created.id, at=clock.now() + timedelta(hours=2))
+        later = check_call(people, created.id, at=clock.now() + timedelta(hours=2))
         assert later.is_allowed
         assert later.checks[3].outcome is Outcome.UNKNOWN
-        earlier = judge(people, created.id, at=clock.now() - timedelta(seconds=1))
+        earlier = check_call(people, created.id, at=clock.now() - timedelta(seconds=1))
         assert earlier.checks[3].outcome is Outcome.UNKNOWN or not earlier.is_allowed
 
 

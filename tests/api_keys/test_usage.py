@@ -129,7 +129,7 @@ def test_uses_without_redis_are_counted_once_it_is_back(key: CreatedKey) -> None
     assert row(key).used_count == 5
 
 
-def test_expiring_key_is_told_of_once(app: Flask, people: People, key: CreatedKey) -> None:
+def test_team_is_notified_of_an_expiring_key_once(app: Flask, people: People, key: CreatedKey) -> None:
     soon, later = clock.now() + timedelta(days=5), clock.now() + timedelta(days=9)
     services.change_key(people.acme.id, key.id, {"expires_at": later}, granted_by=frozenset({FULL}))
     assert maintenance.notify_expiring() == 0

@@ -139,7 +139,7 @@ def test_keys_that_do_not_work_are_left_out(app: Flask, people: People, page: Pa
     assert not shown.has_text("revoked one")
 
 
-def test_page_without_keys_teaches(people: People, page: Page) -> None:
+def test_page_without_keys_says_what_to_do(people: People, page: Page) -> None:
     shown = page.get(USAGE, people.bob)
 
     assert shown.has_text("No API keys yet")

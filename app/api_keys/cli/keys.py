@@ -29,7 +29,7 @@ _team = click.option(
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """Say what went wrong as commands do: one line on standard error, exit status 1."""
+    """Report errors as commands do: one line on standard error, exit status 1."""
     try:
         yield
     except SignalboxError as error:

@@ -33,15 +33,15 @@ def scan(
     """
     unreadable = 0
 
-    def tell(path: str, reason: str) -> None:
+    def report(path: str, reason: str) -> None:
         nonlocal unreadable
         unreadable += 1
         click.echo(f"{printable(path)}: {reason}", err=True)
 
     folders = {*skipped, *([] if is_all else SKIPPED)}
-    leaks = scan_paths(paths, skipped=folders, tell=tell)
+    leaks = scan_paths(paths, skipped=folders, report=report)
     found = 0
-    # Asked for in batches: the database is not needed for what is no key.
+    # In batches; the database is not asked at all when no key was found.
     while batch := list(islice(leaks, _BATCH)):
         found += len(batch)
         known = {} if offline else _known(context, batch)

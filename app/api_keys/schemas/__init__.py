@@ -1,4 +1,4 @@
-"""What the API takes and says about keys."""
+"""What the API takes and returns about keys."""
 
 from app.api_keys.schemas.checks import CheckOut, SimulationIn, SimulationOut, Verified, VerifyIn
 from app.api_keys.schemas.keys import (

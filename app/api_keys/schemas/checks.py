@@ -17,7 +17,7 @@ _MASKED = "sb_live_4fK9tQ2mZx7B_…"
 
 
 def _check_scope(scope: str) -> str:
-    # A misspelt scope that is merely not held would look like an answer.
+    # A misspelt scope would read as one that the key lacks.
     if not is_declared(scope):
         known = {"scopes": ", ".join(scopes())}
         raise PydanticCustomError("scope", "There is no such scope. The scopes are: {scopes}.", known)

@@ -1,4 +1,4 @@
-"""What every change of a key has in common: the lock, the trail, and that nobody accepts the old state after it."""
+"""What every change of a key has in common: the lock, the trail, and the invalidation of the old state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ def refuse_revoked(key: ApiKey) -> None:
 
 
 def refuse_beyond(key: ApiKey, granted_by: frozenset[str]) -> None:
-    """Raise AuthorizationFailed for who would change a key that can do more than they can."""
+    """Raise AuthorizationFailed unless these permissions cover all scopes of the key."""
     missing = lacking(key.scopes, granted_by)
     if missing:
         raise AuthorizationFailed(
@@ -79,14 +79,14 @@ def _lock_permissions_of_key(team_id: str, key_id: str) -> frozenset[str]:
     return expand(frozenset(scopes_in_force(key.scopes, key.review_since))) if is_active else frozenset()
 
 
-def tell(
+def record_change(
     action: str,
     key: ApiKey,
     *,
     changes: Mapping[str, tuple[object, object]] | None = None,
     detail: str | None = None,
 ) -> None:
-    """Write a change of a key into the audit trail, in its transaction."""
+    """Record a change of a key in the audit trail, in its transaction."""
     record(
         db.session(),
         action,
@@ -100,7 +100,7 @@ def tell(
 
 
 def commit_and_invalidate(key: ApiKey, *other_kids: str | None) -> ChangedKey:
-    """Commit a change of a key, and make every process forget its older states."""
+    """Commit a change of a key, and invalidate its older states in every process."""
     key.version += 1
     key.changed_at = clock.now()
     key_id, name, version = key.id, key.name, key.version

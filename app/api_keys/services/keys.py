@@ -1,4 +1,4 @@
-"""Makes, changes and revokes API keys."""
+"""Creates, changes and revokes API keys."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ from app.api_keys.services.changes import (
     ChangedKey,
     commit_and_invalidate,
     locked,
+    record_change,
     refuse_beyond,
     refuse_revoked,
     remaining_rights,
-    tell,
 )
 from app.api_keys.services.reviews import key_lost_rights
 from app.api_keys.services.validation import lacking, validate_settings
@@ -91,7 +91,7 @@ def create_key(
     )
     db.session.add(key)
     db.session.flush()
-    tell("api_key.created", key, changes=changed({}, snapshot(key, (*SETTINGS, "is_test"))))
+    record_change("api_key.created", key, changes=changed({}, snapshot(key, (*SETTINGS, "is_test"))))
     record_outcome(db.session(), key.id)
     db.session.commit()
     return CreatedKey(key.id, token.token)
@@ -125,7 +125,7 @@ def change_key(
         return ChangedKey(key_id, name, is_known_everywhere=True)
     if "expires_at" in difference:
         key.expiry_told_at = None
-    tell("api_key.updated", key, changes=difference)
+    record_change("api_key.updated", key, changes=difference)
     after_commit = key_lost_rights(key, expand(frozenset(key.scopes))) if "scopes" in difference else None
     done = commit_and_invalidate(key)
     if after_commit is not None:
@@ -148,7 +148,7 @@ def revoke_key(team_id: str, key_id: str, *, expected: Collection[str] | None = 
     check_version(expected, key_version(key))
     if key.revoked_at is None:
         key.revoked_at = clock.now()
-        tell("api_key.revoked", key)
+        record_change("api_key.revoked", key)
     after_commit = key_lost_rights(key, frozenset())
     done = commit_and_invalidate(key)
     after_commit()

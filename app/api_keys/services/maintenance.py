@@ -1,4 +1,4 @@
-"""What happens to keys by itself: warnings of expiry, and tombstones that Redis did not hear of."""
+"""Periodic work on keys: warnings of expiry, and tombstones that did not reach Redis."""
 
 from datetime import datetime, timedelta
 from typing import cast
@@ -20,14 +20,14 @@ from app.lib.errors import SignalboxError
 log = structlog.get_logger()
 
 _BATCH = 100
-#: Longer than Redis remembers a state.
+#: Longer than Redis caches a state.
 _CHANGED_WITHIN = timedelta(seconds=2 * key_cache.ENTRY_S)
 
 
 def notify_expiring() -> int:
     """Emit `signalbox.api_key.expiring`, once for each key and expiry, of keys that end within a week.
 
-    Returns how many were told of.
+    Returns the number of keys.
     """
     now = clock.now()
     due = (
@@ -42,7 +42,7 @@ def notify_expiring() -> int:
         .limit(_BATCH)
         .with_for_update(skip_locked=True)
     )
-    told = 0
+    count = 0
     for key in db.session.scalars(due).all():
         expires_at = cast(datetime, key.expires_at)
         key.expiry_told_at = now
@@ -57,15 +57,15 @@ def notify_expiring() -> int:
             add_event(db.session(), key.team_id, "signalbox.api_key.expiring", facts)
         except SignalboxError as error:
             log.warning("operational_event_not_emitted", api_key_id=key.id, reason=error.detail)
-        told += 1
+        count += 1
     db.session.commit()
-    if told:
+    if count:
         nudge_dispatch()
-    return told
+    return count
 
 
 def reconcile_cache() -> int:
-    """Remove states of lately changed keys that are older than their rows: Redis may not have heard of the change.
+    """Remove states of lately changed keys that are older than their rows: the invalidation may not have reached Redis.
 
     Returns how many there were. Raises RedisError; the next run tries again.
     """
@@ -82,7 +82,7 @@ def reconcile_cache() -> int:
 
 
 def invalidate_team(team_id: str) -> bool:
-    """Make every process learn the team's limit anew; returns whether Redis took it. What is used stays used."""
+    """Invalidate the team's limit in every process; returns whether Redis took it. What is used stays used."""
     raised = (
         update(ApiKey)
         .where(ApiKey.team_id == team_id, ApiKey.revoked_at.is_(None))
@@ -91,6 +91,6 @@ def invalidate_team(team_id: str) -> bool:
     )
     keys = db.session.execute(raised).all()
     db.session.commit()
-    # Every one of them, whatever became of the one before.
+    # All of them, even if one before failed.
     answers = [key_cache.invalidate((kid, previous_kid), version) for kid, previous_kid, version in keys]
     return all(answers)

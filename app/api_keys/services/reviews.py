@@ -1,9 +1,9 @@
-"""What becomes of what a member or a key granted, once they lose the right to: invitations end, keys are reviewed.
+"""What happens to grants of a member or key that loses the right to make them: invitations end, keys are reviewed.
 
-A key that waits for its review goes on working, so that nobody's production stops with a colleague who leaves, but it
+A key that waits for its review goes on working, so that production does not stop when a colleague leaves, but it
 manages neither keys nor members nor the team (`rules.scopes_in_force`), and the keys that it made wait with it: one of
-them could keep it otherwise. Who may have made the key keeps it, and is responsible for it from then on; who manages
-keys revokes it.
+them could keep the right otherwise. Whoever could have made the key may keep it, and is responsible for it from then
+on; whoever manages keys may revoke it.
 """
 
 from collections import deque
@@ -18,10 +18,10 @@ from app.api_keys.services.changes import (
     ChangedKey,
     commit_and_invalidate,
     locked,
+    record_change,
     refuse_beyond,
     refuse_revoked,
     remaining_rights,
-    tell,
 )
 from app.api_keys.services.validation import lacking
 from app.api_keys.verification import key_cache
@@ -46,7 +46,7 @@ def may_invite(team_id: str, key_id: str) -> bool:
 def member_lost_rights(team_id: str, user_id: str, permissions: frozenset[str]) -> Callable[[], object]:
     """Have the keys reviewed for which a member is responsible and which they could not make any more.
 
-    A part of the open transaction; returns what makes every process forget the state before, to be called after it.
+    A part of the open transaction; returns a callback that invalidates the state before, for after the commit.
     """
     marked = _mark(
         team_id, user_id, permissions, "The member who is responsible for it lost the right to it."
@@ -68,7 +68,7 @@ def key_lost_rights(key: ApiKey, permissions: frozenset[str]) -> Callable[[], ob
 
 
 def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsible_id: str) -> ChangedKey:
-    """Keep a key that waits for its review; `responsible_id`, a user or a key, answers for it from now on.
+    """Keep a key that waits for its review; `responsible_id`, a user or a key, is responsible for it from now on.
 
     Keeping is granting: raises AuthorizationFailed when the key has a scope that `granted_by` lacks. Raises NotFound,
     and Conflict for a revoked key. Without a review to make, nothing changes.
@@ -80,7 +80,7 @@ def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsib
     if key.review_since is not None:
         key.review_since = key.review_reason = None
         key.responsible_id = responsible_id
-        tell("api_key.kept", key)
+        record_change("api_key.kept", key)
     return commit_and_invalidate(key)
 
 
@@ -99,7 +99,7 @@ def _mark(
             key.review_since, key.review_reason = now, why[:200]
             key.version += 1
             key.changed_at = now
-            tell("api_key.review_needed", key, detail=why)
+            record_change("api_key.review_needed", key, detail=why)
             revoke_invitations_by_key(team_id, key.id)
             marked.append(((key.kid, key.previous_kid), key.version))
             why_made = f"The API key '{key.name}', which made it, waits for a review itself."

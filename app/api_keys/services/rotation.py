@@ -9,10 +9,10 @@ from app.api_keys.services.changes import (
     ChangedKey,
     commit_and_invalidate,
     locked,
+    record_change,
     refuse_beyond,
     refuse_revoked,
     remaining_rights,
-    tell,
 )
 from app.api_keys.services.keys import CreatedKey, hashed_token
 from app.extensions import db
@@ -46,7 +46,7 @@ def regenerate_key(
     key.previous_kid, key.previous_key_hash = key.kid, key.key_hash
     key.previous_ends_at = now + timedelta(seconds=grace_s)
     key.kid, key.key_hash = token.kid, key_hash
-    tell("api_key.regenerated", key, detail=_grace_in_words(grace_s, key.previous_ends_at))
+    record_change("api_key.regenerated", key, detail=_grace_in_words(grace_s, key.previous_ends_at))
     record_outcome(db.session(), key_id)
     done = commit_and_invalidate(key, ended_kid)
     return CreatedKey(key_id, token.token, is_known_everywhere=done.is_known_everywhere)
@@ -58,7 +58,7 @@ def end_grace(team_id: str, key_id: str) -> ChangedKey:
     now = clock.now()
     if key.previous_ends_at is not None and key.previous_ends_at > now:
         key.previous_ends_at = now
-        tell("api_key.grace_ended", key)
+        record_change("api_key.grace_ended", key)
     return commit_and_invalidate(key)
 
 

@@ -1,4 +1,4 @@
-"""Checks what people and programs want a key to be. All that is wrong is said at once, beside its field."""
+"""Validates the settings of a key. All errors are reported at once, each beside its field."""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -73,7 +73,7 @@ def _validate_expiry(expires_at: datetime) -> list[FieldError]:
     now = clock.now()
     if expires_at <= now:
         return [FieldError("expires_at", "That is in the past. Choose a later date, or revoke the key.")]
-    # A day more: a date means its end, wherever the one who chose it lives.
+    # A day more: a date means its end, in whatever time zone it was chosen.
     if expires_at > now + timedelta(days=EXPIRY_DAYS_MAX + 1):
         return [FieldError("expires_at", f"At most {EXPIRY_DAYS_MAX} days from now.")]
     return []

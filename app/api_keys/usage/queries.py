@@ -93,7 +93,7 @@ def usage_of_keys(team_id: str, keys: Sequence[ShownKey]) -> dict[str, KeyUsage]
 
 
 def statuses_of(team_id: str, key: ShownKey) -> list[LimitStatus]:
-    """Return how the limits of a call with this key stand: its hour, its day, and the hour of its team."""
+    """Return the status of the limits of a call with this key: its hour, its day, and the hour of its team."""
     return _peek(policies_of(team_id, key))
 
 
@@ -115,7 +115,7 @@ def violations_of(team_id: str) -> list[Violation]:
 
 
 def _peek(policies: Sequence[Policy]) -> list[LimitStatus]:
-    # Redis may not answer, and no transaction waits for that.
+    # Redis may not answer, and no transaction should stay open meanwhile.
     db.session.rollback()
     return limits.peek(list(policies))
 

@@ -47,8 +47,8 @@ _CALLER = text(
 def flush_usage() -> int:
     """Move what Redis counted to the database, in one transaction; returns how many uses. Raises RedisError.
 
-    What is being moved stands apart until it is stored: a flush that dies is repeated by the next one, and counted
-    twice only if it died between commit and delete. Not for two at a time: it is a periodic job.
+    What is being moved has a Redis key of its own until it is stored: a flush that dies is repeated by the next one,
+    and counted twice only if it died between commit and delete. Not for two at a time: it is a periodic job.
     """
     redis = redis_client()
     for name in (USAGE, LAST_USES):

@@ -1,11 +1,11 @@
-"""Remembers which keys were already checked, so that bcrypt runs once per process and key.
+"""Caches the results of bcrypt checks, so that bcrypt runs once per process and key.
 
-What is remembered is an HMAC of the key under a pepper, never the key. Whether a key may be used is not
-remembered: its row is read on every request, so a revocation counts from the next request on, everywhere.
+The cache holds an HMAC of the key under a pepper, never the key, and only whether a secret belongs to a hash. Whether
+the key may be used is not cached here: its state comes from the key cache in Redis, or from its row.
 
 The public part of a key is no secret, so wrong guesses of others must not cost its holder anything: they are counted
-per key and address, presentations of different secrets do not wait for each other, and who guessed wrong lately waits
-behind who did not. All of this is counted per process.
+per key and address, checks of different secrets do not wait for each other, and addresses that guessed wrong lately
+wait behind those that did not. All of this is counted per process.
 """
 
 import hmac
@@ -20,20 +20,20 @@ from app.api_keys.check_slots import CheckSlots
 from app.lib.errors import RateLimited, Unavailable
 
 _KEYS_MAX = 10_000
-_FORGERIES_MAX = 10_000
-_FORGERY_REMEMBERED_S = 30.0
+_WRONG_SECRETS_MAX = 10_000
+_WRONG_SECRET_CACHED_S = 30.0
 #: How many different wrong secrets of one unverified key from one address are worth a bcrypt, and within which time.
 _GUESSES_MAX = 5
 _GUESSES_WINDOW_S = 10.0
 #: For how long an address that presented a wrong secret waits behind those that did not.
 _FAILED_LATELY_S = 60.0
-#: bcrypt leaves the GIL; two at a time leave cores for requests.
+#: bcrypt releases the GIL; two at a time leave cores for requests.
 _CHECKS_AT_ONCE = 2
 _PATIENCE_S = 10.0
 
 
 class BcryptCache:
-    """Answers whether a secret belongs to a stored hash; slow only for what it has not seen.
+    """Answers whether a secret belongs to a stored hash; slow only for new pairs of both.
 
     `check_slowly(token, key_hash)` is the bcrypt comparison. Safe for threads.
     """
@@ -42,52 +42,52 @@ class BcryptCache:
         self._check_slowly = check_slowly
         self._guard = threading.Lock()
         self._known: OrderedDict[str, tuple[str, str]] = OrderedDict()
-        self._forged: OrderedDict[str, float] = OrderedDict()
+        self._wrong: OrderedDict[str, float] = OrderedDict()
         self._guesses: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
         self._last_failures: OrderedDict[str, float] = OrderedDict()
         self._flights: dict[str, tuple[threading.Lock, int]] = {}
         self._slots = CheckSlots(_CHECKS_AT_ONCE)
 
-    def remembers(self, kid: str, digest: str) -> bool:
+    def has_verified(self, kid: str, digest: str) -> bool:
         """Return whether the key with this digest was the right one before, under whatever hash."""
         with self._guard:
             known = self._known.get(kid)
         return known is not None and hmac.compare_digest(known[1], digest)
 
-    def fits(self, kid: str, key_hash: str, token: str, digest: str, *, address: str = "unknown") -> bool:
+    def matches(self, kid: str, key_hash: str, token: str, digest: str, *, address: str = "unknown") -> bool:
         """Return whether `token`, whose HMAC under a pepper is `digest`, is the key behind `key_hash`.
 
-        `address` is who presents it, as limits count addresses. Raises RateLimited when many different wrong secrets
-        of a key that was not verified yet came from there, and Unavailable when too many first checks wait.
+        `address` is where it comes from, as limits count addresses. Raises RateLimited when many different wrong
+        secrets of a key that was not verified yet came from there, and Unavailable when too many first checks wait.
         """
-        answer = self._remembered(kid, key_hash, digest)
+        answer = self._cached(kid, key_hash, digest)
         if answer is not None:
             return answer
         with self._single_flight(digest):
-            # Whoever held the flight before may have answered our question.
-            answer = self._remembered(kid, key_hash, digest)
+            # The caller that held the flight before may have found the answer.
+            answer = self._cached(kid, key_hash, digest)
             if answer is None:
                 self._count_guess(kid, address)
                 with self._slots.taken(self._rank_of(address), timeout_s=_PATIENCE_S):
-                    # The key may have become known while this one waited: then a wrong secret is known as such.
-                    answer = self._remembered(kid, key_hash, digest)
+                    # The key may have been verified while this one waited: then no check is needed.
+                    answer = self._cached(kid, key_hash, digest)
                     if answer is None:
                         answer = self._check_slowly(token, key_hash)
-                self._remember(kid, key_hash, digest, answer, address)
+                self._store(kid, key_hash, digest, answer, address)
         return answer
 
-    def _remembered(self, kid: str, key_hash: str, digest: str) -> bool | None:
+    def _cached(self, kid: str, key_hash: str, digest: str) -> bool | None:
         with self._guard:
             known = self._known.get(kid)
             if known is not None and known[0] == key_hash:
                 self._known.move_to_end(kid)
                 return hmac.compare_digest(known[1], digest)
-            until = self._forged.get(digest)
+            until = self._wrong.get(digest)
         if until is not None and until > time.monotonic():
             return False
         return None
 
-    def _remember(self, kid: str, key_hash: str, digest: str, is_right: bool, address: str) -> None:
+    def _store(self, kid: str, key_hash: str, digest: str, is_right: bool, address: str) -> None:
         now_s = time.monotonic()
         with self._guard:
             if is_right:
@@ -95,14 +95,14 @@ class BcryptCache:
                 self._guesses.pop((kid, address), None)
                 _trim(self._known, _KEYS_MAX)
                 return
-            self._forged[digest] = now_s + _FORGERY_REMEMBERED_S
+            self._wrong[digest] = now_s + _WRONG_SECRET_CACHED_S
             self._last_failures[address] = now_s
             self._last_failures.move_to_end(address)
-            _trim(self._forged, _FORGERIES_MAX)
-            _trim(self._last_failures, _FORGERIES_MAX)
+            _trim(self._wrong, _WRONG_SECRETS_MAX)
+            _trim(self._last_failures, _WRONG_SECRETS_MAX)
 
     def _count_guess(self, kid: str, address: str) -> None:
-        """Count before the slow check, or guesses sent at the same moment would all slip through.
+        """Count before the slow check: afterwards, guesses sent at the same moment would all pass.
 
         Raises RateLimited.
         """
@@ -112,7 +112,7 @@ class BcryptCache:
             wait_s = guesses[0] + _GUESSES_WINDOW_S - now_s if len(guesses) == _GUESSES_MAX else 0.0
             if wait_s <= 0:
                 guesses.append(now_s)
-                _trim(self._guesses, _FORGERIES_MAX)
+                _trim(self._guesses, _WRONG_SECRETS_MAX)
                 return
         raise RateLimited(
             "This API key was presented with too many wrong secrets from your network address. Try again in"

@@ -1,4 +1,4 @@
-"""Answers a team's own services: may the key that was shown to them do that?"""
+"""Lets a team's own services ask whether a key that was presented to them may do something."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -20,7 +20,7 @@ Reason = Literal["valid", "unknown", "revoked", "expired", "replaced", "network"
 
 @dataclass(frozen=True, slots=True)
 class Verified:
-    """The answer about a key. Of a key that is unknown to the team nothing is told."""
+    """The answer about a key. Of a key that is unknown to the team nothing is revealed."""
 
     reason: Reason
     key_id: str | None = None
@@ -36,7 +36,7 @@ class Verified:
 
 
 def verify_key(team_id: str, token: str, *, scope: str | None = None, address: str | None = None) -> Verified:
-    """Say whether a key of this team may be used now; with `scope` and `address`, whether for that and from there.
+    """Return whether a key of this team may be used now; with `scope` and `address`, whether for that and from there.
 
     Nothing is counted against the key's limits. Raises RateLimited when many wrong secrets of one key are tried.
     """
@@ -63,8 +63,8 @@ def verify_key(team_id: str, token: str, *, scope: str | None = None, address: s
 
 
 def _refused(team_id: str) -> Verified:
-    # Verification leaves this note only when the whole key was right. It is for the caller's own key in the request
-    # log, and this is not the caller's.
+    # Verification sets this only when the whole key was right. It is meant for the key of the caller in the request
+    # log, and this key is not the caller's.
     key_id, _, owner_id = g.pop("refused_key", (None, None, None))
     if owner_id != team_id:
         return Verified("unknown")

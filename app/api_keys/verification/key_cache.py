@@ -1,9 +1,9 @@
-"""What Redis remembers of keys that are in use, so that one round trip verifies a key and takes its limits.
+"""Redis cache of the keys in use, so that one round trip verifies a key and takes its limits.
 
 Under the public part of a key stands a hash: the version of the key's row, an HMAC of the whole key under a pepper,
 and what verification needs to know. Every change of a key raises its version and is followed by `invalidate()`, which
 leaves a tombstone: a check that began before the change cannot put the old state back, because older versions are
-refused. Entries end by themselves, so a change that Redis did not hear of is bounded by ENTRY_S.
+refused. Entries end by themselves, so a change that did not reach Redis takes effect within ENTRY_S.
 """
 
 from collections.abc import Iterable, Sequence
@@ -64,7 +64,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What verification knows of a key. `ends_at_s`: Unix time from which it is refused, by expiry or end of grace."""
+    """The cached state of a key. `ends_at_s`: Unix time from which it is refused, by expiry or end of grace."""
 
     kid: str
     version: int
@@ -100,7 +100,7 @@ class Caller:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What Redis says: `word` is MISS, MISMATCH, STALE (then `entry` is the new one) or ok (then statuses)."""
+    """The answer of Redis: `word` is MISS, MISMATCH, STALE (then `entry` is the new one) or ok (then statuses)."""
 
     word: str
     entry: Entry | None = None
@@ -120,7 +120,7 @@ class KeyCache:
     def check(self, kid: str, digest: str, entry: Entry | None, caller: Caller | None) -> Answer:
         """Ask whether `digest` is the key's, `entry` is its newest state, and there is room in its limits.
 
-        Counts the use when all is so. With `caller` None nothing is counted. Raises RedisUnavailable.
+        Counts the use if all of this holds. With `caller` None nothing is counted. Raises RedisUnavailable.
         """
         keys: list[str] = [_entry_key(kid)]
         arguments: list[Any] = [entry.version if entry else 0, digest]
@@ -141,12 +141,12 @@ class KeyCache:
         return Answer(word, entry, statuses, is_first)
 
     def fill(self, entry: Entry, digest: str) -> None:
-        """Remember a key that was verified the slow way, unless something newer is known. Raises RedisUnavailable."""
+        """Store a key that was verified the slow way, unless a newer state is cached. Raises RedisUnavailable."""
         body = orjson.dumps(astuple(entry)[2:])
         counters().run(self._fill, [_entry_key(entry.kid)], [entry.version, digest, body, ENTRY_S])
 
     def invalidate(self, kids: Iterable[str], version: int) -> bool:
-        """Leave tombstones. Returns whether Redis took them; tries even if it was away a moment ago."""
+        """Write tombstones. Returns whether Redis took them; tries even if it failed a moment ago."""
         try:
             for kid in kids:
                 self._fill(keys=[_entry_key(kid)], args=[version, "-", "", _TOMBSTONE_S])
@@ -160,9 +160,9 @@ class KeyCache:
         return sum(int(self._invalidate_older(keys=[_entry_key(kid)], args=[version])) for kid in kids)
 
     def begin_flight(self, digest: str) -> bool:
-        """Return whether it is ours to check this secret the slow way; else somebody else is at it. Raises RedisUnavailable.
+        """Return whether this process should check this secret slowly; else another one does. Raises RedisUnavailable.
 
-        By the digest of the whole key: its holder does not wait for those who guess at it.
+        By the digest of the whole key: its holder does not wait for checks of wrong guesses.
         """
         if counters().is_away:
             raise RedisUnavailable
@@ -181,7 +181,7 @@ class KeyCache:
 
 
 def invalidate(kids: Iterable[str | None], version: int) -> bool:
-    """Make every process forget these keys' states older than `version`. Call it after the commit of the change.
+    """Invalidate these keys' states older than `version` in every process. Call it after the commit of the change.
 
     Returns False when Redis did not answer: old states then end after ENTRY_S at the latest, or earlier, when the
     periodic job repeats this.

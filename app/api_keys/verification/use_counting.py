@@ -1,4 +1,4 @@
-"""Uses that a process counted alone, while Redis was away: they join the rest as soon as Redis is back."""
+"""Uses that a process counted alone while Redis was down: added to the others as soon as Redis is back."""
 
 import threading
 from collections import Counter
@@ -40,7 +40,7 @@ def note_alone(entry: Entry, caller: Caller, *, is_refused: bool) -> None:
 
 
 def push_pending() -> None:
-    """Give Redis what was counted alone, if it is back."""
+    """Move what was counted alone to Redis, if it is back."""
     pending = _pending.get()
     if not pending.uses or counters().is_away:
         return

@@ -1,7 +1,7 @@
 """Finds the principal of an API key, and takes its limits. On the path of every API request.
 
-Hot: one round trip to Redis. Cold: a row, and bcrypt once for any number of callers at a time, behind limits of
-refusals per address, and per address and key. While Redis is away: a row each time, bcrypt once per process.
+Cached: one round trip to Redis. Not cached: a row, and bcrypt once for any number of concurrent callers, behind limits
+of refusals per address, and per address and key. While Redis is down: a row each time, bcrypt once per process.
 """
 
 import hmac
@@ -61,8 +61,8 @@ _ROW_OF_KID = (
 def principal_of_key(token: str) -> Principal:
     """Return the principal of a presented key, and count the call against the key's and its team's limits.
 
-    Raises AuthenticationFailed for a key that is malformed, unknown, wrong, revoked or expired (why is said only to
-    who holds the whole key), AuthorizationFailed outside of its networks, and QuotaExceeded.
+    Raises AuthenticationFailed for a key that is malformed, unknown, wrong, revoked or expired (the reason is given
+    only to callers with the whole key), AuthorizationFailed outside of its networks, and QuotaExceeded.
     """
     caller = Caller("unknown", "")
     if has_request_context():
@@ -74,7 +74,7 @@ def principal_of_key(token: str) -> Principal:
 
 
 def check(token: str) -> Entry:
-    """Return what is known of a key that works now, from anywhere, without counting a use.
+    """Return the state of a key that works now, from anywhere, without counting a use.
 
     Raises AuthenticationFailed as `principal_of_key` does, and RateLimited when too many wrong ones are tried.
     """
@@ -82,7 +82,7 @@ def check(token: str) -> Entry:
 
 
 class Verifier:
-    """The verification of one process. Safe for threads: what threads share, they replace as a whole."""
+    """The verification of one process. Thread-safe: shared values are replaced as a whole."""
 
     def __init__(self, cache: KeyCache, known: BcryptCache, pepper: bytes) -> None:
         self._cache = cache
@@ -102,15 +102,15 @@ class Verifier:
         digest = hmac.digest(self._pepper, token.encode(), "sha256").hex()
         use_counting.push_pending()
         try:
-            entry = self._verify_hot(kid, digest, caller)
-            if entry is None and not self._known.remembers(kid, digest):
+            entry = self._verify_cached(kid, digest, caller)
+            if entry is None and not self._known.has_verified(kid, digest):
                 entry = self._await_other(kid, digest, caller)
         except RedisUnavailable:
-            return self._verify_cold(kid, digest, token, caller)
-        return entry or self._verify_cold(kid, digest, token, caller)
+            return self._verify_uncached(kid, digest, token, caller)
+        return entry or self._verify_uncached(kid, digest, token, caller)
 
-    def _verify_hot(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
-        """Return the entry if Redis knows the key, None if it does not. Raises RedisUnavailable and what `verify` raises."""
+    def _verify_cached(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
+        """Return the entry if Redis knows the key, else None. Raises RedisUnavailable and what `verify` raises."""
         entry = self._entries.get(kid)
         for _ in range(3):
             refusal = _refusal_of(entry, caller) if entry else None
@@ -128,16 +128,16 @@ class Verifier:
         return None
 
     def _await_other(self, kid: str, digest: str, caller: Caller | None) -> Entry | None:
-        """Let one process do the slow check of this key; return what it found, or None: now it is ours."""
+        """Let one process do the slow check of this key; return what it found, or None: now this one has to."""
         ends_at_s = time.monotonic() + _FLIGHT_S
         while not self._cache.begin_flight(digest) and time.monotonic() < ends_at_s:
             time.sleep(_FLIGHT_STEP_S)
-            entry = self._verify_hot(kid, digest, caller)
+            entry = self._verify_cached(kid, digest, caller)
             if entry is not None:
                 return entry
-        # Who did it before may have ended between our last look and our turn.
+        # The other one may have finished between the last look and taking the flight.
         try:
-            entry = self._verify_hot(kid, digest, caller)
+            entry = self._verify_cached(kid, digest, caller)
         except SignalboxError:
             self._cache.end_flight(digest)
             raise
@@ -145,13 +145,13 @@ class Verifier:
             self._cache.end_flight(digest)
         return entry
 
-    def _verify_cold(self, kid: str, digest: str, token: str, caller: Caller | None) -> Entry:
+    def _verify_uncached(self, kid: str, digest: str, token: str, caller: Caller | None) -> Entry:
         try:
             if caller is not None:
                 _refuse_guessing(caller)
             row = _find_row(kid)
             key_hash = row and (row.key_hash if row.kid == kid else row.previous_key_hash)
-            is_right = key_hash and self._known.fits(kid, key_hash, token, digest, address=_subject())
+            is_right = key_hash and self._known.matches(kid, key_hash, token, digest, address=_subject())
             if not row or not is_right:
                 raise _failed(caller, _NOT_VALID)
             if row.revoked_at is not None:
@@ -168,7 +168,7 @@ class Verifier:
                 self._cache.end_flight(digest)
 
     def _count(self, entry: Entry, digest: str, caller: Caller | None) -> Answer:
-        """Remember the key in Redis and count the call; in this process alone if Redis is away or forgot it."""
+        """Cache the key in Redis and count the call; in this process alone if Redis is down or dropped it."""
         try:
             self._cache.fill(entry, digest)
             answer = self._cache.check(entry.kid, digest, entry, caller)
@@ -191,7 +191,7 @@ _NOT_VALID = "This API key is not valid. Check that it is the key of this instal
 
 
 def _conclude(entry: Entry, refusal: SignalboxError | None, answer: Answer) -> None:
-    """Raise what stands against the call; note the limits for the headers."""
+    """Raise the refusal, if any; record the limits for the headers."""
     if refusal is not None:
         _note_refused(entry.key_id, entry.name, entry.team_id)
         raise refusal
@@ -260,14 +260,14 @@ def _refuse_guessing(caller: Caller) -> None:
 
 
 def _failed(caller: Caller | None, detail: str) -> AuthenticationFailed:
-    """Return the error for a wrong key, counted against who presents it."""
+    """Return the error for a wrong key, counted against the caller's address."""
     if caller is not None:
         counters().take([public_policy("key-failures", caller.address)])
     return AuthenticationFailed(detail)
 
 
 def _note_refused(key_id: str, name: str, team_id: str) -> None:
-    """Say for the request log whose key it was, although it was refused."""
+    """Record for the request log whose key it was, although it was refused."""
     if has_request_context():
         g.refused_key = (key_id, name, team_id)
 

@@ -1,4 +1,4 @@
-"""The blueprint of these pages, and the words that several of them say."""
+"""The blueprint of these pages, and the texts that several of them share."""
 
 from app.api_keys.services import ChangedKey, CreatedKey
 from app.api_keys.verification.key_cache import ENTRY_S

@@ -33,7 +33,7 @@ _EXAMPLE = """curl {url}/api/v1/me \\
 
 @dataclass(frozen=True, slots=True)
 class ScopeChoice:
-    """A scope in the form. `is_offered` False: it cannot be ticked, because who asks lacks it."""
+    """A scope in the form. `is_offered` False: it cannot be ticked, because the user lacks it."""
 
     name: str
     note: str
@@ -80,7 +80,7 @@ _LIST = ListPage(
 @api_keys.get("/")
 @require("keys:manage")
 def index() -> Response:
-    """List the team's keys, with how they are used and which need a look."""
+    """List the team's keys, with how they are used and which need attention."""
     return _LIST.show()
 
 
