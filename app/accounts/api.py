@@ -1,7 +1,7 @@
 """`/api/v1/team`, `/api/v1/members` and `/api/v1/invitations`.
 
-Handing the team over, leaving it and making owners stay with people: a machine has no team to leave, and a stolen key
-must not take the team away.
+Transferring the team, leaving it and making owners is for people only: an API key has no team to leave, and a stolen
+key must not take the team over.
 """
 
 from flask import url_for
@@ -110,7 +110,7 @@ def remove_member(path: MemberPath) -> tuple[str, int]:
 @require("members:manage")
 @takes(INVITATIONS)
 def list_invitations(query: ListQuery) -> InvitationList:
-    """Return the invitations of the team, whatever became of them, newest first."""
+    """Return the invitations of the team, in whatever state, newest first."""
     page = INVITATIONS.find(principal().team_id, query.selection(), size=query.limit)
     return InvitationList.of(page, data=[InvitationOut.of(row) for row in page.rows])
 

@@ -34,7 +34,7 @@ def create_owner(email: str, name: str, team_name: str, password_stdin: bool) ->
     else:
         password = click.prompt("Password", hide_input=True, confirmation_prompt=True)
     try:
-        # As with the link: who comes first has nobody who could make them an operator.
+        # As with the link: there is nobody yet who could make the first user an operator.
         is_first = not any_user_exists()
         signed_up = sign_up(NewPerson(name, email, password), team_name=team_name, is_operator=is_first)
     except SignalboxError as error:
@@ -59,7 +59,7 @@ def disable_second_factor(email: str) -> None:
 @click.argument("email")
 @click.option("--remove", is_flag=True, help="Make them one no longer.")
 def operator(email: str, remove: bool) -> None:
-    """Let somebody see what belongs to the installation and to no team, such as background jobs."""
+    """Let a user see what belongs to the installation and to no team, such as background jobs."""
     try:
         operators.set_operator(email, is_operator=not remove)
     except SignalboxError as error:

@@ -1,7 +1,7 @@
 """The codes of a second factor: those an authenticator app shows (RFC 6238), and those for when it is lost.
 
-Recovery codes are 80 random bits each, so their plain SHA-256 is stored: nobody guesses a digest back to one, and a
-slow hash would add nothing but waiting. They are written in Crockford's base 32, which forgives O for 0 and I for 1.
+Recovery codes are 80 random bits each, so their plain SHA-256 is stored: they cannot be guessed from a digest, and a
+slow hash would add nothing. They are written in Crockford's base 32, which reads O as 0 and I as 1.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def grouped(secret: str) -> str:
 def qr_code(secret: str, *, account: str) -> str:
     """Return an SVG element without style or script that an authenticator app reads the secret from."""
     uri = pyotp.TOTP(secret).provisioning_uri(name=account, issuer_name=ISSUER)
-    # Scanners want dark on light, in dark mode too.
+    # Scanners need dark on light, in dark mode too.
     return segno.make(uri, error="m", micro=False).svg_inline(
         scale=5, border=4, dark="#000", light="#fff", svgclass="sb-qr", lineclass=None, omitsize=False
     )

@@ -1,4 +1,4 @@
-"""What accounts announce: signing in, people and teams, and how somebody who is signed in is found."""
+"""What accounts announce: sign-in, users and teams, and how the signed-in user is found."""
 
 from flask import Flask
 

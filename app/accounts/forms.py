@@ -1,4 +1,4 @@
-"""Forms of people and teams. Services have the last word; their errors land beside the same fields."""
+"""Forms of users and teams. Services validate again; their errors are shown beside the same fields."""
 
 from wtforms import EmailField, Field, PasswordField, SelectField, StringField
 from wtforms.form import BaseForm
@@ -169,7 +169,7 @@ class RecoveryCodeForm(Form):
 
 
 class LinkForm(Form):
-    """Confirms that the company's account may sign in to this one, or no longer."""
+    """Confirms that a company account is linked to this one, or unlinked."""
 
     current_password = _current_password_field()
 

@@ -1,4 +1,4 @@
-"""Whether the API key that made an invitation may still invite. Keys belong to a feature above, which provides it."""
+"""Whether the API key that made an invitation may still invite: a check that the feature of keys provides."""
 
 from collections.abc import Callable
 
@@ -12,11 +12,11 @@ _check = AppSlot[Check]("inviting_keys")
 
 
 def provide(app: Flask, check: Check) -> None:
-    """Let `check` say whether a key may invite."""
+    """Register `check`, which returns whether a key may invite."""
     _check.put(app, check)
 
 
 def may_invite(team_id: str, key_id: str) -> bool:
-    """Return whether the key works and may invite now; False where nobody can tell."""
+    """Return whether the key works and may invite now; False where no check is registered."""
     check = _check.find()
     return check is not None and check(team_id, key_id)

@@ -1,7 +1,7 @@
-"""Browsers in which somebody signed in before, told by a cookie of their own (OWASP calls it a device cookie).
+"""Browsers in which a user signed in before, recognised by a cookie of their own (a device cookie, in OWASP's term).
 
-It signs nobody in. It only has their tries counted apart from those of strangers, who could otherwise keep the owner
-of an account out by guessing at it. Another password makes all browsers of the account strangers.
+It signs nobody in. It only separates the count of their tries from that of unknown browsers, which could otherwise
+lock the owner of an account out by guessing. A new password makes all browsers of the account unknown.
 """
 
 import hmac
@@ -17,12 +17,12 @@ from app.lib.ids import new_id
 
 COOKIE = "signalbox_devices"
 VALID_S = 365 * 86_400
-#: Of so many accounts a browser is known; the one used longest ago is forgotten first.
+#: The number of accounts for which one browser is known; the least recently used one is dropped.
 ACCOUNTS_MAX = 5
 
 
-def remember_device(user_id: str) -> None:
-    """Let the response of this request make the browser a known one of the user. Call it once they proved themselves."""
+def mark_device_known(user_id: str) -> None:
+    """Make the browser a known one of the user, with this response. Call it once the user is authenticated."""
     user = find_user(User.id == user_id)
     if user is None:
         return
@@ -56,7 +56,7 @@ def find_device_of(user_id: str) -> str | None:
 
 def _find(condition: ColumnElement[bool]) -> str | None:
     devices = _devices()
-    # Only who has such a cookie waits for a query: nobody else can tell by the time who has an account.
+    # Only a browser with such a cookie causes a query: for others the time does not reveal who has an account.
     user = find_user(condition) if devices else None
     if user is None:
         return None

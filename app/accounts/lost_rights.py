@@ -1,6 +1,6 @@
-"""Who wants to know that a member lost rights in a team, within the transaction in which they do.
+"""Subscribers to the loss of a member's rights in a team, called within the transaction.
 
-What the member granted ends or is reviewed with them; API keys belong to a feature above, which subscribes.
+What the member granted ends or is reviewed then; API keys belong to a feature above, which subscribes.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""The mails of accounts. Tokens are made here, when the mail is sent: none stands in the database or in Redis."""
+"""The mails of accounts. Tokens are made here, when the mail is sent: none is stored in the database or in Redis."""
 
 from collections.abc import Callable
 
@@ -14,7 +14,7 @@ _DAY_S = 86_400
 
 
 def _about_user(user_id: str, compose: Callable[[User], ComposedMail | None]) -> ComposedMail | None:
-    """Compose in a short transaction; None when there is no such user: then nobody asked."""
+    """Compose in a short transaction; None when there is no such user."""
     with reading():
         user = db.session.get(User, user_id)
         composed = compose(user) if user is not None else None
@@ -75,7 +75,7 @@ def email_confirmation(user_id: str) -> ComposedMail | None:
 
 
 def email_notice(user_id: str) -> ComposedMail | None:
-    """Return what tells the user at the old address that it is about to be changed; None when that was cancelled."""
+    """Return the notice to the old address that it is about to be changed; None when that was cancelled."""
 
     def compose(user: User) -> ComposedMail | None:
         if user.new_email is None:

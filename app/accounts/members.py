@@ -1,7 +1,7 @@
-"""Finds who is in which team.
+"""Finds the members and teams of requests.
 
-Each answer comes from a short reading transaction of its own: a request that goes on to hash or to wait holds
-nothing open.
+Each query is a short reading transaction of its own: a request that goes on to hash or to wait keeps no
+transaction open.
 """
 
 from flask import request, session
@@ -31,7 +31,7 @@ _TEAMS_OF_USER = (
 def find_member(slug: str) -> tuple[Principal, CurrentTeam] | None:
     """Return the signed-in user's principal in the team of this slug; None for a stranger."""
     if "\x00" in request.path:
-        return None  # Names nothing, and PostgreSQL cannot even be asked for it.
+        return None  # No slug has a NUL, and PostgreSQL refuses to look for one.
     with reading(), db.engine.connect() as connection:
         row = connection.execute(_MEMBER_BY_SLUG, {"slug": slug, "user_id": current_user.id}).one_or_none()
     if row is None:

@@ -13,7 +13,7 @@ from app.lib.ids import new_id
 
 
 class User(Base):
-    """A person who signs in. Belongs to teams through memberships."""
+    """A person who signs in. A member of teams through memberships."""
 
     __tablename__ = "users"
 
@@ -23,7 +23,7 @@ class User(Base):
     #: The address that is to replace it, until the link that was mailed there is used.
     new_email: Mapped[str | None] = mapped_column(String(254))
     name: Mapped[str] = mapped_column(String(100))
-    #: Empty for who signs in at the company's OpenID provider only.
+    #: Empty for users who sign in at the company's OpenID provider only.
     password_hash: Mapped[str] = mapped_column(String(80))
     #: Part of every session and reset link; raising it ends them all.
     session_version: Mapped[int] = mapped_column(default=1)
@@ -41,7 +41,7 @@ class User(Base):
     totp_enabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The last time step whose code was accepted: a code works once.
     totp_last_step: Mapped[int | None] = mapped_column(BigInteger)
-    #: Requests per minute, where the operator gave this user another limit than everybody's.
+    #: Requests per minute, where the operator gave this user a limit of their own.
     per_minute: Mapped[int | None]
     #: Sees and does what belongs to no team, such as background jobs.
     is_operator: Mapped[bool] = mapped_column(default=False, server_default=false())
@@ -105,7 +105,7 @@ class Invitation(Base):
 
 
 class UserSession(Base):
-    """One browser in which a user signed in. The cookie carries its id; ended here, it is ended there."""
+    """One browser in which a user signed in. The cookie carries its id: ending it here signs the browser out."""
 
     __tablename__ = "user_sessions"
     __table_args__ = (Index(None, "user_id", "id"),)
@@ -117,7 +117,7 @@ class UserSession(Base):
     address: Mapped[str | None] = mapped_column(String(64))
     user_agent: Mapped[str | None] = mapped_column(String(300))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
-    #: To the minute or so: not every request is worth a write.
+    #: To the minute or so, to avoid a write for every request.
     last_seen_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

@@ -1,4 +1,4 @@
-"""What holds for accounts and teams, without a database: names, addresses, passwords, who may change whom."""
+"""Rules of accounts and teams, without a database: names, addresses, passwords, who may change whom."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ SLUG_CHARS_MAX = 40
 #: How long a cookie is good for without being renewed; a session that nobody used for so long is over.
 SESSION_VALID = timedelta(days=14)
 
-#: Slugs that would read like a page of Signalbox.
+#: Slugs that would collide with pages of Signalbox.
 _PAGES = (
     "account accounts admin api app assets auth demo health healthz help invitations login logout metrics new"
     " readyz root settings setup sign-in sign-out sign-up static status support system t team teams theme www"
@@ -34,7 +34,7 @@ for _domain in ("local", "localhost", "test"):
 def normal_email(text: str) -> str:
     """Return the address as it is stored: lower case, domain in ASCII. Raises ValueError with what is wrong."""
     text = text.strip()
-    # What is longer is not read: normalising takes time that grows with the square of a run of combining marks.
+    # Longer input is refused unread: normalising takes time quadratic in a run of combining marks.
     if len(text) > EMAIL_CHARS_MAX:
         raise ValueError(f"An email address has at most {EMAIL_CHARS_MAX} characters.")
     try:
@@ -52,7 +52,7 @@ def one_line(text: str) -> str:
 
 
 def wrong_with_password(password: str, *, email: str) -> str | None:
-    """Return why the password is refused and what to do, or None when it is good."""
+    """Return why the password is refused and what to do, or None when it is accepted."""
     if len(password) < PASSWORD_CHARS_MIN:
         return f"Use at least {PASSWORD_CHARS_MIN} characters. A few words in a row are easy to remember."
     if len(password) > PASSWORD_CHARS_MAX:
@@ -67,7 +67,7 @@ def wrong_with_password(password: str, *, email: str) -> str | None:
 
 def slug_of(name: str) -> str:
     """Return the address part for a team of this name: a-z, 0-9 and hyphens, at most 32 characters."""
-    # Normalising takes time that grows with the square of a run of combining marks.
+    # Normalising takes time quadratic in a run of combining marks.
     plain = (
         unicodedata.normalize("NFKD", name[:TEAM_NAME_CHARS_MAX]).encode("ascii", "ignore").decode().lower()
     )

@@ -8,7 +8,7 @@ from flask import Flask, request, session
 from flask_login import UserMixin, current_user, login_user, logout_user
 from sqlalchemy import bindparam, select
 
-from app.accounts.known_devices import remember_device
+from app.accounts.known_devices import mark_device_known
 from app.accounts.models import User, UserSession
 from app.accounts.services import sessions as services
 from app.accounts.services.sessions import SEEN_AGAIN_AFTER, Browser
@@ -42,7 +42,7 @@ _USER_OF_SESSION = (
 
 @dataclass(frozen=True, slots=True)
 class SessionUser(UserMixin):  # type: ignore[misc]
-    """The signed-in user as a value: holding it keeps no transaction open."""
+    """The signed-in user as a detached value: it keeps no transaction open."""
 
     id: str
     name: str
@@ -61,7 +61,7 @@ class SessionUser(UserMixin):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class SecondStep:
-    """Who gave the right password and still owes a code."""
+    """A user who gave the right password and has yet to give a code."""
 
     user_id: str
     session_version: int
@@ -69,7 +69,7 @@ class SecondStep:
 
 
 def init_sessions(app: Flask) -> None:
-    """Tell Flask-Login how to find users, and what to answer to nobody."""
+    """Register with Flask-Login how users are found, and the answer to visitors who are not signed in."""
     login_manager.user_loader(_user_of_session)
     login_manager.unauthorized_handler(sign_in_first)
     login_manager.session_protection = "basic"
@@ -83,7 +83,7 @@ def start_session(user_id: str, *, method: str) -> None:
     session_id = services.begin(user_id, method=method, browser=browser)
     session.clear()
     _log_in(session_id)
-    remember_device(user_id)
+    mark_device_known(user_id)
 
 
 def renew_session() -> None:
@@ -91,7 +91,7 @@ def renew_session() -> None:
     session_id, user_id = current_user.session_id, current_user.id
     session.clear()
     _log_in(session_id)
-    remember_device(user_id)
+    mark_device_known(user_id)
 
 
 def end_session() -> None:
@@ -103,7 +103,7 @@ def end_session() -> None:
 
 
 def begin_second_step(step: SecondStep) -> None:
-    """Remember in this browser who may go on to the second step. Nobody is signed in by that."""
+    """Store in this browser's session who may go on to the second step. Nobody is signed in by that."""
     if current_user.is_authenticated:
         end_session()
     session.clear()
@@ -113,7 +113,7 @@ def begin_second_step(step: SecondStep) -> None:
 
 
 def find_second_step() -> SecondStep | None:
-    """Return who owes a code in this browser; None when nobody does, or not any more."""
+    """Return who has yet to give a code in this browser; None when nobody has, or it is too late."""
     kept: Any = session.get(_SECOND_STEP)
     if not kept:
         return None
@@ -125,7 +125,7 @@ def find_second_step() -> SecondStep | None:
 
 
 def find_session_user(session_id: str) -> SessionUser | None:
-    """Return the user of a session that goes on, read in a transaction of its own that is over."""
+    """Return the user of a valid session, read in a transaction of its own."""
     with reading(), db.engine.connect() as connection:
         row = connection.execute(_USER_OF_SESSION, {"session_id": session_id}).one_or_none()
     return SessionUser(*row) if row else None

@@ -1,8 +1,8 @@
-"""Slows down guessing of passwords and codes, and of what else strangers could do too often.
+"""Limits guesses of passwords and codes, and other requests that need no sign-in.
 
-A try to sign in is counted before the slow check, so that tries sent at the same moment cannot all slip through; the
+A try to sign in is counted before the slow check, so that tries sent at the same moment cannot all pass; the
 right password takes it back. An IPv6 address counts as its /64. A browser in which somebody signed in before (see
-`known_devices`) is counted by itself, so that strangers who guess at an account do not keep its owner out.
+`known_devices`) is counted separately, so that guesses of others do not lock the owner of an account out.
 
 Counts live in Redis, and hold for any quarter of an hour, not only from its first try. While Redis is away each process counts for itself.
 """
@@ -26,7 +26,7 @@ TRIES_AT_ACCOUNT_PER_ADDRESS = 10
 TRIES_AT_ACCOUNT = 20
 TRIES_PER_ADDRESS = 30
 TRIES_PER_KNOWN_DEVICE = 10
-#: What is left of the first three while more accounts are guessed at than people mistype.
+#: Replaces the first three while there are more wrong passwords than typing errors explain.
 TRIES_UNDER_ATTACK = 3
 
 _PER_ACCOUNT, _PER_ADDRESS, _MAILS, _MAILS_PER_ADDRESS = 10, 100, 5, 30
@@ -67,21 +67,21 @@ def count_sign_in(email: str, *, device_id: str | None) -> SignInTry:
 
 
 def sign_in_succeeded(counted: SignInTry) -> None:
-    """Forget the tries before the right password; those of others at this account stay counted."""
+    """Clear the tries before the right password; those of others at this account stay counted."""
     counters().clear(counted.cleared)
     if counted.taken_back:
         counters().take_back(counted.taken_back)
 
 
 def count_reset_request(email: str) -> None:
-    """Count a request for a reset mail. Raises RateLimited: nobody's mailbox is to be filled."""
+    """Count a request for a reset mail. Raises RateLimited, so that no mailbox can be flooded."""
     take_or_refuse(
         [_policy("reset-address", _address(), _MAILS_PER_ADDRESS), _policy("reset", _hashed(email), _MAILS)]
     )
 
 
 def count_link_request(email: str) -> None:
-    """Count a request for a mailed sign-in link. Raises RateLimited: nobody's mailbox is to be filled."""
+    """Count a request for a mailed sign-in link. Raises RateLimited, so that no mailbox can be flooded."""
     take_or_refuse(
         [
             _policy("sign-in-link-address", _address(), _MAILS_PER_ADDRESS),
@@ -97,9 +97,9 @@ def count_password_check(user_id: str) -> None:
 
 
 def count_code(user_id: str, *, device_id: str | None) -> Policy:
-    """Count a try of the second step, whatever address it comes from, and return where. Raises RateLimited.
+    """Count a try of the second step, whatever address it comes from, and return its policy. Raises RateLimited.
 
-    Who gets that far knows the password, or reads the mailbox. In a browser in which the user signed in before
+    Whoever gets this far has the password, or the mailbox. In a browser in which the user signed in before
     (`device_id`) it is counted apart.
     """
     counted = _policy("code", f"{device_id}:{user_id}" if device_id else user_id, _PER_ACCOUNT)
@@ -113,12 +113,12 @@ def code_was_wrong() -> None:
 
 
 def code_was_right(counted: Policy) -> None:
-    """Forget the tries before the right code."""
+    """Clear the tries before the right code."""
     counters().clear([counted])
 
 
 def count_openid() -> None:
-    """Count a visit to the OpenID provider. Raises RateLimited: each can cost requests to it."""
+    """Count a redirect to the OpenID provider. Raises RateLimited: each can cost requests to it."""
     take_or_refuse([_policy("openid", _address(), _PER_ADDRESS)])
 
 
@@ -131,11 +131,11 @@ _OR_A_LINK = "Too many tries. Try again {when}, or have a sign-in link mailed to
 
 
 def _is_under_attack(everybody: Policy) -> bool:
-    """Return whether more wrong passwords came in lately than people mistype. Said once, when it begins."""
+    """Return whether more wrong passwords came in lately than people mistype. Logged once, when it begins."""
     tries_max = current_settings().sign_in_failures_max
     used = counters().peek([everybody])[0].used
     if used >= tries_max:
-        # A limit of nothing: all it does is to say which refusal is the first of its window.
+        # A limit of zero: it only serves to find the first refusal of a window.
         _, is_first = counters().take([Policy("sign-ins-told", _FROM_ANYWHERE, 0, WINDOW_S)])
         if is_first:
             log.warning("sign_in_under_attack", wrong_tries=used, window_s=WINDOW_S)
@@ -151,5 +151,5 @@ def _address() -> str:
 
 
 def _hashed(email: str) -> str:
-    """Return what stands for an address in Redis, where addresses of people have no business."""
+    """Return the hash that stands for an address in Redis, which should hold no personal data."""
     return tokens.digest_of(email.strip().lower())[:32]

@@ -18,7 +18,7 @@ _FIRST_OWNER = "first owner"
 
 
 def first_owner_token() -> str:
-    """Return the token of the link that makes the first owner. Whether it still counts decides the user table."""
+    """Return the token of the link that makes the first owner. It is valid while there is no user."""
     return str(URLSafeSerializer(_secret(), salt=_FIRST_OWNER).dumps(_FIRST_OWNER))
 
 
@@ -81,7 +81,7 @@ def device_token(devices: list[list[str]]) -> str:
 
 
 def read_device_token(token: str, *, max_age_s: int) -> list[list[str]]:
-    """Return what stands in the cookie of a known browser; nothing when it is forged or too old."""
+    """Return the content of the cookie of a known browser; nothing when it is forged or too old."""
     try:
         content: Any = _devices().loads(token, max_age=max_age_s)
         return [[str(part) for part in (user_id, device_id, state)] for user_id, device_id, state in content]
@@ -90,7 +90,7 @@ def read_device_token(token: str, *, max_age_s: int) -> list[list[str]]:
 
 
 def device_state_of(user: User) -> str:
-    """Return what a known browser is bound to: another password makes all of them strangers."""
+    """Return the state that a known browser is bound to: a new password makes all of them unknown."""
     return hashlib.sha256(f"device {user.id} {user.password_hash}".encode()).hexdigest()[:32]
 
 

@@ -22,7 +22,7 @@ def record_in_teams(
 ) -> None:
     """Add an entry about the user to the open transaction, one in each of their teams.
 
-    The actor is the user, or nobody where somebody only claims to be them; `is_operator`: the command line.
+    The actor is the user, or nobody for a failed sign-in; `is_operator`: the command line.
     """
     rows = db.session.execute(
         select(User.name, User.email, Membership.team_id)

@@ -1,4 +1,4 @@
-"""Which browser a User-Agent header names, in words. A hint for people who look for their own devices, no more."""
+"""Which browser a User-Agent header names, in words. Only a hint for users who look for their own devices."""
 
 #: In this order: most browsers call themselves by the names of others too.
 _BROWSERS = (

@@ -1,7 +1,7 @@
 """An OpenID provider on loopback: discovery, keys, authorization with instant consent, token, user info.
 
-It keeps the rules that a relying party must not notice are kept: the redirect address to the letter, PKCE, the
-client's secret, codes that work once. A test makes it misbehave by setting a field of `Misbehaviour`.
+It enforces the rules of the protocol: the exact redirect address, PKCE, the client's secret, codes that work once. A
+test makes it misbehave by setting a field of `Misbehaviour`.
 """
 
 import base64
@@ -50,7 +50,7 @@ class Misbehaviour:
 
 @dataclass
 class Provider:
-    """A running provider, and who signs in there next."""
+    """A running provider, and the user who signs in there next."""
 
     issuer: str = ""
     redirect_uri: str = ""
@@ -64,7 +64,7 @@ class Provider:
     stranger: RSAKey = field(default_factory=lambda: RSAKey.generate_key(2048, {"kid": "one"}))
 
     def discovery(self) -> dict[str, Any]:
-        """Return the provider's description of itself."""
+        """Return the provider's metadata."""
         return {
             "issuer": self.issuer,
             "authorization_endpoint": f"{self.issuer}/authorize",
@@ -74,14 +74,14 @@ class Provider:
             "id_token_signing_alg_values_supported": ["RS256", "HS256", "none"],
             "authorization_response_iss_parameter_supported": True,
             "code_challenge_methods_supported": ["S256"],
-            # What Authlib would take as arguments of its client.
+            # Fields that Authlib would pass to its client as arguments.
             "scope": "nothing",
             "redirect_uri": "http://127.0.0.1:1/elsewhere",
             "code_challenge_method": "plain",
         } | self.wrong.discovery
 
     def authorize(self, query: Mapping[str, str]) -> str:
-        """Return where the browser is sent back to: whoever asks has signed in and agreed already."""
+        """Return where the browser is sent back to: sign-in and consent are instant."""
         assert query["client_id"] == CLIENT_ID
         assert query["redirect_uri"] == self.redirect_uri, query["redirect_uri"]
         assert query["response_type"] == "code"
@@ -153,7 +153,7 @@ class _Server(ThreadingHTTPServer):
         self.provider = provider
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: who hung up is the test's doing."""
+        """Log nothing: the tests hang up on purpose."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Changing the address to sign in with: confirmed at the new one, told to the old one."""
+"""Changing the address to sign in with: confirmed at the new one, notified at the old one."""
 
 import re
 
@@ -48,7 +48,7 @@ def test_address_changes_once_the_link_is_used(
     assert visitor.post(link).status_code == 404
 
 
-def test_old_address_is_told(app: Flask, people: People, capsys: pytest.CaptureFixture[str]) -> None:
+def test_old_address_gets_a_notice(app: Flask, people: People, capsys: pytest.CaptureFixture[str]) -> None:
     ask(people)
     run_waiting_jobs(app)
 
@@ -64,7 +64,9 @@ def test_both_mails_are_stored_with_the_change(app: Flask, people: People) -> No
 
 
 @pytest.mark.parametrize("way", ["cancel", "password"])
-def test_link_dies_when_the_change_is_stopped(people: People, link: str, visitor: Visitor, way: str) -> None:
+def test_link_ends_when_the_change_is_cancelled(
+    people: People, link: str, visitor: Visitor, way: str
+) -> None:
     if way == "cancel":
         assert people.alice.post("/account/email/cancel").status_code == 303
     else:
@@ -94,7 +96,7 @@ def test_address_taken_meanwhile_stays_with_its_account(
     assert people.anybody().sign_in("alice@example.com").status_code == 303
 
 
-def test_change_kills_reset_links_to_the_old_address(
+def test_change_ends_reset_links_to_the_old_address(
     app: Flask, people: People, link: str, visitor: Visitor
 ) -> None:
     with app.app_context():

@@ -32,7 +32,7 @@ NEW = "seven brown herons"
 
 @pytest.fixture(autouse=True)
 def quick_hashes(app: Flask, people: People, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hundreds of passwords are tried here, and how long a hash takes is not what is tested."""
+    """Make hashes cheap: hundreds of passwords are tried here."""
     monkeypatch.setattr(passwords, "PASSWORD_ROUNDS", 4)
     with app.app_context():
         db.session.execute(update(User).values(password_hash=passwords.hash_secret(PASSWORD, rounds=4)))
@@ -40,8 +40,8 @@ def quick_hashes(app: Flask, people: People, monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def away(app: Flask) -> Iterator[None]:
-    """Let Redis be away for the limits."""
+def without_redis(app: Flask) -> Iterator[None]:
+    """Make Redis unavailable to the limits."""
     with app.app_context():
         found = counters()
     found._away_until_s = float("inf")
@@ -50,8 +50,8 @@ def away(app: Flask) -> Iterator[None]:
     found._own = ProcessCounters()
 
 
-class Strangers:
-    """Browsers in which nobody signed in before, at whatever address. They share one form, to be quick."""
+class UnknownBrowsers:
+    """Unknown browsers, at any address. They share one form, for speed."""
 
     def __init__(self, people: People) -> None:
         self._people = people
@@ -71,8 +71,8 @@ class Strangers:
 
 
 @pytest.fixture
-def try_from(people: People) -> Strangers:
-    return Strangers(people)
+def try_from(people: People) -> UnknownBrowsers:
+    return UnknownBrowsers(people)
 
 
 def statuses(answers: list[TestResponse]) -> list[int]:
@@ -100,37 +100,39 @@ def token_of(app: Flask, person: Person) -> str:
 
 
 class TestLimits:
-    def test_forty_addresses_at_one_account(self, people: People, try_from: Strangers) -> None:
+    def test_forty_addresses_at_one_account(self, people: People, try_from: UnknownBrowsers) -> None:
         answers = [try_from(f"192.0.2.{number}") for number in range(1, 41)]
 
         assert statuses(answers) == [422] * throttle.TRIES_AT_ACCOUNT + [429] * (
             40 - throttle.TRIES_AT_ACCOUNT
         )
 
-    def test_one_ipv6_network_at_one_account(self, people: People, try_from: Strangers) -> None:
+    def test_one_ipv6_network_at_one_account(self, people: People, try_from: UnknownBrowsers) -> None:
         answers = [try_from(f"2001:db8::{number:x}") for number in range(1, 41)]
 
         assert statuses(answers) == [422] * 10 + [429] * 30
         assert try_from("2001:db8:0:1::1").status_code == 422, "another /64 counts apart"
 
-    def test_one_address_at_forty_accounts(self, people: People, try_from: Strangers) -> None:
+    def test_one_address_at_forty_accounts(self, people: People, try_from: UnknownBrowsers) -> None:
         answers = [try_from("192.0.2.1", f"person{number}@example.com") for number in range(40)]
 
         assert statuses(answers) == [422] * throttle.TRIES_PER_ADDRESS + [429] * 10
         assert try_from("192.0.2.2", password=PASSWORD).status_code == 303, "others are not kept out"
 
-    def test_one_ipv6_network_at_forty_accounts(self, people: People, try_from: Strangers) -> None:
+    def test_one_ipv6_network_at_forty_accounts(self, people: People, try_from: UnknownBrowsers) -> None:
         answers = [try_from(f"2001:db8::{number:x}", f"person{number}@example.com") for number in range(40)]
 
         assert statuses(answers) == [422] * throttle.TRIES_PER_ADDRESS + [429] * 10
 
-    def test_right_passwords_are_not_counted(self, people: People, try_from: Strangers) -> None:
-        """A company behind one address signs in more often than strangers may guess."""
+    def test_right_passwords_are_not_counted(self, people: People, try_from: UnknownBrowsers) -> None:
+        """Users of a company behind one address sign in more often than the limit of wrong tries."""
         answers = [try_from("192.0.2.1", password=PASSWORD) for _ in range(32)]
 
         assert statuses(answers) == [303] * 32
 
-    def test_right_password_forgets_nothing_of_others(self, people: People, try_from: Strangers) -> None:
+    def test_right_password_clears_no_tries_of_others(
+        self, people: People, try_from: UnknownBrowsers
+    ) -> None:
         for number in range(1, 20):
             try_from(f"192.0.2.{number}")
         assert try_from("203.0.113.1", password=PASSWORD).status_code == 303
@@ -139,12 +141,12 @@ class TestLimits:
 
     def test_tries_at_once_do_not_slip_through(self, people: People) -> None:
         with ThreadPoolExecutor(8) as pool:
-            answers = list(pool.map(lambda n: Strangers(people)(f"192.0.2.{n}"), range(1, 41)))
+            answers = list(pool.map(lambda n: UnknownBrowsers(people)(f"192.0.2.{n}"), range(1, 41)))
 
         assert sorted(statuses(answers)) == [422] * throttle.TRIES_AT_ACCOUNT + [429] * 20
 
     def test_refusal_reads_the_same_without_an_account(
-        self, people: People, try_from: Strangers, page: Page
+        self, people: People, try_from: UnknownBrowsers, page: Page
     ) -> None:
         def refusal(email: str) -> str:
             answers = [try_from(f"192.0.2.{number}", email) for number in range(1, 22)]
@@ -157,7 +159,7 @@ class TestLimits:
         assert "have a sign-in link mailed to you" in known
 
     def test_limits_hold_per_process_while_redis_is_away(
-        self, people: People, try_from: Strangers, away: None
+        self, people: People, try_from: UnknownBrowsers, without_redis: None
     ) -> None:
         answers = [try_from(f"192.0.2.{number}") for number in range(1, 26)]
 
@@ -215,22 +217,22 @@ class TestSeam:
 
 class TestOwner:
     @pytest.fixture
-    def guessed_at(self, people: People, try_from: Strangers) -> None:
-        """Strangers have used up what the account allows."""
-        # The owner's own browser signs in before.
+    def guessed_at(self, people: People, try_from: UnknownBrowsers) -> None:
+        """Guesses of others have used up the limit of the account."""
+        # The owner has signed in with this browser before.
         assert people.alice.get("/account").status_code == 200
         people.alice.post("/sign-out")
         for number in range(1, 22):
             last = try_from(f"192.0.2.{number}")
         assert last.status_code == 429
 
-    def test_known_browser_gets_in(self, people: People, try_from: Strangers, guessed_at: None) -> None:
+    def test_known_browser_gets_in(self, people: People, try_from: UnknownBrowsers, guessed_at: None) -> None:
         assert try_from("203.0.113.1", password=PASSWORD).status_code == 429, "a new browser does not"
 
         assert people.alice.visitor.sign_in(ALICE).status_code == 303
 
     def test_known_browser_gets_in_at_an_address_that_guesses(
-        self, people: People, try_from: Strangers
+        self, people: People, try_from: UnknownBrowsers
     ) -> None:
         assert people.alice.get("/account").status_code == 200
         people.alice.post("/sign-out")
@@ -251,7 +253,7 @@ class TestOwner:
         visitor.post("/sign-out")
         assert visitor.sign_in(ALICE).status_code == 303, "and its browser is a known one"
 
-    def test_known_browser_is_limited_too(self, people: People, try_from: Strangers) -> None:
+    def test_known_browser_is_limited_too(self, people: People, try_from: UnknownBrowsers) -> None:
         assert people.alice.get("/account").status_code == 200
         people.alice.post("/sign-out")
         answers = [people.alice.visitor.sign_in(ALICE, "wrong password") for _ in range(12)]
@@ -281,8 +283,8 @@ class TestOwner:
 
         assert forger.sign_in(ALICE).status_code == 429
 
-    def test_new_password_makes_other_browsers_strangers(
-        self, people: People, try_from: Strangers, monkeypatch: pytest.MonkeyPatch
+    def test_new_password_makes_other_browsers_unknown(
+        self, people: People, try_from: UnknownBrowsers, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(throttle, "TRIES_AT_ACCOUNT", 1)
         other = people.alice.new_visitor()
@@ -303,10 +305,10 @@ class TestInstance:
         app: Flask,
         settings: Settings,
         people: People,
-        try_from: Strangers,
+        try_from: UnknownBrowsers,
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        """More accounts than people mistype were guessed at, each once and from its own address."""
+        """Many accounts were guessed at, each once and from an address of its own."""
         few = settings.model_copy(update={"sign_in_failures_max": 6})
         monkeypatch.setitem(app.config, "SETTINGS", few)
         assert people.alice.get("/account").status_code == 200
@@ -314,14 +316,14 @@ class TestInstance:
         for number in range(6):
             assert try_from(f"192.0.2.{number}", f"person{number}@example.com").status_code == 422
 
-    def test_limits_tighten(self, people: People, try_from: Strangers, under_attack: None) -> None:
+    def test_limits_tighten(self, people: People, try_from: UnknownBrowsers, under_attack: None) -> None:
         one_address = [try_from("198.51.100.1", f"more{number}@example.com") for number in range(5)]
         one_account = [try_from(f"203.0.113.{number}") for number in range(5)]
 
         assert statuses(one_address) == [422] * 3 + [429] * 2
         assert statuses(one_account) == [422] * 3 + [429] * 2
 
-    def test_nobody_is_kept_out(self, people: People, try_from: Strangers, under_attack: None) -> None:
+    def test_nobody_is_kept_out(self, people: People, try_from: UnknownBrowsers, under_attack: None) -> None:
         assert try_from("203.0.113.1", "bob@example.com", PASSWORD).status_code == 303
         for number in range(5):
             try_from(f"198.51.100.{number}")
@@ -329,7 +331,9 @@ class TestInstance:
         assert people.alice.visitor.sign_in(ALICE).status_code == 303
         assert people.anybody().post("/sign-in/link", {"email": ALICE}).status_code == 303
 
-    def test_operator_is_told_once(self, people: People, try_from: Strangers, under_attack: None) -> None:
+    def test_attack_is_logged_once(
+        self, people: People, try_from: UnknownBrowsers, under_attack: None
+    ) -> None:
         with capture_logs() as logged:
             for number in range(3):
                 try_from(f"198.51.100.{number}", "nobody@example.com")
@@ -430,5 +434,5 @@ class TestLink:
         assert len(waiting_mails(app)) == 5
 
     @pytest.mark.parametrize("forged", ["x", "WyJ1c3IiLDEsIngiXQ.aaaa.bbbb", "x" * 3000])
-    def test_forged_link_is_worthless(self, page: Page, forged: str) -> None:
+    def test_forged_link_is_invalid(self, page: Page, forged: str) -> None:
         assert page.get(f"/sign-in/link/{forged}", status=404).has_text("does not work any more")

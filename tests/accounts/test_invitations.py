@@ -81,7 +81,7 @@ def test_link_works_once(people: People, page: Page, visitor: Visitor) -> None:
     assert people.charlie.get("/t/acme/members").status_code == 404
 
 
-def test_revoked_link_is_worthless(people: People, page: Page, visitor: Visitor) -> None:
+def test_revoked_link_is_invalid(people: People, page: Page, visitor: Visitor) -> None:
     path = invite(page, people.alice, email="nora@example.com")
     listed = page.get("/t/acme/invitations", people.alice)
     revoke = next(link for link in listed.links() if link.endswith("/revoke"))
@@ -94,7 +94,7 @@ def test_revoked_link_is_worthless(people: People, page: Page, visitor: Visitor)
     assert not page.get("/t/acme/invitations?state=open", people.alice).has_text("nora@example.com")
 
 
-def test_expired_link_is_worthless(app: Flask, people: People, page: Page, visitor: Visitor) -> None:
+def test_expired_link_is_invalid(app: Flask, people: People, page: Page, visitor: Visitor) -> None:
     path = invite(page, people.alice)
     with app.app_context():
         db.session.execute(update(Invitation).values(expires_at=clock.now() - timedelta(seconds=1)))

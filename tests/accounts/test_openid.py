@@ -64,13 +64,13 @@ def configure(app: Flask, monkeypatch: pytest.MonkeyPatch, provider: Provider, *
         | more
     )
     monkeypatch.setitem(app.config, "SETTINGS", settings)
-    # Made anew from these settings; gone again after the test.
+    # Made again from these settings; removed after the test.
     slots.put(monkeypatch, app, OPENID_CLIENT, None)
     slots.put(monkeypatch, app, OUTBOUND_CLIENT, None)
 
 
 def at_provider(location: str | None) -> str:
-    """AuthState the provider as a browser does; returns the path that it leads back to."""
+    """Go to the provider as a browser does; returns the path that it redirects back to."""
     assert location
     answer = requests.get(location, allow_redirects=False, timeout=10)
     assert answer.status_code == 302, answer.text
@@ -79,14 +79,14 @@ def at_provider(location: str | None) -> str:
 
 
 def sign_in(visitor: Visitor, path: str = "/sign-in/openid") -> TestResponse:
-    """Sign in through the provider as whoever it knows."""
+    """Sign in through the provider as its current user."""
     started = visitor.get(path)
     assert started.status_code == 303, started.get_data(as_text=True)
     return visitor.get(at_provider(started.location))
 
 
 def link(person: Person) -> TestResponse:
-    """Link what the provider says to the person's account."""
+    """Link the provider's current user to the person's account."""
     asked = person.post("/account/openid", {"current_password": PASSWORD})
     assert asked.status_code == 200, asked.get_data(as_text=True)
     return person.get(at_provider(asked.headers["Refresh"].partition("url=")[2]))
@@ -357,7 +357,7 @@ WRONG_TOKENS: dict[str, Misbehaviour] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_TOKENS.values(), ids=WRONG_TOKENS)
-def test_what_proves_nothing_signs_nobody_in(
+def test_unproven_identity_signs_nobody_in(
     app: Flask, linked: People, provider: Provider, page: Page, wrong: Misbehaviour
 ) -> None:
     provider.wrong = wrong
@@ -383,7 +383,7 @@ WRONG_PROVIDERS: dict[str, Misbehaviour] = {
 
 
 @pytest.mark.parametrize("wrong", WRONG_PROVIDERS.values(), ids=WRONG_PROVIDERS)
-def test_provider_in_trouble_is_said(
+def test_failing_provider_is_reported(
     app: Flask, linked: People, provider: Provider, page: Page, wrong: Misbehaviour
 ) -> None:
     provider.wrong = wrong
@@ -565,7 +565,7 @@ def test_address_from_user_info_where_the_token_has_none(
     assert page.get("/account", visitor).has_text("nora@example.com")
 
 
-def test_user_info_about_somebody_else_counts_for_nothing(
+def test_user_info_about_somebody_else_is_ignored(
     app: Flask, people: People, provider: Provider, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     configure(app, monkeypatch, provider, openid_sign_up=True)
@@ -623,7 +623,7 @@ def test_answer_in_another_browser_signs_nobody_in(linked: People, provider: Pro
     assert victim.get("/account").status_code == 303
 
 
-def test_link_is_for_who_asked_for_it(app: Flask, people: People, provider: Provider) -> None:
+def test_link_is_for_the_user_who_began_it(app: Flask, people: People, provider: Provider) -> None:
     asked = people.alice.post("/account/openid", {"current_password": PASSWORD})
     back = at_provider(asked.headers["Refresh"].partition("url=")[2])
     browser = people.alice.visitor
@@ -714,7 +714,7 @@ def test_nothing_is_offered_where_no_provider_is_configured(people: People, page
         assert people.alice.get(path).status_code == 404, path
 
 
-def test_audit_trail_tells_of_links(app: Flask, people: People, provider: Provider) -> None:
+def test_audit_trail_records_links(app: Flask, people: People, provider: Provider) -> None:
     assert link(people.alice).location == "/account/openid"
     sign_in(people.anybody())
     with app.app_context():

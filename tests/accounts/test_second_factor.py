@@ -42,8 +42,8 @@ def secret_on(document: Document) -> str:
     return document.text(document.by_id("totp-secret")).replace(" ", "")
 
 
-def forget_last_code(app: Flask) -> None:
-    """Let the current code be used again: what a test checks next is not that."""
+def allow_last_code_again(app: Flask) -> None:
+    """Let the current code be used again: the test is about something else."""
     with app.app_context():
         db.session.execute(update(User).values(totp_last_step=None))
         db.session.commit()
@@ -58,13 +58,13 @@ def phone(app: Flask, people: People, page: Page) -> Phone:
     )
     assert answer.status_code == 303, answer.get_data(as_text=True)
     shown = page.get("/account/second-factor", people.alice)
-    forget_last_code(app)
+    allow_last_code_again(app)
     return Phone(secret, [shown.text(item) for item in shown.by_id("recovery-codes")])
 
 
 @pytest.fixture
-def halfway(people: People, phone: Phone, visitor: Visitor) -> Visitor:
-    """Return a browser in which Alice's password was right, and no more."""
+def after_password(people: People, phone: Phone, visitor: Visitor) -> Visitor:
+    """Return a browser in which Alice has given her password, but no code."""
     assert visitor.sign_in("alice@example.com").location == "/sign-in/code"
     return visitor
 
@@ -146,11 +146,11 @@ def test_copied_cookie_shows_neither_codes_nor_the_secret_in_use(people: People,
     assert codes_again.has_text("If they are lost, make new ones.")
 
 
-def test_password_alone_opens_nothing(people: People, page: Page, halfway: Visitor) -> None:
+def test_password_alone_signs_nobody_in(people: People, page: Page, after_password: Visitor) -> None:
     for path in ("/account", "/teams", "/t/acme/members", "/account/second-factor", "/account/sessions"):
-        assert halfway.get(path).status_code == 303, path
-    assert halfway.get("/").location == "/sign-in"
-    assert page.get("/sign-in/code", halfway).by_id("code").get("autocomplete") == "one-time-code"
+        assert after_password.get(path).status_code == 303, path
+    assert after_password.get("/").location == "/sign-in"
+    assert page.get("/sign-in/code", after_password).by_id("code").get("autocomplete") == "one-time-code"
 
 
 def test_code_signs_in_and_leads_back(people: People, phone: Phone, visitor: Visitor) -> None:
@@ -166,14 +166,17 @@ def test_code_signs_in_and_leads_back(people: People, phone: Phone, visitor: Vis
 
 @pytest.mark.parametrize(("steps_ahead", "status"), [(-3, 422), (-1, 303), (1, 303), (3, 422)])
 def test_clock_may_be_half_a_minute_off(
-    people: People, phone: Phone, halfway: Visitor, steps_ahead: int, status: int
+    people: People, phone: Phone, after_password: Visitor, steps_ahead: int, status: int
 ) -> None:
-    assert halfway.post("/sign-in/code", {"code": phone.code(steps_ahead=steps_ahead)}).status_code == status
+    assert (
+        after_password.post("/sign-in/code", {"code": phone.code(steps_ahead=steps_ahead)}).status_code
+        == status
+    )
 
 
-def test_code_works_once(people: People, page: Page, phone: Phone, halfway: Visitor) -> None:
+def test_code_works_once(people: People, page: Page, phone: Phone, after_password: Visitor) -> None:
     code = phone.code()
-    assert halfway.post("/sign-in/code", {"code": code}).status_code == 303
+    assert after_password.post("/sign-in/code", {"code": code}).status_code == 303
     other = people.anybody()
     other.sign_in("alice@example.com")
 
@@ -214,15 +217,15 @@ def test_of_two_sign_ins_with_one_recovery_code_one_passes(people: People, phone
 
 
 def test_recovery_code_signs_in_once_however_typed(
-    people: People, page: Page, phone: Phone, halfway: Visitor
+    people: People, page: Page, phone: Phone, after_password: Visitor
 ) -> None:
     typed = phone.recovery_codes[3].upper().replace("-", " ").replace("0", "O").replace("1", "l")
-    assert page.get("/sign-in/recovery-code", halfway).by_id("code").get("inputmode") is None
+    assert page.get("/sign-in/recovery-code", after_password).by_id("code").get("inputmode") is None
 
-    answer = halfway.post("/sign-in/recovery-code", {"code": typed})
+    answer = after_password.post("/sign-in/recovery-code", {"code": typed})
 
     assert answer.location == "/account/second-factor"
-    assert page.get("/account/second-factor", halfway).has_text("9 of 10 codes left")
+    assert page.get("/account/second-factor", after_password).has_text("9 of 10 codes left")
     other = people.anybody()
     other.sign_in("alice@example.com")
     refused = page.read(other.post("/sign-in/recovery-code", {"code": phone.recovery_codes[3]}))
@@ -251,22 +254,22 @@ def test_second_step_without_the_first_leads_to_sign_in(
 
 
 def test_second_step_counts_no_more_once_the_password_changed(
-    people: People, phone: Phone, halfway: Visitor
+    people: People, phone: Phone, after_password: Visitor
 ) -> None:
     people.alice.post(
         "/account/password",
         {"password-current_password": PASSWORD, "password-new_password": "seven brown herons"},
     )
 
-    assert halfway.post("/sign-in/code", {"code": phone.code()}).location == "/sign-in"
-    assert halfway.get("/account").status_code == 303
+    assert after_password.post("/sign-in/code", {"code": phone.code()}).location == "/sign-in"
+    assert after_password.get("/account").status_code == 303
 
 
 def test_guessing_codes_is_throttled_wherever_it_comes_from(
-    people: People, page: Page, phone: Phone, halfway: Visitor
+    people: People, page: Page, phone: Phone, after_password: Visitor
 ) -> None:
     for _ in range(10):
-        assert halfway.post("/sign-in/code", {"code": "000000"}).status_code == 422
+        assert after_password.post("/sign-in/code", {"code": "000000"}).status_code == 422
 
     other = people.anybody()
     other.sign_in("alice@example.com")
@@ -311,7 +314,7 @@ def test_turning_off_needs_password_and_code(
 
 
 def test_new_recovery_codes_replace_the_old(
-    app: Flask, people: People, page: Page, phone: Phone, halfway: Visitor
+    app: Flask, people: People, page: Page, phone: Phone, after_password: Visitor
 ) -> None:
     path = "/account/second-factor/renew-codes"
     page.get(path, people.alice)
@@ -322,8 +325,8 @@ def test_new_recovery_codes_replace_the_old(
     new = [shown.text(item) for item in shown.by_id("recovery-codes")]
     assert len(new) == 10
     assert not set(new) & set(phone.recovery_codes)
-    assert halfway.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]}).status_code == 422
-    assert halfway.post("/sign-in/recovery-code", {"code": new[0]}).status_code == 303
+    assert after_password.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]}).status_code == 422
+    assert after_password.post("/sign-in/recovery-code", {"code": new[0]}).status_code == 303
 
 
 def test_turning_on_twice_keeps_the_first(people: People, phone: Phone, page: Page) -> None:
@@ -348,24 +351,24 @@ def test_operator_can_turn_it_off(app: Flask, people: People, phone: Phone) -> N
 
 
 def test_unreadable_secret_leaves_the_recovery_codes(
-    app: Flask, people: People, page: Page, phone: Phone, halfway: Visitor
+    app: Flask, people: People, page: Page, phone: Phone, after_password: Visitor
 ) -> None:
     with app.app_context():
         db.session.execute(update(User).values(totp_secret_sealed="v1.00000000.AAAA"))
         db.session.commit()
 
-    refused = page.read(halfway.post("/sign-in/code", {"code": phone.code()}))
+    refused = page.read(after_password.post("/sign-in/code", {"code": phone.code()}))
 
     assert refused.status == 503
     assert refused.has_text("Use a recovery code")
-    assert halfway.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]}).status_code == 303
+    assert after_password.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]}).status_code == 303
 
 
-def test_audit_trail_tells_of_the_second_factor(
-    app: Flask, people: People, phone: Phone, halfway: Visitor
+def test_audit_trail_records_the_second_factor(
+    app: Flask, people: People, phone: Phone, after_password: Visitor
 ) -> None:
-    halfway.post("/sign-in/code", {"code": "000000"})
-    halfway.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]})
+    after_password.post("/sign-in/code", {"code": "000000"})
+    after_password.post("/sign-in/recovery-code", {"code": phone.recovery_codes[0]})
     people.alice.post("/account/second-factor/disable", {"code": phone.code(), "current_password": PASSWORD})
 
     with app.app_context():
@@ -399,7 +402,7 @@ def test_codes_are_those_of_the_rfc() -> None:
 
 
 def _at_once(people: People, post: Callable[[Visitor], TestResponse]) -> list[int]:
-    """Return what four browsers are answered that are half way in and send the same at the same moment."""
+    """Return the answers to four browsers that send the same code at the same moment."""
     visitors = [people.anybody() for _ in range(4)]
     for visitor in visitors:
         assert visitor.sign_in("alice@example.com").location == "/sign-in/code"

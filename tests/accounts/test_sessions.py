@@ -23,7 +23,7 @@ COOKIE = "signalbox_session"
 
 
 def copy_of(app: Flask, visitor: Visitor) -> FlaskClient:
-    """Return a thief's browser: with the cookie of this one."""
+    """Return a second browser with a copy of this one's cookie."""
     cookie = visitor.client.get_cookie(COOKIE)
     assert cookie is not None
     thief = app.test_client()
@@ -42,7 +42,7 @@ def session_ids(app: Flask, person: Person) -> list[str]:
         return list(rows)
 
 
-def test_copied_cookie_is_worthless_after_sign_out(app: Flask, people: People) -> None:
+def test_copied_cookie_is_invalid_after_sign_out(app: Flask, people: People) -> None:
     thief = copy_of(app, people.alice.visitor)
     assert thief.get("/account").status_code == 200
 
@@ -208,7 +208,7 @@ def test_finding_the_user_costs_one_statement(app: Flask, people: People) -> Non
     assert len(statements) == 1
 
 
-def test_job_forgets_what_nobody_can_use(app: Flask, people: People) -> None:
+def test_job_deletes_expired_sessions(app: Flask, people: People) -> None:
     unused, ended = people.alice.new_visitor(), people.bob.new_visitor()
     ended.post("/sign-out")
     with app.app_context():
@@ -229,10 +229,10 @@ def test_job_forgets_what_nobody_can_use(app: Flask, people: People) -> None:
     assert unused.get("/account").status_code == 303
 
 
-def test_audit_trail_tells_of_signing_in_and_out(app: Flask, people: People) -> None:
+def test_audit_trail_records_signing_in_and_out(app: Flask, people: People) -> None:
     people.anybody().sign_in("alice@example.com", "wrong password")
     people.anybody().sign_in("nobody@example.com", "wrong password")
-    # A worker writes it down, so that nobody can tell from the time whether there is an account.
+    # A worker records it, so that the time does not reveal whether there is an account.
     assert run_waiting_jobs(app) == ["note_failed_sign_in"] * 2
     visitor = people.alice.new_visitor()
     visitor.post("/account/end-sessions")

@@ -109,14 +109,14 @@ def test_eleventh_try_waits(people: People, page: Page, visitor: Visitor) -> Non
     assert people.anybody().sign_in("bob@example.com").status_code == 303, "others are not locked out"
 
 
-def test_success_forgets_the_tries_before(people: People, visitor: Visitor) -> None:
+def test_success_clears_the_tries_before(people: People, visitor: Visitor) -> None:
     for _ in range(2):
         for _ in range(8):
             visitor.sign_in("alice@example.com", "wrong password")
         assert people.anybody().sign_in("alice@example.com").status_code == 303
 
 
-def test_no_address_stands_in_redis(people: People, visitor: Visitor, redis_url: str) -> None:
+def test_no_address_is_stored_in_redis(people: People, visitor: Visitor, redis_url: str) -> None:
     visitor.sign_in("alice@example.com", "wrong password")
 
     with Redis.from_url(redis_url) as redis:
@@ -125,7 +125,7 @@ def test_no_address_stands_in_redis(people: People, visitor: Visitor, redis_url:
     assert b"alice" not in keys
 
 
-def test_session_of_a_deleted_user_is_worthless(app: Flask, people: People) -> None:
+def test_session_of_a_deleted_user_is_invalid(app: Flask, people: People) -> None:
     assert people.vic.get("/account").status_code == 200
 
     with app.app_context():

@@ -105,7 +105,7 @@ def test_first_owner_signs_up_with_the_link(page: Page, visitor: Visitor, setup_
     assert answer.location == "/t/ather-sohne/"
 
 
-def test_setup_link_dies_with_the_first_account(
+def test_setup_link_ends_with_the_first_account(
     app: Flask, page: Page, setup_path: str, visitor: Visitor
 ) -> None:
     visitor.post(setup_path, FORM)
@@ -170,7 +170,7 @@ def test_operator_creates_an_owner(app: Flask, visitor: Visitor) -> None:
     assert visitor.sign_in("ada@example.com", "a lighthouse keeper").status_code == 303
 
 
-def test_operator_is_told_what_is_wrong(app: Flask) -> None:
+def test_operator_sees_what_is_wrong(app: Flask) -> None:
     answer = app.test_cli_runner().invoke(
         args=[
             "accounts",

@@ -129,7 +129,7 @@ def test_renamed_team_keeps_its_address(people: People, page: Page) -> None:
     assert "<b>&" not in settings.html
 
 
-def test_switching_is_remembered(people: People) -> None:
+def test_switching_is_recorded(people: People) -> None:
     alice = people.alice
     alice.post("/teams/new", {"name": "Second"})
 

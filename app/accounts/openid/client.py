@@ -1,8 +1,8 @@
-"""Speaks with the company's OpenID provider, through Authlib and the one door out.
+"""Talks to the company's OpenID provider, through Authlib and the one door out.
 
-Authorization and tokens are `app.oauth`'s. Here is what OpenID Connect adds: the provider's description, and the
-id_token. What Authlib leaves open of that is closed: it takes algorithms from the description (`none` included), and
-checks `aud` only when told to.
+`app.oauth` does authorization and tokens. Here is what OpenID Connect adds: the provider's metadata, and the
+id_token. Two gaps of Authlib are closed: it takes algorithms from the metadata (`none` included), and checks `aud`
+only on request.
 """
 
 import secrets
@@ -32,11 +32,11 @@ from app.oauth.slots import ProviderSlots
 log = structlog.get_logger()
 
 TIMEOUT_S = 8.0
-#: Whose connections: the operator's, for all who sign in.
+#: Key of the connections: one for all users.
 _KEY = "openid"
-#: The provider's description and keys are asked for again after this long: keys that it withdrew count no more.
+#: The provider's metadata and keys are fetched again after this long: withdrawn keys are accepted no longer.
 METADATA_VALID_S = 3600
-#: A provider that just failed is left alone for so long.
+#: A provider that failed is not asked again for this long.
 _APART_S = 3
 _CLOCK_DIFFERENCE_S = 60
 _SUBJECT_CHARS_MAX = 255
@@ -101,7 +101,7 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
         return claims
 
     def load_server_metadata(self) -> dict[str, Any]:
-        """Return the provider's description, at most an hour old.
+        """Return the provider's metadata, at most an hour old.
 
         Raises RequestException, ValueError, and ProviderUnavailable while others wait for it already.
         """
@@ -115,7 +115,7 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
                 try:
                     self.server_metadata = self._loaded_metadata()
                 except (RequestException, ValueError):
-                    # Who waits for the lock meanwhile must not wait for the same failure once more.
+                    # Requests that waited for the lock must not wait for the same failure again.
                     self._failed_at_s = time.monotonic()
                     raise
                 self._loaded_at_s = now_s
@@ -140,7 +140,7 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
         return OAuthClient(registration, self._outbound, key=_KEY, timeout_s=self._timeout_s)
 
     def _get_session(self) -> ProviderSession:
-        """Return what the mixin fetches the provider's keys with."""
+        """Return the session with which the mixin fetches the provider's keys."""
         return open_session(self._outbound, key=_KEY, timeout_s=self._timeout_s)
 
     def _claims_options(self) -> dict[str, Any]:
@@ -179,7 +179,7 @@ class OpenIdClient(OpenIDMixin):  # type: ignore[misc]
 
 
 def _checked(document: object, issuer: str) -> dict[str, Any]:
-    """Return what is used of the provider's description. Raises ValueError when it cannot be used."""
+    """Return the fields of the provider's metadata that are used. Raises ValueError when they are invalid."""
     if not isinstance(document, dict) or document.get("issuer") != issuer:
         raise ValueError(f"the description at OPENID_ISSUER is not of the issuer {issuer}")
     scheme = "https://" if issuer.startswith("https://") else "http"

@@ -1,6 +1,6 @@
-"""What sign-in with the company's OpenID provider promises, without the library behind it.
+"""The interface of sign-in with the company's OpenID provider, without the library behind it.
 
-Authlib and what it brings are a tenth of a process's memory: they are loaded by the first who signs in that way.
+Authlib and what it brings are a tenth of a process's memory: they are loaded at the first such sign-in.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class NotProven(Exception):
-    """What the provider answered does not prove who signed in."""
+    """The provider's answer does not prove who signed in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Identity:
 
 
 def openid_name() -> str | None:
-    """Return what buttons call the company's provider; None where none is configured."""
+    """Return the name of the company's provider on buttons; None where none is configured."""
     settings = current_settings()
     return settings.openid_name if settings.openid_issuer else None
 

@@ -1,4 +1,4 @@
-"""What pages and commands ask about users, members, invitations and how accounts are protected."""
+"""Queries of pages and commands about users, members, invitations and the protection of accounts."""
 
 from app.accounts.queries.invitations import (
     INVITATIONS,

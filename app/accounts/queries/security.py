@@ -13,7 +13,7 @@ from app.extensions import db
 from app.lib import clock
 from app.lib.errors import NotFound
 
-#: Nobody reads more; "everywhere else" ends them all.
+#: More are not listed; "everywhere else" ends them all.
 SESSIONS_SHOWN_MAX = 100
 _SIGNED_IN = {
     "password": "Password",

@@ -23,7 +23,7 @@ class TeamOfUser:
 
 
 def any_user_exists() -> bool:
-    """Return whether somebody signed up already: then the first owner's link is invalid."""
+    """Return whether there is a user: then the first owner's link is invalid."""
     return db.session.scalar(select(User.id).limit(1)) is not None
 
 

@@ -33,7 +33,7 @@ def request_change(user_id: str, *, email: str, password: str) -> str:
 
 
 def cancel_change(user_id: str) -> None:
-    """Forget the new address: the link that was mailed there is invalid."""
+    """Cancel the change: the link that was mailed there is invalid."""
     db.session.execute(update(User).where(User.id == user_id).values(new_email=None))
     db.session.commit()
 
@@ -51,7 +51,7 @@ def find_change(token: str) -> User | None:
 
 
 def confirm_change(token: str) -> str:
-    """Change the address of the user with a mailed token and return it; reset links to the old one die.
+    """Change the address of the user with a mailed token and return it; reset links to the old one become invalid.
 
     Raises NotFound when the token is invalid (any more), Conflict when somebody else took the address since.
     """

@@ -1,4 +1,4 @@
-"""Ends open invitations of a member or an API key: whoever loses power must not keep a link back to it."""
+"""Ends open invitations of a member or an API key: after losing the right, no link may lead back to it."""
 
 from sqlalchemy import ColumnElement, update
 

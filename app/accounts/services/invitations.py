@@ -40,7 +40,7 @@ class CreatedInvitation:
 
 
 def why_not_open(state: InvitationState) -> str | None:
-    """Return what happened to an invitation that cannot be accepted and what to do; None when it can."""
+    """Return why an invitation cannot be accepted and what to do; None when it can."""
     return _NOT_OPEN.get(state)
 
 
@@ -49,8 +49,8 @@ def invite(
 ) -> CreatedInvitation:
     """Create an invitation that is valid for a week, mail it when it has an address, return its only token.
 
-    `actor_id` None: the API key `key_id` invites, as an admin may; what it made ends with its right to. Raises Invalid,
-    AuthorizationFailed.
+    `actor_id` None: the API key `key_id` invites, as an admin may; what it made ends when it loses that right. Raises
+    Invalid, AuthorizationFailed.
     """
     address = _checked_email(email) if email else None
     # A removal revokes what the member invited so far; who is invited twice at once is found as such.
@@ -103,7 +103,7 @@ def revoke_invitation(team_id: str, invitation_id: str) -> None:
 def accept(token: str, user_id: str) -> str:
     """Let a signed-in user join and return the team's slug. Raises NotFound, Conflict, AuthorizationFailed.
 
-    Who is in the team already is led there, and the invitation stays for somebody else.
+    A member of the team is redirected there, and the invitation stays open for somebody else.
     """
     invitation = _locked(token)
     team = db.session.get_one(Team, invitation.team_id)
@@ -148,7 +148,7 @@ def join_as_new(token: str, user: User, openid_account: OpenIdAccount | None = N
 
 
 def _locked(token: str) -> Invitation:
-    """Return the invitation; of several who accept it at once, the others wait here and find it used."""
+    """Return the invitation, locked: of several who accept it at once, the others wait here and find it used."""
     invitation = db.session.scalar(
         select(Invitation).where(Invitation.token_digest == tokens.digest_of(token)).with_for_update()
     )
@@ -167,7 +167,7 @@ def _join(invitation: Invitation, user: User) -> None:
     db.session.add(Membership(team_id=invitation.team_id, user_id=user.id, role=invitation.role))
     invitation.accepted_at = clock.now()
     invitation.accepted_by_id = user.id
-    # Who joins was in no team's page, so no principal says who it is.
+    # The user was on no team's page, so there is no principal.
     actor = Principal("user", user.id, user.name, invitation.team_id, frozenset())
     _record(invitation, "invitation.accepted", {"role": (None, invitation.role)}, actor=actor)
 

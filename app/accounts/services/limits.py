@@ -28,8 +28,7 @@ def limit_user(email: str, per_minute: int | None) -> None:
 def limit_team(slug: str, *, tier: Tier | None, per_hour: int | None, keeps_per_hour: bool = True) -> str:
     """Change the tier of a team, or give it a limit of its own, and return its id; `keeps_per_hour`: leave that.
 
-    The caller tells the keys (`api_keys`): what they remember of the team's limit is invalid now. Raises NotFound
-    and Invalid.
+    The caller has to invalidate the team's limit in the caches of `api_keys`. Raises NotFound and Invalid.
     """
     _judge("per_hour", per_hour, PER_HOUR_MAX)
     team = db.session.scalar(select(Team).where(Team.slug == slug))

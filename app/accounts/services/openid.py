@@ -1,7 +1,7 @@
-"""What an identity of the company's OpenID provider opens here.
+"""What a user may do here with an identity of the company's OpenID provider.
 
 An account is linked to an identity by its owner only, signed in and with the password. The address of an account was
-never proven to be the person's, so an account is not handed over because a provider vouches for the same address.
+never verified, so the same verified address at a provider gives no access to it.
 """
 
 from sqlalchemy import delete, select

@@ -52,13 +52,13 @@ def enable(user_id: str, *, secret: str, password: str, code: str) -> list[str]:
 def use_code(user_id: str, code: str, *, session_version: int) -> str | None:
     """Use up a code of the app or a recovery code; returns which it was: totp or recovery_code.
 
-    None when the first step counts no more: the password was changed since, or the second factor turned off. Of
+    None when the first step is no longer valid: the password was changed since, or the second factor turned off. Of
     several who use one code at the same moment one succeeds. Raises Invalid, and records it as a failed sign-in.
     """
     user = find_user(User.id == user_id)
     if user is None or user.totp_enabled_at is None or user.session_version != session_version:
         return None
-    method = _spend(user, code)
+    method = _use_up(user, code)
     if method is None:
         db.session.rollback()
         record_in_teams(user_id, "user.sign_in_failed", detail="Wrong code.", is_claimed_only=True)
@@ -102,21 +102,21 @@ def _confirm(user_id: str, password: str, code: str) -> None:
     user = confirm_password(user_id, password)
     if user.totp_enabled_at is None:
         raise Conflict("There is no second factor any more. Go back to your account.")
-    if _spend(user, code) is None:
+    if _use_up(user, code) is None:
         db.session.rollback()
         raise _wrong(code)
 
 
-def _spend(user: User, code: str) -> str | None:
-    """Use up the code in the open transaction and return its method; None when it is not good (any more)."""
+def _use_up(user: User, code: str) -> str | None:
+    """Use up the code in the open transaction and return its method; None when it is not valid (any more)."""
     if not codes.is_one_time_code(code):
-        return "recovery_code" if _spend_recovery_code(user.id, code) else None
+        return "recovery_code" if _use_up_recovery_code(user.id, code) else None
     step = codes.step_of(code, _opened(user), at=clock.now())
-    return "totp" if step is not None and _spend_step(user, step) else None
+    return "totp" if step is not None and _use_up_step(user, step) else None
 
 
-def _spend_step(user: User, step: int) -> bool:
-    """Return whether the step is ours: later than every step that was used, under the secret that was read."""
+def _use_up_step(user: User, step: int) -> bool:
+    """Return whether the step could be used up: it is later than every used one, and the secret is unchanged."""
     spent = db.session.execute(
         update(User)
         .where(
@@ -130,7 +130,7 @@ def _spend_step(user: User, step: int) -> bool:
     return spent.one_or_none() is not None
 
 
-def _spend_recovery_code(user_id: str, code: str) -> bool:
+def _use_up_recovery_code(user_id: str, code: str) -> bool:
     digest = codes.digest_of_recovery_code(code)
     if digest is None:
         return False

@@ -1,4 +1,4 @@
-"""Sessions: begun at sign-in, ended by their owner, forgotten once nobody can use them."""
+"""Sessions: begun at sign-in, ended by their owner, deleted once they have expired."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -18,7 +18,7 @@ from app.lib.ids import is_id
 
 log = structlog.get_logger()
 
-#: A page with several fragments is not worth several writes.
+#: The time is written at most this often: a page with several fragments needs one write.
 SEEN_AGAIN_AFTER = timedelta(minutes=1)
 
 _METHODS = {
@@ -63,7 +63,7 @@ def begin(user_id: str, *, method: str, browser: Browser) -> str:
 
 
 def sign_out(user_id: str, session_id: str) -> None:
-    """End the session that asks for it: no copy of its cookie is good for anything from now on."""
+    """End the session that asks for it: copies of its cookie become invalid."""
     if _end(user_id, session_id):
         record_in_teams(user_id, "user.signed_out")
     db.session.commit()
@@ -98,9 +98,9 @@ def end_in_transaction(user_id: str, *, but: str | None = None) -> None:
 
 
 def note_seen(session_id: str) -> None:
-    """Write down that the session is in use, in a transaction of its own. Nobody fails for its failing."""
+    """Record that the session is in use, in a transaction of its own. Its failure does not fail the request."""
     if db.session.registry.has() and db.session().in_transaction():
-        return  # The request may hold SQLite's one writer already, and would wait for itself.
+        return  # The request may hold SQLite's one writer already, and would deadlock with itself.
     now = clock.now()
     try:
         with writing(), db.engine.begin() as connection:
@@ -114,7 +114,7 @@ def note_seen(session_id: str) -> None:
 
 
 def trim() -> int:
-    """Delete the sessions that nobody can use any more; returns how many."""
+    """Delete the expired sessions; returns how many."""
     trimmed = db.session.execute(
         delete(UserSession)
         .where(or_(UserSession.ended_at.is_not(None), UserSession.last_seen_at < clock.now() - SESSION_VALID))

@@ -1,4 +1,4 @@
-"""Mailed links that sign in without the password: the owner's way in while strangers guess at it."""
+"""Mailed links that sign in without the password: for owners whose account is limited because of guessing."""
 
 from sqlalchemy import update
 
@@ -14,7 +14,7 @@ from app.outbox import services as outbox
 def request_link(email: str) -> None:
     """Have a sign-in link mailed to the address if it has an account.
 
-    Does the same work either way, so that neither answer nor time tell whether there is one.
+    Does the same work either way, so that neither answer nor time reveal whether there is one.
     """
     user = find_user(User.email == email.strip().lower())
     outbox.add_mail(db.session(), "accounts.sign_in_link", user.id if user else new_id("usr"))
@@ -23,7 +23,7 @@ def request_link(email: str) -> None:
 
 
 def find_user_of_link(token: str) -> User | None:
-    """Return whom the token still signs in; None when it is forged, too old or used."""
+    """Return the user whom the token still signs in; None when it is forged, too old or used."""
     content = tokens.read_sign_in_token(token)
     if content is None:
         return None

@@ -107,7 +107,7 @@ def change_role(
         _keep_an_owner(team_id)
     after_commit: Sequence[AfterCommit] = ()
     if rules.is_lower(role, than=Role(member.role)):
-        after_commit = _end_what_they_granted(team_id, user_id, role)
+        after_commit = _revoke_grants(team_id, user_id, role)
     if member.role != role:
         _record(member, "member.role_changed", {"role": (member.role, role)})
     member.role = role
@@ -127,7 +127,7 @@ def remove_member(
     check_version(expected, role_version(member.role))
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
-    after_commit = _end_what_they_granted(team_id, user_id, None)
+    after_commit = _revoke_grants(team_id, user_id, None)
     _record(member, "member.removed", {"role": (member.role, None)})
     db.session.delete(member)
     _commit(after_commit)
@@ -138,7 +138,7 @@ def leave_team(team_id: str, user_id: str) -> None:
     member, _ = _locked_members(team_id, user_id, user_id)
     if member.role == Role.OWNER:
         _keep_an_owner(team_id)
-    after_commit = _end_what_they_granted(team_id, user_id, None)
+    after_commit = _revoke_grants(team_id, user_id, None)
     _record(member, "member.left", {"role": (member.role, None)})
     db.session.delete(member)
     _commit(after_commit)
@@ -146,12 +146,12 @@ def leave_team(team_id: str, user_id: str) -> None:
 
 def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
     """Make another member owner; the owner stays as admin. Raises NotFound, AuthorizationFailed, Invalid."""
-    owner, heir = _locked_members(team_id, from_id, to_id)
+    owner, successor = _locked_members(team_id, from_id, to_id)
     if owner.role != Role.OWNER:
         raise AuthorizationFailed("Only an owner can hand the team over.")
     if from_id == to_id:
         raise Invalid.field("to", "You own the team already. Choose somebody else.")
-    after_commit = _end_what_they_granted(team_id, from_id, Role.ADMIN)
+    after_commit = _revoke_grants(team_id, from_id, Role.ADMIN)
     record(
         db.session(),
         "team.transferred",
@@ -159,10 +159,10 @@ def transfer_ownership(team_id: str, *, from_id: str, to_id: str) -> None:
         object_type="team",
         object_id=team_id,
         object_name=owner.team.name,
-        changes={"owner": (owner.user.name, heir.user.name)},
-        detail=f"{heir.user.name} was {heir.role} before; {owner.user.name} stays as admin.",
+        changes={"owner": (owner.user.name, successor.user.name)},
+        detail=f"{successor.user.name} was {successor.role} before; {owner.user.name} stays as admin.",
     )
-    heir.role = Role.OWNER
+    successor.role = Role.OWNER
     owner.role = Role.ADMIN
     _commit(after_commit)
 
@@ -182,7 +182,7 @@ def lock_permissions(team_id: str, user_id: str) -> frozenset[str]:
     return permissions_of(Role(role)) if role else frozenset()
 
 
-def _end_what_they_granted(team_id: str, user_id: str, role: Role | None) -> Sequence[AfterCommit]:
+def _revoke_grants(team_id: str, user_id: str, role: Role | None) -> Sequence[AfterCommit]:
     """End the member's open invitations and have their API keys reviewed: `role` is what is left to them.
 
     Returns what is to be called after the commit.
@@ -210,7 +210,7 @@ def _record(member: Membership, action: str, changes: Mapping[str, tuple[object,
 
 
 def _locked_members(team_id: str, *user_ids: str) -> tuple[Membership, Membership]:
-    """Return the memberships of two users; whoever else changes the team's members waits for us."""
+    """Return the memberships of two users, and lock the team's members until the commit."""
     if not all(is_id(user_id, "usr") for user_id in user_ids):
         raise NotFound("There is no such member in this team.")
     db.session.execute(select(Team.id).where(Team.id == team_id).with_for_update())
@@ -229,7 +229,7 @@ def _locked_members(team_id: str, *user_ids: str) -> tuple[Membership, Membershi
 
 
 def _actor_and_member(team_id: str, actor_id: str | None, user_id: str) -> tuple[Role, Membership]:
-    """Return the role of who acts, and whom they act on. An API key may do what an admin may."""
+    """Return the role of the actor, and the member to change. An API key may do what an admin may."""
     if actor_id is None:
         _, member = _locked_members(team_id, user_id, user_id)
         return Role.ADMIN, member

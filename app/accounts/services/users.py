@@ -34,7 +34,7 @@ class NewPerson:
 
 @dataclass(frozen=True, slots=True)
 class Authenticated:
-    """Who gave the right password; with a second factor they are not signed in by that."""
+    """A user who gave the right password; with a second factor that does not sign them in yet."""
 
     user_id: str
     session_version: int
@@ -57,9 +57,10 @@ def sign_up(person: NewPerson, *, team_name: str, is_operator: bool = False) -> 
 
 
 def sign_up_first_owner(person: NewPerson, *, team_name: str, token: str) -> SignedUp:
-    """Create the first user, an operator, with the link that only who runs the commands can make.
+    """Create the first user, an operator, with the link that only the operator can make.
 
-    Of two people who use the link at the same moment, one becomes owner and the other is told. Raises Invalid, NotFound.
+    Of two people who use the link at the same moment, one becomes owner and the other gets an error. Raises Invalid,
+    NotFound.
     """
     if not tokens.is_first_owner_token(token):
         raise NotFound("This set-up link is not valid. Make a new one: flask accounts first-owner-link")
@@ -94,7 +95,7 @@ def add_user(user: User) -> None:
 
 
 def authenticate(email: str, password: str) -> Authenticated | None:
-    """Return the user with this address and password, or None, which takes the same time whoever has an account."""
+    """Return the user with this address and password, or None, in the same time whether there is an account or not."""
     email = email.strip().lower()
     # No account has such an address, and PostgreSQL refuses to look for a NUL.
     user = find_user(User.email == email) if email.isprintable() else None
@@ -107,7 +108,7 @@ def authenticate(email: str, password: str) -> Authenticated | None:
 
 
 def note_failed_sign_in(user_id: str, address: str | None) -> None:
-    """Record that somebody gave a wrong password for the user."""
+    """Record a failed sign-in with a wrong password of the user."""
     record_in_teams(
         user_id, "user.sign_in_failed", detail="Wrong password.", is_claimed_only=True, address=address
     )
@@ -142,8 +143,8 @@ def change_password(user_id: str, *, current: str, new: str, session_id: str | N
     _store_password(user, passwords.hash_secret(new), "user.password_changed", kept_session_id=session_id)
 
 
-def remember_team(user_id: str, team_id: str) -> None:
-    """Remember the team in which the user worked last, if they are in it."""
+def record_last_team(user_id: str, team_id: str) -> None:
+    """Record the team in which the user worked last, if they are in it."""
     is_member = select(Membership.user_id).where(Membership.user_id == user_id, Membership.team_id == team_id)
     db.session.execute(
         update(User).where(User.id == user_id, is_member.exists()).values(last_team_id=team_id)
@@ -154,7 +155,7 @@ def remember_team(user_id: str, team_id: str) -> None:
 def request_password_reset(email: str) -> None:
     """Have a reset link mailed to the address if it has an account.
 
-    Does the same work either way, so that neither answer nor time tell whether there is one.
+    Does the same work either way, so that neither answer nor time reveal whether there is one.
     """
     user = find_user(User.email == email.strip().lower())
     outbox.add_mail(db.session(), "accounts.password_reset", user.id if user else new_id("usr"))
@@ -163,7 +164,7 @@ def request_password_reset(email: str) -> None:
 
 
 def find_user_of_reset(token: str) -> User | None:
-    """Return whose password the token still resets; None when it is forged, too old or used."""
+    """Return the user whose password the token still resets; None when it is forged, too old or used."""
     content = tokens.read_reset_token(token)
     if content is None:
         return None
@@ -204,7 +205,7 @@ def _create_with_team(user: User, team_name: str) -> SignedUp:
 
 
 def find_user(condition: ColumnElement[bool]) -> User | None:
-    """Return a user that belongs to no session: no transaction stays open while bcrypt runs."""
+    """Return a user that is detached from any session: no transaction stays open while bcrypt runs."""
     with reading(), Session(db.engine, expire_on_commit=False) as short:
         return short.scalar(select(User).where(condition))
 
@@ -228,13 +229,13 @@ def _store_password(
     """Store the hash, end the sessions but one, and return the new version of the user's sessions."""
     version: int | None = db.session.scalar(
         update(User)
-        # What was read before hashing must still hold: a token or an old password counts once.
+        # What was read before hashing must still hold: a token or an old password can be used once.
         .where(
             User.id == user.id,
             User.password_hash == user.password_hash,
             User.session_version == user.session_version,
         )
-        # A change of address that is under way may be what the new password is to stop.
+        # The new password may be meant to stop a pending change of address.
         .values(password_hash=password_hash, session_version=User.session_version + 1, new_email=None)
         .returning(User.session_version)
     )

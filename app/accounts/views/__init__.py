@@ -1,4 +1,4 @@
-"""Pages of people and teams."""
+"""Pages of users and teams."""
 
 from app.accounts.views import (  # noqa: F401  (they add the routes)
     account,

@@ -122,7 +122,7 @@ def switch_team(slug: str) -> BaseResponse:
     team = next((team for team in teams_of_user(current_user.id) if team.slug == slug), None)
     if team is None:
         raise NotFound("There is no such team, or you are not in it.")
-    users.remember_team(current_user.id, team.id)
+    users.record_last_team(current_user.id, team.id)
     session[LAST_TEAM] = team.id
     return redirect_after(home_of(team.slug))
 
@@ -131,7 +131,7 @@ def switch_team(slug: str) -> BaseResponse:
 @public
 def theme() -> BaseResponse:
     chosen = request.form.get("theme", "")
-    # The path alone: a page that came from elsewhere must not choose where people end up.
+    # The path alone: a page of another site must not choose where the redirect leads.
     came_from = urlsplit(request.headers.get("Referer", "")).path
     response = redirect_after(
         local_path(request.form.get("next")) or local_path(came_from) or url_for("accounts.start")

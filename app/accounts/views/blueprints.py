@@ -16,7 +16,7 @@ def home_of(slug: str) -> str:
 
 
 def local_path(target: str | None) -> str | None:
-    """Return `target` when it is a path on this site, else None: no link leads people elsewhere."""
+    """Return `target` when it is a path on this site, else None: redirects must not leave the site."""
     if not target or not target.startswith("/") or not target.isprintable():
         return None
     # Browsers read "//host" and "/\\host" as another site.

@@ -24,7 +24,7 @@ def cancel_email_change() -> BaseResponse:
 @accounts.get("/account/email/<token>")
 @public
 def email_change(token: str) -> BaseResponse:
-    """Show what the link does; programs that read mail follow links, so that alone changes nothing."""
+    """Show what the link does. GET changes nothing: programs that read mail follow links."""
     return _page(token)
 
 

@@ -24,7 +24,7 @@ from app.web.rendering import redirect_after, render
 
 log = structlog.get_logger()
 
-#: What its authorizations are kept under. Their purposes: sign_in; link, to the user's account; join, by an invitation.
+#: The provider's name in stored authorizations. Purposes: sign_in; link, to the user's account; join, by an invitation.
 _PROVIDER = "openid"
 
 
@@ -33,14 +33,14 @@ _PROVIDER = "openid"
 def openid_sign_in() -> BaseResponse:
     next_path = local_path(request.args.get("next"))
     # A link, not a form: browsers hold `form-action` against every redirect that follows a form, and the provider's
-    # pages redirect as they like. What can be started from elsewhere only signs people in as themselves.
+    # pages redirect as they like. Started from another site, it only signs users in as themselves.
     return redirect(_begin("sign_in", details={"next_path": next_path} if next_path else {}), 303)
 
 
 @accounts.get("/invitations/<token>/openid")
 @public
 def openid_join(token: str) -> BaseResponse:
-    # Whether the invitation is open is asked when the visitor is back; no transaction waits for the provider.
+    # The invitation is checked when the visitor is back; no transaction waits for the provider.
     return redirect(_begin("join", details={"invitation": token}), 303)
 
 
@@ -152,7 +152,7 @@ def _finish(pending: PendingAuthorization, identity: Identity) -> BaseResponse:
         return redirect_after(url_for("accounts.invitation", token=invitation))
     if user_id is None:
         user_id = services.sign_up(identity)
-    # No code is asked for besides: how people prove themselves there is the provider's to decide.
+    # No second factor here: how users prove who they are is up to the provider.
     start_session(user_id, method="openid")
     return redirect_after(pending.details.get("next_path") or url_for("accounts.start"))
 
@@ -172,7 +172,7 @@ def _begin(purpose: str, *, user_id: str | None = None, details: Mapping[str, st
 
 
 def _redirect_uri() -> str:
-    """Return the address that is registered at the provider, to the letter."""
+    """Return the redirect URI exactly as it is registered at the provider."""
     return absolute_url("/sign-in/openid/callback")
 
 

@@ -115,7 +115,7 @@ def disable_second_factor() -> BaseResponse:
 @accounts.post("/account/second-factor/codes.txt")
 @signed_in
 def download_recovery_codes() -> BaseResponse:
-    """Hand back as a file the codes that the page shows: no server has them any more."""
+    """Return the codes that the page shows as a file: the server does not have them any more."""
     lines = request.form.get("codes", "").split()
     if len(lines) != codes.RECOVERY_CODES or not all(map(codes.digest_of_recovery_code, lines)):
         raise Invalid("These are no recovery codes. Go back, and make new ones if you did not keep them.")
@@ -151,7 +151,7 @@ def _confirm_page(template: str, form: SecondFactorForm, status: int = 200) -> B
 
 
 def _begin_setup() -> str:
-    """Make the secret of a set-up. It lives in this browser's session only: no other session ever sees it."""
+    """Make the secret of a set-up. It is kept in this browser's session only."""
     secret = codes.new_secret()
     sealed = sealer().seal(secret.encode(), table="users", column=_SETUP, row_id=current_user.session_id)
     session[_SETUP] = [sealed, int(clock.epoch_s()) + _SETUP_VALID_S]

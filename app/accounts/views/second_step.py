@@ -20,7 +20,7 @@ Form = CodeForm | RecoveryCodeForm
 
 
 def enter(found: Authenticated, *, method: str, next_path: str | None = None) -> BaseResponse:
-    """Sign in who proved to be this user, or have them give a code first where they asked for that."""
+    """Sign in this user, or ask for a code first where they have turned that on."""
     if found.has_second_factor:
         begin_second_step(SecondStep(found.user_id, found.session_version, next_path))
         return redirect_after(url_for("accounts.second_step"))
@@ -69,7 +69,7 @@ def _finish(form: Form) -> BaseResponse:
         if error.status == 422:
             throttle.code_was_wrong()
         form.take_errors(error)
-        form.code.data = ""  # Worthless now; the next one is typed into an empty field.
+        form.code.data = ""  # Invalid now; the next one is typed into an empty field.
         return retry_later(_step_page(form, status=error.status), error)
     if method is None:
         return _too_late()
@@ -93,7 +93,7 @@ def _step_page(form: Form, status: int = 200) -> BaseResponse:
 
 
 def _too_late() -> BaseResponse:
-    """Answer who came without the first step, or too late after it."""
+    """Return the answer to a visitor without the first step, or too late after it."""
     if current_user.is_authenticated:
         return redirect_after(url_for("accounts.start"))
     session.clear()

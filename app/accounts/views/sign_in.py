@@ -24,7 +24,7 @@ from app.web.access import public
 from app.web.forms import runs_once
 from app.web.rendering import redirect_after, render, retry_later
 
-#: Why somebody who was signed in has to sign in again, by the code in the address.
+#: Why a user has to sign in again, by the code in the address.
 _REASONS = {
     "input_kept": "Your session ended before the form was sent, so nothing was saved. Sign in to get back to it: your"
     " input is kept for 30 minutes, but for passwords and other secrets.",
@@ -72,7 +72,7 @@ def start_signed_in_session() -> BaseResponse:
 
 
 def _note_failure(email: str) -> None:
-    """Have a worker write it down, whether there is such an account or not: the write must not tell."""
+    """Have a worker record it, whether there is such an account or not: the time must not reveal it."""
     with contextlib.suppress(Unavailable):
         enqueue("accounts.note_failed_sign_in", users.id_of_address(email), request.remote_addr)
 
@@ -81,7 +81,7 @@ def _note_failure(email: str) -> None:
 @public
 def sign_out() -> BaseResponse:
     if current_user.is_authenticated and session.get(LAST_TEAM):
-        users.remember_team(current_user.id, session[LAST_TEAM])
+        users.record_last_team(current_user.id, session[LAST_TEAM])
     end_session()
     return redirect_after(url_for("accounts.sign_in"))
 

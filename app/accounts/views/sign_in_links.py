@@ -42,7 +42,7 @@ def sign_in_link_requested() -> BaseResponse:
 @accounts.get("/sign-in/link/<token>")
 @public
 def show_sign_in_link(token: str) -> BaseResponse:
-    # A page with a button: programs that look at the links in mails must not use them up.
+    # A page with a button: programs that follow the links in mails must not use them up.
     user = sign_in_links.find_user_of_link(token)
     if user is None:
         return _invalid_page()

@@ -166,7 +166,7 @@ def _team_form(name: str) -> TeamForm:
 
 
 def _role_page(form: RoleForm, member: Member, *, status: int) -> Response:
-    """Show that somebody else changed the role meanwhile, with both roles to choose from."""
+    """Show that another user changed the role meanwhile, with both roles to choose from."""
     theirs = RoleForm(formdata=None, role=member.role.value)
     theirs.begin_with(services.role_version(member.role))
     change = latest_change(current_team().id, member.user_id, "member.role_changed")
