@@ -1,9 +1,9 @@
-"""Who is calling and whether they may: the only authorisation there is.
+"""Authentication and authorisation of every request.
 
-Every view carries one of three marks: `@public`, `@signed_in` or `@require("webhooks:manage")`, and its blueprint names
-the scheme by which the caller is found (`app.web.schemes`). Both are enforced here, before the request is parsed. An app
-with a view that lacks either, or with a permission that no feature declares, does not start. Features above provide
-how a principal is found: accounts for people, api_keys for machines.
+Every view carries one of three marks: `@public`, `@signed_in` or `@require("webhooks:manage")`, and its blueprint
+names the scheme by which the caller is found (`app.web.schemes`). Both are enforced here, before the request is
+parsed. An app with a view that lacks either, or with a permission that no feature declares, does not start. Features
+above provide how a principal is found: accounts for people, api_keys for machines.
 """
 
 from collections.abc import Callable
@@ -33,7 +33,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """The mark of a view. `permission` None: being signed in is enough; `is_public`: anybody."""
+    """The mark of a view. `permission` None: being signed in is enough; `is_public`: open to anybody."""
 
     permission: str | None = None
     is_public: bool = False
@@ -98,20 +98,20 @@ def require(permission: str) -> Callable[[View], View]:
 def writes(view: View) -> View:
     """Mark a view that writes although it is fetched with GET: a callback that a browser is sent to.
 
-    Other views may only read then, and wait for no writer.
+    Other views are read-only with GET, and wait for no writer.
     """
     view.writes = True  # type: ignore[attr-defined]
     return view
 
 
 def may_write() -> bool:
-    """Return whether the request under way may write: by its method, or by the mark of its view."""
+    """Return whether the current request may write: by its method, or by the mark of its view."""
     view = current_app.view_functions.get(request.endpoint or "")
     return request.method not in ("GET", "HEAD") or getattr(view, "writes", False)
 
 
 def access_of(view: Callable[..., Any]) -> Access | None:
-    """Return the mark of a view; None where it was forgotten."""
+    """Return the mark of a view; None where it is missing."""
     return cast(Access | None, getattr(view, "access", None))
 
 
@@ -131,12 +131,12 @@ def current_team() -> CurrentTeam:
 
 
 def provide_members(app: Flask, load: MemberLoader) -> None:
-    """Let `load` find the principal of somebody who is signed in."""
+    """Register `load`, which finds the principal of a signed-in user."""
     _load_member.put(app, load)
 
 
 def provide_keys(app: Flask, load: KeyLoader) -> None:
-    """Let `load` find the principal of an API key."""
+    """Register `load`, which finds the principal of an API key."""
     _load_key.put(app, load)
 
 
@@ -222,13 +222,13 @@ def _authorise(access: Access) -> BaseResponse | None:
 
 
 def _limit_unknown_addresses() -> None:
-    """Count a request that no route serves; a redirect to the address with its slash is one that a route does serve."""
+    """Count a request that no route serves; a redirect that only adds the slash is served by one."""
     if request.endpoint is None and not isinstance(request.routing_exception, RequestRedirect):
         limits.take_unknown_address()
 
 
 def _take_page_limit() -> None:
-    """Count a page against the user, or against the address of somebody unknown. Raises QuotaExceeded."""
+    """Count a page against the user, or against the address of an anonymous visitor. Raises QuotaExceeded."""
     if current_user.is_authenticated:
         limits.take_user(current_user.id, current_user.per_minute)
     else:
@@ -236,7 +236,7 @@ def _take_page_limit() -> None:
 
 
 def _refuse_nul() -> None:
-    """Refuse what no stored text holds, and what PostgreSQL would refuse instead of finding nothing."""
+    """Refuse NULs in the address: no stored text has one, and PostgreSQL fails where it should find nothing."""
     if "\x00" in request.path:
         raise NotFound("There is nothing at this address.")
 
@@ -266,7 +266,7 @@ def _presented_key() -> str:
 def sign_in_first() -> BaseResponse:
     """Return the response that sends a visitor without a session to the sign-in page and back afterwards.
 
-    What was typed into a form is there again then, where its view says which form it takes.
+    The input of a form is restored then, if its view is marked with the form that it takes.
     """
     page = keep_input()
     is_sent = request.method not in ("GET", "HEAD")
@@ -283,7 +283,8 @@ def sign_in_first() -> BaseResponse:
 def sign_in_again() -> BaseResponse | None:
     """Return where to go on with a form whose session is over, by its token; None for every other form.
 
-    Whoever has signed in again since, in another tab, goes back to the form at once. Nothing is done in either case.
+    A user who has signed in again in another tab goes back to the form at once. The form is not processed in either
+    case.
     """
     user_id = user_of(request.form.get(FORM_TOKEN, ""))
     access = access_of(current_app.view_functions.get(request.endpoint or "", _no_view))
@@ -296,4 +297,4 @@ def sign_in_again() -> BaseResponse | None:
 
 
 def _no_view() -> None:
-    """Stand for the view of an address where there is none."""
+    """Placeholder view of addresses that no route serves."""

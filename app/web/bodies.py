@@ -21,7 +21,7 @@ class OrjsonProvider(JSONProvider):
 
 
 def read_json_strictly(app: Flask) -> None:
-    """Refuse API bodies that are not JSON, saying where they stop being it."""
+    """Refuse API bodies that are not JSON, with the position of the error."""
     app.json = OrjsonProvider(app)
     app.before_request(_read)
 
@@ -29,7 +29,7 @@ def read_json_strictly(app: Flask) -> None:
 def _read() -> None:
     if not wants_json() or request.method not in ("POST", "PUT", "PATCH"):
         return
-    # A body that comes in chunks has no length.
+    # A chunked body has no length.
     if not request.content_length and "Transfer-Encoding" not in request.headers:
         return
     if not request.is_json:

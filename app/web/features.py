@@ -1,4 +1,4 @@
-"""What a feature brings along, declared in its `feature.py`; `app.wiring.FEATURES` lists them all."""
+"""What a feature consists of, declared in its `feature.py`; `app.wiring.FEATURES` lists them all."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -41,8 +41,8 @@ class Tab:
 class NavigationEntry:
     """A link of the navigation. It leads to the first of its tabs that the caller may see.
 
-    Entries of one section stand in the order of `position`. Features that name the same entry share it: their tabs stand
-    side by side, in the order of `position` too.
+    Entries of one section stand in the order of `position`. Features that name the same entry share it: their tabs
+    stand side by side, in the order of `position` too.
     """
 
     section: Section
@@ -70,7 +70,7 @@ class AuditObject:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What this feature wants to hear from one below: `subscribe(app, callback)` is called at the start."""
+    """A subscription to a feature below: `subscribe(app, callback)` is called at the start."""
 
     subscribe: Callable[[Flask, Any], None]
     callback: Callable[..., Any]
@@ -91,5 +91,5 @@ class Feature:
     audit_objects: tuple[AuditObject, ...] = ()
     commands: tuple[click.Group, ...] = ()
     subscriptions: tuple[Subscription, ...] = ()
-    #: Called with the app before its pages are registered, for what none of the above says.
+    #: Called with the app before its pages are registered, for everything not covered above.
     connect: Callable[[Flask], None] | None = None

@@ -18,7 +18,7 @@ _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 
 def security_headers(settings: Settings) -> dict[str, str]:
-    """Return what every answer says to browsers, whoever gives it."""
+    """Return the headers of every answer, whichever part of the program gives it."""
     headers = {
         "Content-Security-Policy": _CSP,
         "X-Content-Type-Options": "nosniff",
@@ -32,12 +32,12 @@ def security_headers(settings: Settings) -> dict[str, str]:
 
 
 def static_cache_control(version: str | None) -> str:
-    """Return how long a static file may be kept: for good where its address holds a version (`?v=`)."""
+    """Return the Cache-Control of a static file: immutable where its address holds a version (`?v=`)."""
     return "public, max-age=31536000, immutable" if version else "no-cache"
 
 
 def request_id_of(presented: str | None) -> str:
-    """Return the id that a caller gave its request, or a new one where that is none."""
+    """Return the request id of the caller, or a new one where there is no valid one."""
     return presented if presented and _REQUEST_ID.fullmatch(presented) else new_id("req")
 
 
@@ -60,7 +60,7 @@ def init_headers(app: Flask, settings: Settings) -> None:
         if request.endpoint == "static":
             headers["Cache-Control"] = static_cache_control(request.args.get("v"))
         else:
-            # Pages belong to one person and change with every delivery.
+            # Pages are private to a user and change with every delivery.
             headers.setdefault("Cache-Control", "private, no-store")
         return response
 

@@ -19,11 +19,11 @@ from app.web.schemes import Probes
 health = Probes("health", __name__)
 
 _OK, _UNREACHABLE = "ok", "unreachable"
-#: Anybody may ask as often as they like; the database is asked no more often than this.
+#: Anybody may ask as often as they like; the database is checked no more often than this.
 _CHECK_EVERY_S = 2.0
 #: A request waits no longer than this for a check that another one runs.
 _WAIT_AT_MOST_S = 0.5
-#: A check that has run for this long is taken for a database or a Redis that hangs.
+#: A check that has run for this long counts as a hanging database or Redis.
 _STALE_S = 10.0
 
 
@@ -40,7 +40,7 @@ _HANGING = Findings({"database": _UNREACHABLE, "redis": _UNREACHABLE})
 
 
 class Readiness:
-    """What was found last. One request at a time looks again, the others take what there is."""
+    """The last findings. One request at a time checks again, the others use the last findings."""
 
     def __init__(self) -> None:
         self._turn = threading.Lock()
@@ -54,7 +54,7 @@ class Readiness:
         if not self._turn.acquire(timeout=0 if self._age_s() < _STALE_S else _WAIT_AT_MOST_S):
             return self._found if self._found is not None and self._age_s() < _STALE_S else _HANGING
         try:
-            # Another one may have looked while this one waited.
+            # Another request may have checked while this one waited.
             if self._found is None or self._age_s() >= _CHECK_EVERY_S:
                 self._found = _look()
                 self._found_at_s = time.monotonic()
@@ -81,7 +81,7 @@ def alive() -> Response:
 def ready() -> tuple[Response, int]:
     """Return 200 when the database takes writes and Redis answers, else 503; the body says what is wrong.
 
-    Clocks that are wrong are told as `clock_skew_s`, and are no reason for a 503: the work goes on.
+    Wrong clocks are reported as `clock_skew_s`, and are no reason for a 503: the service works.
     """
     found = READINESS.get().find()
     is_ready = all(word == _OK for word in found.checks.values())
@@ -96,7 +96,7 @@ def _look() -> Findings:
     skew_s: dict[str, float] = {}
     if all(word == _OK for word in checks.values()):
         check_web_clock()
-        # Anybody may read this: no names of machines. The log and the home page of owners have them.
+        # Public: without host names, which are in the log and on the home page of owners.
         for one in skewed_clocks():
             skew_s.setdefault(one.process_kind, one.skew_s)
     return Findings(checks, skew_s)

@@ -21,7 +21,7 @@ _declared: dict[str, "MailKind"] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ComposedMail:
-    """A mail that is ready but for its template."""
+    """The content of a mail, to be rendered with its template."""
 
     to: str
     subject: str
@@ -34,7 +34,7 @@ class MailKind:
     """A kind of mails. A name is a promise between releases: mails of the last one may still wait under it.
 
     `compose` takes ids and returns the mail as it is to be now, None when there is no reason for it any more; it leaves
-    no transaction open. After `lifetime_s` nobody waits for it, and a mail that could not be sent is given up.
+    no transaction open. A mail that could not be sent within `lifetime_s` is given up.
     """
 
     name: str
@@ -57,11 +57,11 @@ def mail_kind(name: str) -> MailKind:
 def send_mail(composed: ComposedMail, *, message_id: str) -> None:
     """Render and send a mail. Only in jobs, and with no session open: the server may take its time.
 
-    Sent again under the same id, it is the same mail to those who look. Raises OSError or smtplib.SMTPException when the
+    Sent again under the same id, it has the same Message-ID. Raises OSError or smtplib.SMTPException when the
     mail server does not take it.
     """
     settings = current_settings()
-    # Not flask.render_template: what the app adds to every page needs a request, and a job has none.
+    # Not flask.render_template: the context processors of pages need a request, and a job has none.
     templates = current_app.jinja_env
     name, context = composed.template, composed.context
     text = templates.get_template(f"emails/{name}.txt").render(context)
@@ -75,5 +75,5 @@ def send_mail(composed: ComposedMail, *, message_id: str) -> None:
 
 
 def absolute_url(path: str) -> str:
-    """Return the address that people outside use for a path."""
+    """Return the public address of a path."""
     return current_settings().public_url + path

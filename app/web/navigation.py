@@ -8,7 +8,7 @@ from flask import Flask, request, url_for
 from app.web.access import Principal, find_principal
 from app.web.features import NavigationEntry, Section, Tab
 
-#: More than these and nobody finds anything: then an entry becomes a tab.
+#: More would be hard to find: further pages become tabs of an entry.
 ENTRIES_PER_SECTION_MAX = 4
 
 
@@ -24,7 +24,7 @@ class ShownLink:
 
 @dataclass(frozen=True, slots=True)
 class ShownSection:
-    """A section with the entries that the caller may see. `key` names it in the browser, which remembers what is folded."""
+    """A section with the entries that the caller may see. The browser stores under `key` whether it is folded."""
 
     key: str
     label: str
@@ -38,7 +38,7 @@ class ShownSection:
 
 @dataclass(frozen=True, slots=True)
 class ShownNavigation:
-    """What the layout shows. `tabs` are those of the active entry; fewer than two are not worth a row."""
+    """What the layout shows. `tabs` are those of the active entry; none if there would be one only."""
 
     sections: list[ShownSection]
     tabs: list[ShownLink]

@@ -30,7 +30,7 @@ _TABLE, _COLUMN = "shown_once", "secret"
 
 @dataclass(frozen=True, slots=True)
 class ShownSecret:
-    """What a page shows of a secret: `value`, once. `is_delayed`: it waits, but Redis does not answer just now."""
+    """A secret for its page: `value`, once. `is_delayed`: it is stored, but Redis does not answer just now."""
 
     value: str | None = None
     is_delayed: bool = False
@@ -42,10 +42,10 @@ NOTHING = ShownSecret()
 def lead_to_secret(
     about_id: str, secret: str, *, url: str, page: Callable[[ShownSecret], Response]
 ) -> Response:
-    """Return where to go after an act that made `secret`: to `url`, whose view takes it with `take_once()`.
+    """Return a redirect after a request that made `secret`: to `url`, whose view takes it with `take_once()`.
 
-    When Redis cannot keep it, `page` renders what `url` shows as the direct answer to the form: else the only copy
-    of the secret would be lost with an act that is done.
+    When Redis cannot store it, `page` renders the page of `url` as the direct answer to the form: else the only copy
+    of the secret would be lost.
     """
     if _keep(about_id, secret):
         return redirect_after(url)
@@ -53,7 +53,7 @@ def lead_to_secret(
 
 
 def take_once(about_id: str) -> ShownSecret:
-    """Return the secret that waits for the page about `about_id`, if any; nobody gets it again."""
+    """Remove the secret for the page about `about_id` and return it, if any."""
     kept = session.get(_SLOT)
     if not kept or kept[0] != about_id or request.method != "GET":
         return NOTHING
@@ -75,7 +75,7 @@ def take_once(about_id: str) -> ShownSecret:
 
 
 def _keep(about_id: str, secret: str) -> bool:
-    """Return whether the secret waits for its page now."""
+    """Store the secret for its page; returns whether that worked."""
     token = secrets.token_urlsafe(32)
     row_id = _digest(token, about_id)
     sealed = sealer().seal(secret.encode(), table=_TABLE, column=_COLUMN, row_id=row_id)
@@ -89,7 +89,7 @@ def _keep(about_id: str, secret: str) -> bool:
 
 
 def _digest(token: str, about_id: str) -> str:
-    """Return the place of a secret: another user's token, or one about something else, leads elsewhere."""
+    """Return the Redis key of a secret, which differs with the token, the user and the object."""
     return hashlib.sha256(f"{token}\x00{current_user.id}\x00{about_id}".encode()).hexdigest()
 
 

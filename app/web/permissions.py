@@ -1,7 +1,7 @@
 """One vocabulary for what may be done: roles grant it to people, scopes grant it to API keys.
 
 Features declare their permissions in their `feature.py`, each with the least powerful role that has it. What is not
-declared nobody may.
+declared is forbidden.
 """
 
 from collections.abc import Iterable
@@ -23,7 +23,7 @@ class PermissionGroup(StrEnum):
     """The headings under which forms show permissions, in their order.
 
     Those of *Your product* are for the team's own services: they ask `POST /api/v1/keys/verify` what the key that was
-    shown to them may do.
+    presented to them may do.
     """
 
     EVENTS = "Events and webhooks"
@@ -55,7 +55,7 @@ _declared: dict[str, Permission] = {}
 
 
 def declare(permissions: Iterable[Permission]) -> None:
-    """Add permissions to the vocabulary. Raises ValueError for a name that stands there with another meaning."""
+    """Add permissions to the vocabulary. Raises ValueError for a name that is declared with another meaning."""
     for permission in permissions:
         if _declared.setdefault(permission.name, permission) != permission:
             raise ValueError(f"two features declare the permission {permission.name}")

@@ -42,7 +42,7 @@ def init_problems(app: Flask) -> None:
 def invalid_from_pydantic(error: ValidationError) -> Response:
     """Return the problem for a body, query or path that does not fit its schema."""
     if error.error_count() > _ERRORS_LISTED_MAX:
-        # Of a list of numbers where texts belong each is an error: telling them all takes longer than reading them.
+        # Every item of a list can be an error: reporting all of them would take longer than parsing.
         return answer(
             Invalid(f"More than {_ERRORS_LISTED_MAX} values do not fit. Compare the body with /api/docs.")
         )
@@ -66,7 +66,7 @@ def _expected(error: SignalboxError) -> Response:
 
 
 def _csrf(error: CSRFError) -> BaseResponse:
-    # Who was signed out meanwhile has no session that the token could belong to, and typed something.
+    # A user who was signed out meanwhile has no session that the token could belong to: keep the input.
     if (response := sign_in_again()) is not None:
         return response
     detail = "This form was opened in another session. Go back, reload the page and send it again."
@@ -122,7 +122,7 @@ def _render_page(status: int, title: str, detail: str) -> Response:
             "errors/error.html", status=status, title=title, detail=detail, request_id=request_id
         )
     except Exception:
-        # The frame around the page asks the database for teams, and that may be what just failed.
+        # The layout around the page queries teams, and the database may be what just failed.
         log.exception("error_page_failed")
         response = make_response(f"{status} {title}\n\n{detail}\n\nRequest id: {request_id}\n", status)
         response.content_type = "text/plain; charset=utf-8"

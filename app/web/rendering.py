@@ -10,7 +10,7 @@ from app.lib.errors import SignalboxError
 
 AnyResponse = TypeVar("AnyResponse", bound=BaseResponse)
 
-#: All that decides between page and fragment; named on every response so that no cache mixes them up.
+#: The headers that decide between page and fragment; in `Vary` of every response, so that no cache mixes them up.
 _VARY = ("HX-Request", "HX-Target", "HX-History-Restore-Request", "Cookie")
 
 
@@ -27,12 +27,12 @@ def swaps(element_id: str | None) -> bool:
 
 
 def digest(*parts: object) -> str:
-    """Return a short word that changes with the parts: what a page shows, for `seen` in its address."""
+    """Return a short hash of the parts: of what a page shows, for `seen` in its address."""
     return hashlib.blake2b(repr(parts).encode(), digest_size=8).hexdigest()
 
 
 def unchanged() -> Response:
-    """Return the answer that lets htmx leave everything as it is."""
+    """Return 204, with which htmx changes nothing."""
     response = make_response("", 204)
     response.vary.update(_VARY)
     return response
@@ -60,7 +60,7 @@ def retry_later(response: AnyResponse, error: SignalboxError) -> AnyResponse:
 
 
 def redirect_after(url: str) -> BaseResponse:
-    """Return where to go after a mutation: 303, and for htmx 204 with HX-Redirect (it ignores headers on 3xx)."""
+    """Return a redirect after a mutation: 303, and for htmx 204 with HX-Redirect (it ignores headers on 3xx)."""
     if is_htmx():
         response = make_response("", 204)
         response.headers["HX-Redirect"] = url
@@ -71,7 +71,7 @@ def redirect_after(url: str) -> BaseResponse:
 def render_after(page: BaseResponse, url: str) -> BaseResponse:
     """Return the whole page of `url` as the answer to the form that would have led there.
 
-    htmx shows it in place of the page with the form, under its address. Nothing keeps a copy.
+    htmx shows it in place of the page with the form, under its address. It is not cached.
     """
     page.headers["Cache-Control"] = "private, no-store"
     if is_htmx():

@@ -1,8 +1,8 @@
 """Bounds the head of every request before anything parses it.
 
 Parsers of header fields are not all linear: Werkzeug's for `Cookie` takes two seconds for 16 KB of blanks, with the
-interpreter lock held, and it runs for every request, signed in or not. RFC 9110 §5.5 and §5.6.3 give runs of blanks no
-meaning beyond that of one.
+interpreter lock held, and it runs for every request, signed in or not. RFC 9110 §5.5 and §5.6.3 make a run of blanks
+equivalent to one.
 """
 
 import re

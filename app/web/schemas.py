@@ -14,7 +14,7 @@ from app.lib.errors import Code
 class Body(BaseModel):
     """A request body. A field it does not know is refused: a misspelt option must not be silently ignored."""
 
-    # An error that ends in a log must not bring along what was sent.
+    # Validation errors may be logged, and must not contain the input.
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=False, hide_input_in_errors=True)
 
     @model_validator(mode="before")
@@ -42,7 +42,7 @@ class Body(BaseModel):
 class SecretField:
     """Marks a field that holds a secret: `Annotated[str, SecretField()]`.
 
-    `when_lost` tells who missed the only answer that held it how to get another; `{id}` in it is that of the answer.
+    `when_lost` says how to get a new one if the only answer with it was lost; `{id}` in it is that of the answer.
     """
 
     when_lost: str = ""
@@ -86,14 +86,14 @@ Pair = Annotated[list[str], Field(min_length=2, max_length=2, examples=[["accept
 
 
 class StrictQuery(BaseModel):
-    """Query parameters that a page's form shares: programs must not send what only untouched controls send."""
+    """Query parameters that pages and programs share: for programs, unlike for forms, an empty value is an error."""
 
     model_config = ConfigDict(extra="forbid")
 
     @field_validator("*", mode="before")
     @classmethod
     def _nothing_is_empty(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse an empty value: who sends an empty variable would get everything instead of nothing."""
+        """Refuse an empty value: a program with an empty variable would get all rows instead of none."""
         if isinstance(value, str) and (not value or (info.field_name != "q" and value != value.strip())):
             raise ValueError("Leave it out instead of sending it empty or with blanks around it.")
         return value
@@ -130,7 +130,7 @@ class Problem(BaseModel):
     )
 
     def as_json(self) -> str:
-        """Return the body of the answer, without what there is nothing to say about."""
+        """Return the body of the answer, without empty fields."""
         return self.model_dump_json(by_alias=True, exclude_none=True)
 
 

@@ -1,4 +1,4 @@
-"""How a route finds out who is calling. Each blueprint names its scheme; nothing is inferred from an address."""
+"""How a route authenticates its caller. Each blueprint names its scheme; nothing is inferred from an address."""
 
 from dataclasses import dataclass
 
@@ -25,7 +25,7 @@ class Scheme:
 SESSION = Scheme("session", answers_json=False, checks_csrf=True)
 #: A program of a team, by an API key.
 API_KEY = Scheme("api_key", answers_json=True, checks_csrf=False)
-#: Anybody: nothing is looked at.
+#: Anybody: no credentials are read.
 ANONYMOUS = Scheme("anonymous", answers_json=True, checks_csrf=True)
 
 

@@ -1,4 +1,4 @@
-"""Which fields of a route's schemas hold secrets: what a refused request leaves behind must not show them.
+"""Which fields of a route's schemas hold secrets: logs of refused requests must not show them.
 
 A schema marks such a field: `key: Annotated[str, SECRET]`. The mark counts for everything below the field.
 """

@@ -42,7 +42,7 @@ _load_teams = AppSlot[TeamsLoader]("teams_loader")
 
 
 def provide_teams(app: Flask, load: TeamsLoader) -> None:
-    """Let `load` find the teams of somebody who is signed in."""
+    """Register `load`, which finds the teams of a signed-in user."""
     _load_teams.put(app, load)
 
 

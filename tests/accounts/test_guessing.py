@@ -188,7 +188,7 @@ class TestSeam:
         return pass_time
 
     def test_no_second_quota_of_passwords(
-        self, try_from: Strangers, pass_time: Callable[[float], None]
+        self, try_from: UnknownBrowsers, pass_time: Callable[[float], None]
     ) -> None:
         assert try_from("192.0.2.1").status_code == 422
         pass_time(throttle.WINDOW_S - 10)

@@ -1,7 +1,7 @@
-"""Forms: the base of all of them, and what holds for every form whatever it is about.
+"""Forms: their base class, and behaviour that all forms share.
 
-A form is carried out once (`tokens`), does not overwrite what somebody else changed meanwhile (`versions`), and its input
-outlives the session in which it was typed (`drafts`).
+A form is carried out once (`tokens`), does not overwrite concurrent changes (`versions`), and its input survives the end
+of the session in which it was typed (`drafts`).
 """
 
 from app.web.forms.base import Form as Form

@@ -1,4 +1,4 @@
-"""The base of all forms: services have the last word, and their errors land beside the fields."""
+"""The base of all forms: services validate again, and their errors are shown beside the fields."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ _MAY_BE_EMPTY = (BooleanField, SelectMultipleField)
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What a field holds now that somebody else changed the object, beside what was about to be saved."""
+    """The value of a field after another user's change, and the value that was about to be saved."""
 
     label: str
     theirs: str
@@ -30,7 +30,7 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class EditConflict:
-    """Somebody changed the object since the form was opened. `change` None: nobody knows who. `newer_url`: drops the input."""
+    """The object was changed since the form was opened. `change` None: unknown by whom. `newer_url` drops the input."""
 
     change: Change | None
     differences: list[Difference]
@@ -53,7 +53,7 @@ class Form(FlaskForm):  # type: ignore[misc]
         super().__init__(formdata, **values)
         #: The version of the object that the form changes; "" for a form that changes none.
         self.version = _sent_version() if formdata is _Auto else ""
-        #: What somebody else did to the object meanwhile.
+        #: A concurrent change of the object.
         self.conflict: EditConflict | None = None
         #: A sentence about the form as a whole.
         self.notice: str | None = None
@@ -69,8 +69,8 @@ class Form(FlaskForm):  # type: ignore[misc]
         return frozenset({self.version}) if self.version else None
 
     def begin_with(self, version: str) -> None:
-        """Say of which version of an object the form is about to show the values."""
-        # Input that came back belongs to the version that was read then.
+        """Set the version of the object whose values the form shows."""
+        # Restored input belongs to the version that was read with it.
         if not self.version:
             self.version = version
 
@@ -79,7 +79,7 @@ class Form(FlaskForm):  # type: ignore[misc]
         differences = []
         for field in self:
             other = theirs._fields.get(field.name)
-            # A field that the page does not show has nothing that could differ.
+            # A field that the page does not show cannot differ visibly.
             if other is None or (field.name not in request.form and not isinstance(field, _MAY_BE_EMPTY)):
                 continue
             old, new = _text_of(other), _text_of(field)

@@ -1,8 +1,8 @@
-"""Input that outlives its session: whoever has to sign in before a form can be sent gets the form back as it was.
+"""Drafts: the input of a form whose session ended is restored after the user has signed in again.
 
-What was typed waits in Redis, sealed, for half an hour: one form per user and page. Only the same user gets it back, in
-the same browser, once; a cookie that is sent to that page alone holds the proof. Passwords and fields that a form calls
-secret are left out and named. Nothing is kept of a form that we did not show to that user: its token tells.
+The input is kept in Redis, sealed, for half an hour: one form per user and page. Only the same user gets it back, in
+the same browser, once; a cookie with the path of that page holds the proof. Passwords and the secret fields of a form
+are left out and named. Only forms that were shown to that user are kept: their token proves it.
 """
 
 import hashlib
@@ -53,7 +53,7 @@ class ReturnPage:
 
 
 def keeps_input(form: type[AnyForm], *, prefix: str = "") -> Callable[[View], View]:
-    """Say which form a view takes, so that its input can be kept when the session has ended."""
+    """Mark a view with the form that it takes, so that the input can be kept when the session has ended."""
 
     def mark(view: View) -> View:
         view.takes_form = (form, prefix)  # type: ignore[attr-defined]
@@ -89,7 +89,7 @@ def keep_input() -> ReturnPage:
 
 
 def take_draft() -> Draft | None:
-    """Return the input that waits for this page, if any; nobody gets it again. It is asked for once a request."""
+    """Remove the draft of this page and return it, if any. It is read once per request."""
     if not has_request_context() or request.method != "GET" or COOKIE not in request.cookies:
         return None
     if "form_draft" not in g:
@@ -133,7 +133,7 @@ def _draft_of(form_class: type[AnyForm], prefix: str) -> Draft:
 
 
 def _page_of_form() -> str | None:
-    """Return the address of the page that the form was on; None when nothing says it."""
+    """Return the address of the page that the form was on; None when it is not known."""
     if request.method in ("GET", "HEAD") and "HX-Request" not in request.headers:
         return request.script_root + request.full_path.rstrip("?")
     own = request.script_root + request.path
@@ -145,7 +145,7 @@ def _page_of_form() -> str | None:
         return None
     if came_from.netloc != request.host:
         return None
-    # Two slashes at the beginning would lead to another site.
+    # Two slashes at the beginning would make the path another host.
     if came_from.path.startswith("//") or _endpoint_of(came_from.path) is None:
         return None
     return came_from.path + (f"?{came_from.query}" if came_from.query else "")

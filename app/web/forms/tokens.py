@@ -1,14 +1,14 @@
 """One-time tokens: a form is carried out once, however often it is sent.
 
 Every form carries a random token, signed for the user whom it was shown to. The first request that brings it claims it
-in Redis and runs; what came of it is kept for a day. A second one with the same input (a double click, a form sent again
+in Redis and runs; its result is kept for a day. A second one with the same input (a double click, a form sent again
 after Back, two copies of a tab) gets the first one's result and does nothing: also when the first one took away the
 right to send it again, as leaving a team does. A form that was refused can be corrected and sent again. With other input
-it is another form, as for whoever goes back to create one more.
+it counts as another form, as when a user goes back to create one more.
 
 This is no protection against forged requests: the CSRF token is checked before, for every form.
-Without Redis forms work as before, each request for itself: a double click then may create two. So it may when the
-process dies between the commit and keeping the result, and when the first takes longer than `RUNS_AT_MOST_S`.
+Without Redis forms work as before, each request for itself: a double click then may create two. The same goes for a
+process that dies between the commit and keeping the result, and when the first takes longer than `RUNS_AT_MOST_S`.
 """
 
 import hashlib
@@ -39,12 +39,12 @@ log = structlog.get_logger()
 FIELD = "form_token"
 #: How long the result of a form is repeated.
 KEPT_S = 86_400
-#: After so long without a result the process that ran the request is taken for dead.
+#: After so long without a result the process that ran the request counts as dead.
 RUNS_AT_MOST_S = 60
 #: How long a second request waits for the result of the first.
 WAITS_AT_MOST_S = 5.0
 _LOOK_AGAIN_S = 0.05
-#: A repetition that comes later is told so: the messages of the first were read long ago.
+#: A later repetition shows a message of its own: those of the first were shown long ago.
 _SAME_CLICK_S = 5
 _TOKEN_CHARS_MAX = 200
 _RUNNING = b"running:"
@@ -95,7 +95,7 @@ def runs_once(view: View) -> View:
         place = _place_of_form()
         if place is None:
             return view(**arguments)
-        # The principal was found in a transaction that keeps SQLite's only writer: nobody waits with it.
+        # Finding the principal began a transaction, which holds SQLite's one writer: end it before waiting.
         db.session.rollback()
         try:
             result = _result_of_first(place, claims=True)
@@ -149,7 +149,7 @@ def _says_error(before: Mapping[str, str]) -> bool:
 
 
 def _repeated(result: Mapping[str, Any]) -> Response:
-    """Answer as the first request was answered, in the session that it left behind."""
+    """Return the answer to the first request, with the session values that it set."""
     is_late = clock.now().timestamp() - result["at_s"] > _SAME_CLICK_S
     # The response to the first of two clicks is lost, its cookie with it. Later on, whoever the form was shown to must be
     # signed in: what a form renewed is not given to an older copy of the cookie.
@@ -165,9 +165,9 @@ def _repeated(result: Mapping[str, Any]) -> Response:
 
 
 def _result_of_first(place: _Place, *, claims: bool) -> Mapping[str, Any] | None:
-    """Return what came of the first request; None when there is none, and with `claims` this one is it from now on.
+    """Return the result of the first request; None when there is none, and with `claims` this one is it from now on.
 
-    Raises Conflict while the first runs on.
+    Raises Conflict while the first is running.
     """
     ends_at = time.monotonic() + WAITS_AT_MOST_S
     while True:
@@ -196,7 +196,7 @@ def _keep(place: _Place, url: str, before: Mapping[str, str]) -> None:
         "session": _session_values.dumps(changed),
         "at_s": clock.now().timestamp(),
     }
-    # Sealed: the session may be that of somebody who signed up just now.
+    # Sealed: the session may be that of a user who has just signed up.
     sealed = sealer().seal(json.dumps(result).encode(), table=_TABLE, column=_COLUMN, row_id=place.row_id)
     try:
         redis_client().set(place.name, sealed, ex=KEPT_S)
@@ -222,7 +222,7 @@ def _open(place: _Place, sealed: bytes) -> Mapping[str, Any]:
 
 
 def _place_of_form() -> _Place | None:
-    """Return the place of the request's form: another browser, another address or other input leads elsewhere.
+    """Return the Redis key of the request's form: it differs with the browser, the address and the input.
 
     None for a form without a token.
     """

@@ -1,7 +1,7 @@
-"""Versions of objects: who changes one that was changed since they read it is told, and overwrites nothing unseen.
+"""Versions of objects: a change that is based on an older version is refused, so that nothing is overwritten unseen.
 
-Pages carry the version in the form, programs in `If-Match`. A version stands for what can be edited and for nothing
-else: that a webhook failed meanwhile is no change of its settings.
+Pages carry the version in the form, programs in `If-Match`. A version covers what can be edited and nothing else:
+a failure of a webhook is no change of its settings.
 """
 
 import hashlib
@@ -30,7 +30,7 @@ class Change:
 
 def version_of(*values: object) -> str:
     """Return the version of an object with these values; equal values have equal versions, on every machine."""
-    # With a key: from the version of secret headers nobody can guess at them.
+    # Keyed: else secret headers could be guessed from their version.
     digest = hmac.new(current_settings().secret_key.encode(), digestmod=hashlib.sha256)
     digest.update(b"signalbox.version" + orjson.dumps(values, option=orjson.OPT_SORT_KEYS, default=str))
     return digest.hexdigest()[:_VERSION_CHARS]
@@ -45,7 +45,7 @@ def check_version(expected: Collection[str] | None, current: str) -> None:
 
 
 def expected_by_caller() -> frozenset[str] | None:
-    """Return the versions that `If-Match` names; None without the header, or with `*`: whatever is there may change.
+    """Return the versions that `If-Match` names; None without the header, or with `*`: any version may change.
 
     A weak tag counts as its strong one: proxies that compress weaken them on the way.
     """

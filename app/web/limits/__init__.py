@@ -1,4 +1,4 @@
-"""Limits: who may ask how often. Named policies, counted all or nothing, told in headers.
+"""Limits: who may ask how often. Named policies, counted all or nothing, reported in headers.
 
 policies           which limits there are, and what is used of one       (pure)
 scripts            counts in Redis: windows, and sliding limits          (Lua)
@@ -7,7 +7,7 @@ counters           one or the other, as Redis is there or away           (Redis)
 enforcement        asks them for a request, and refuses                  (request)
 strict             ten tries in any quarter of an hour                   (request)
 unknown_addresses  requests that no route serves                         (request, Flask-Limiter)
-headers            tells the caller what is left                         (response)
+headers            report what is left                         (response)
 """
 
 from app.web.limits.counters import Counters, RedisUnavailable, counters

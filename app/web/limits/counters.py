@@ -1,6 +1,6 @@
 """Counts uses against limits, all or nothing, in one round trip to Redis.
 
-While Redis is down or silent each process counts for itself: a limit then holds per process, and nobody waits. What
+While Redis is down or silent each process counts for itself: a limit then holds per process, and no request waits. What
 a process counted alone is not added to Redis afterwards. Windows begin with the first use, so within two of them at
 most twice the quota passes in a burst; sliding limits are exact at any moment, and cost a number for each use: what is
 counted of one person or address slides, what API keys use by the hour and day has windows.
@@ -22,12 +22,12 @@ from app.web.limits.process_counters import ProcessCounters
 
 log = structlog.get_logger()
 
-#: After a failure Redis is left alone for so long.
+#: After a failure Redis is not asked for so long.
 _APART_S = 1.0
 
 
 class RedisUnavailable(Exception):
-    """Redis does not answer in time; somebody else has to decide."""
+    """Redis does not answer in time; the caller has to go on without it."""
 
 
 class Counters:
@@ -57,7 +57,7 @@ class Counters:
             raise RedisUnavailable from error
 
     def note_failure(self, error: Exception) -> None:
-        """Leave Redis alone for a moment. Said once for each outage that begins."""
+        """Do not ask Redis for a moment. Logged once per outage."""
         if not self.is_away:
             log.warning("limits_without_redis", reason=str(error))
         self._away_until_s = time.monotonic() + _APART_S
@@ -80,7 +80,7 @@ class Counters:
             self._own.take_back(policies)
 
     def clear(self, policies: Sequence[Policy]) -> None:
-        """Forget what was used of each policy."""
+        """Clear the counters of each policy."""
         self._own.clear(policies)
         if self.is_away:
             return

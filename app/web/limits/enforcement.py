@@ -1,4 +1,4 @@
-"""Asks the counters for the current request, and refuses."""
+"""Enforces limits on the current request."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -15,7 +15,7 @@ from app.web.limits.policies import MINUTE_S, TITLES, LimitStatus, Policy, subje
 
 log = structlog.get_logger()
 
-#: Pages that stay open ask by themselves; they may do so more often than a person clicks.
+#: Open pages refresh themselves, which needs more requests than a person's clicks.
 _LIVE_FACTOR = 10
 #: Called with the refusing status and the caller's team id, once per window and only inside of a team.
 OnViolation = Callable[[LimitStatus, str], None]
@@ -32,9 +32,9 @@ class QuotaExceeded(RateLimited):
         self.violated = tuple(violated)
 
 
-def provide_violation_hook(app: Flask, tell: OnViolation) -> None:
-    """Tell of every limit that begins to refuse. The audit trail stands above this layer."""
-    _on_violation.put(app, tell)
+def provide_violation_hook(app: Flask, on_violation: OnViolation) -> None:
+    """Register a callback for limits that begin to refuse: the audit trail is above this layer."""
+    _on_violation.put(app, on_violation)
 
 
 def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
@@ -46,7 +46,7 @@ def enforce(policies: Sequence[Policy], *, team_id: str | None = None) -> None:
 
 
 def take_or_refuse(policies: Sequence[Policy], sentence: str = "Too many tries. Try again {when}.") -> None:
-    """Count a try against all of the policies or none, silently: no header tells a guesser what is left.
+    """Count a try against all of the policies or none, without headers, which would show a guesser what is left.
 
     Raises RateLimited with the sentence, in which `{when}` is when there is room again.
     """
@@ -61,21 +61,21 @@ def take_or_refuse(policies: Sequence[Policy], sentence: str = "Too many tries. 
 
 
 def record_statuses(statuses: Sequence[LimitStatus]) -> None:
-    """Keep what the headers of the answer will tell."""
+    """Store the statuses for the headers of the answer."""
     g.setdefault("limits", []).extend(statuses)
 
 
 def refuse(statuses: Sequence[LimitStatus], *, team_id: str | None, is_first: bool) -> None:
-    """Raise QuotaExceeded for the policies that refuse. The first refusal of a window is told and logged."""
+    """Raise QuotaExceeded for the policies that refuse. The first refusal of a window is recorded and logged."""
     refusing = [status for status in statuses if status.is_refusing]
     longest = max(refusing, key=lambda status: status.resets_in_s)
     if is_first:
         log.warning(
             "limit_reached", limit=longest.policy.name, subject=longest.policy.subject, team_id=team_id
         )
-        tell = _on_violation.find()
-        if tell is not None and team_id is not None:
-            tell(longest, team_id)
+        on_violation = _on_violation.find()
+        if on_violation is not None and team_id is not None:
+            on_violation(longest, team_id)
     wait_s = max(1, math.ceil(longest.resets_in_s))
     raise QuotaExceeded(
         _sentence(longest, wait_s),
@@ -94,7 +94,7 @@ def take_user(user_id: str, own_limit: int | None) -> None:
 
 
 def take_public() -> None:
-    """Count a request of somebody unknown against their address. Raises QuotaExceeded."""
+    """Count an anonymous request against its address. Raises QuotaExceeded."""
     enforce([public_policy("public-minute", request.remote_addr)])
 
 

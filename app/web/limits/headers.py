@@ -1,4 +1,4 @@
-"""Tells callers what is left, in the headers of the answer.
+"""Reports what is left of the limits, in the headers of the answer.
 
 `X-RateLimit-*` of the tightest limit, `RateLimit` and `RateLimit-Policy` of all of them (IETF draft
 draft-ietf-httpapi-ratelimit-headers-10). `Retry-After` comes with the refusal itself, and only with it.
@@ -13,7 +13,7 @@ from app.web.limits.policies import LimitStatus
 
 
 def init_limits(app: Flask) -> None:
-    """Write the headers of every answer that was limited."""
+    """Add these headers to every answer to a limited request."""
     app.after_request(_write)
 
 

@@ -1,4 +1,4 @@
-"""Which limits there are. A limit is named, counted for somebody, and clears when its window ends."""
+"""The limits. Each has a name and a subject, and clears when its window ends."""
 
 import ipaddress
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ MINUTE_S, HOUR_S, DAY_S = 60, 3_600, 86_400
 class Policy:
     """`quota` uses for `subject` within `window_s` seconds from the first; `is_sliding`: within any `window_s` seconds.
 
-    The counter is found by `name` and `subject` only, so that another quota keeps what is used already.
+    The counter is found by `name` and `subject` only, so that a changed quota keeps what is used.
     """
 
     name: str
@@ -44,7 +44,7 @@ class LimitStatus:
         return max(0, self.policy.quota - self.used)
 
 
-#: How refusals and pages call each policy, and whose it is.
+#: The name of each policy in refusals and on pages, and its subject.
 TITLES = {
     "key-hour": ("requests per hour", "this API key"),
     "key-day": ("requests per day", "this API key"),
@@ -73,7 +73,7 @@ def team_hour(team_id: str, quota: int) -> Policy:
 
 
 def subject_of_address(address: str | None) -> str:
-    """Return as whom limits count a network address: itself, of an IPv6 address its /64, which one host owns."""
+    """Return the subject of limits for a network address: itself; of an IPv6 address its /64, which one host owns."""
     try:
         found = ipaddress.ip_address(address or "")
     except ValueError:

@@ -1,4 +1,4 @@
-"""Counts of one process, for while Redis is away. Bounded, and lost with the process."""
+"""Counters of one process, used while Redis is down. Bounded, and lost with the process."""
 
 import threading
 import time
@@ -31,7 +31,7 @@ class ProcessCounters:
             for one in statuses:
                 self._add(one, now_s)
             while len(self._counts) > _COUNTERS_MAX:
-                # The oldest: a flood of subjects must not grow the process, nor cost a walk over all of them.
+                # The oldest: a flood of subjects must neither grow the process nor cost a scan of all of them.
                 del self._counts[next(iter(self._counts))]
             return [LimitStatus(one.policy, one.used + 1, one.resets_in_s) for one in statuses]
 
@@ -51,7 +51,7 @@ class ProcessCounters:
         return len(self._counts)
 
     def clear(self, policies: Sequence[Policy]) -> None:
-        """Forget what was used of each policy."""
+        """Clear the counters of each policy."""
         with self._guard:
             for policy in policies:
                 self._counts.pop(policy.counter, None)

@@ -27,7 +27,7 @@ class CounterStorage(Storage):
 
     @property
     def base_exceptions(self) -> tuple[type[Exception], ...]:
-        """Nothing is raised: without Redis the process counts alone."""
+        """Return no exceptions: without Redis the process counts alone."""
         return ()
 
     def incr(self, key: str, _expiry: int, amount: int = 1) -> int:
@@ -46,21 +46,21 @@ class CounterStorage(Storage):
         return clock.epoch_s() + counters().peek([_policy(key)])[0].resets_in_s
 
     def check(self) -> bool:
-        """Return True: there is always something to count with."""
+        """Return True: without Redis the process counts."""
         return True
 
     def reset(self) -> int | None:
-        """Return None: other limits are counted beside these, and stay."""
+        """Do nothing and return None: the counters hold other limits, too."""
         return None
 
     def clear(self, key: str) -> None:
-        """Forget what is used."""
+        """Clear the counter."""
         counters().clear([_policy(key)])
 
 
 def init_unknown_addresses(app: Flask) -> None:
     """Give the app its Flask-Limiter."""
-    # As one that is registered already, it adds no hooks that would run for every request.
+    # Marked as registered already, so that it adds no hooks to every request.
     app.extensions.setdefault("limiter", set()).add(_limiter)
     _limiter.init_app(app)
 
@@ -92,4 +92,4 @@ _limiter = Limiter(
 
 @_limiter.limit(_quota, on_breach=_refuse)
 def take_unknown_address() -> None:
-    """Count a request for an address that no route serves, against who asks. Raises QuotaExceeded."""
+    """Count a request for an address that no route serves, against its caller's address. Raises QuotaExceeded."""

@@ -17,7 +17,7 @@ Cells = Sequence[str]
 #: A cell that begins so would be a formula to a spreadsheet (OWASP, CSV injection). Where Chinese, Japanese and Korean
 #: are written, the full-width forms count as well.
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-#: So much text is handed on at once.
+#: The size of the chunks that are sent.
 _CHUNK_CHARS = 16_384
 
 
@@ -32,7 +32,7 @@ def csv_download(name: str, cells: Cells, rows: Iterable[object]) -> Response:
 
 
 def csv_lines(cells: Cells, rows: Iterable[object]) -> Iterator[str]:
-    """Yield the lines of a CSV file (RFC 4180), some at a time."""
+    """Yield the lines of a CSV file (RFC 4180), in chunks."""
     columns = [
         (heading, attrgetter(attribute or heading))
         for heading, _, attribute in (cell.partition("=") for cell in cells)

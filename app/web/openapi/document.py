@@ -1,4 +1,4 @@
-"""Puts the description together: flask-openapi knows paths and schemas, the marks of the views know the rest."""
+"""Assembles the description: paths and schemas from flask-openapi, the rest from the marks of the views."""
 
 import inspect
 import re
@@ -60,7 +60,7 @@ def describe(app: OpenAPI) -> Document:
     for rule, view in routes(app):
         path = re.sub(r"<(?:[^<>:]+:)?([^<>]+)>", r"{\1}", rule.rule)
         for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-            # A route that flask-openapi has not seen is left out here; tests/web/openapi finds it.
+            # A route unknown to flask-openapi is left out here; tests/web/openapi finds it.
             operation = raw["paths"].get(path, {}).get(method.lower())
             if operation is not None:
                 paths.setdefault(path, {})[method.lower()] = _operation(operation, view, schemas, method)
@@ -85,7 +85,7 @@ def routes(app: OpenAPI) -> Iterator[tuple[Rule, Callable[..., Any]]]:
 def _from_flask_openapi(app: OpenAPI) -> Document:
     app.generate_spec_json()  # type: ignore[no-untyped-call]
     raw: Document = app.spec_json
-    # It would stay in memory twice.
+    # Else it would stay in memory twice.
     app.spec_json = {}
     raw["components"].get("schemas", {}).pop(app.validation_error_model.__name__, None)
     return raw
@@ -180,14 +180,14 @@ def _refusals(raw: Document, view: Callable[..., Any], access: Access, method: s
     """Return the error statuses of an operation: its own, and those that follow from what it takes."""
     declared = {int(status) for status in raw["responses"] if int(status) >= 400}
     kinds = {parameter["in"] for parameter in raw.get("parameters", [])}
-    # Blueprints declare these for all of their operations; whether one can give them is decided here.
+    # Blueprints declare these for all of their operations; which of them apply is decided here.
     found = (declared - {401, 403, 404, 422, 429}) | {429, 500, 503}
     if not access.is_public:
         found |= {401, 403}
     if "path" in kinds:
         found.add(404)
     if method in ("POST", "PUT", "PATCH"):
-        # A body is read before anybody asks whether it is wanted.
+        # A body is read before the route, whether it takes one or not.
         found |= {400, 413, 415, 422}
     if kinds - {"header"}:
         found.add(422)

@@ -73,7 +73,7 @@ def _groups() -> list[tuple[str, list[dict[str, str]]]]:
 
 
 def _stored() -> _Stored:
-    """Return the document, put together at the first request: most processes are never asked for it."""
+    """Return the document, assembled at the first request: most processes never need it."""
     return _description.get()
 
 
