@@ -8,7 +8,7 @@ from app.web.forms import Change
 
 
 def latest_change(team_id: str, object_id: str, action: str) -> Change | None:
-    """Return who did this last to the object, and when; None when the trail does not know (any more)."""
+    """Return who did this last to the object, and when; None when the trail has no such entry (any more)."""
     query = (
         select(AuditEntry.actor_name, AuditEntry.created_at)
         .where(AuditEntry.team_id == team_id, AuditEntry.object_id == object_id, AuditEntry.action == action)

@@ -1,4 +1,4 @@
-"""Where the pages of the trail's objects are: features above announce them."""
+"""Links from entries of the audit trail to the pages of their objects, which features above announce."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any

@@ -35,7 +35,7 @@ class AuditEntry(Base):
     object_name: Mapped[str | None] = mapped_column(String(255))
     #: By field name: [before, after], secrets masked. None where nothing changed but the act itself matters.
     changes: Mapped[dict[str, list[object]] | None] = mapped_column(Json)
-    #: A sentence more, where the action does not say it all.
+    #: A sentence more, where the action alone is not enough.
     detail: Mapped[str | None] = mapped_column(String(500))
     address: Mapped[str | None] = mapped_column(String(64))
     request_id: Mapped[str | None] = mapped_column(String(64))

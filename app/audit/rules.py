@@ -1,8 +1,8 @@
-"""The words of the trail, for people. Pure."""
+"""Actions, objects and values of the audit trail as text for people. Pure."""
 
 import json
 
-#: What cannot be read off the names themselves.
+#: Words that are written otherwise than in names.
 _WORDS = {"api": "API", "openid": "OpenID", "totp": "two-step sign-in", "ip": "IP"}
 
 

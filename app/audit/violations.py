@@ -1,4 +1,4 @@
-"""Tells the audit trail of limits that begin to refuse."""
+"""Records in the audit trail that a limit begins to refuse."""
 
 import contextlib
 

@@ -49,7 +49,7 @@ _TYPES = Tag(name="Event types", description="What kinds of events there are.")
 @require("events:write")
 @takes_idempotency_key
 def emit_event(body: EventIn) -> tuple[EventAccepted, int]:
-    """Store an event and what it owes to every webhook that wants it.
+    """Store an event and its deliveries to every webhook that subscribes to its type.
 
     202: it is stored. 200: it was stored before under the same idempotency key, which counts for as long as the event
     is kept. What a test key (`sb_test_…`) emits is marked as a test.

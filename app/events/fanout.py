@@ -1,6 +1,6 @@
-"""Who wants to know of new events, within the transaction that stores them.
+"""Notifies features above of new events, within the transaction that stores them.
 
-The layer of events is below that of webhooks: `wiring` subscribes the features above.
+The layer of events is below that of webhooks: `wiring` subscribes those features.
 """
 
 from collections.abc import Callable, Sequence

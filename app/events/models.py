@@ -42,7 +42,7 @@ class Event(Base):
     #: The JSON that is sent: `{"id", "type", "timestamp", "data"}`. Signed as it stands here.
     body: Mapped[str] = mapped_column(Text)
     idempotency_key: Mapped[str | None] = mapped_column(String(255))
-    #: SHA-256 of type and data as received: tells a repeated request from another one under the same key.
+    #: SHA-256 of type and data as received: whether a request under the same key is a repetition or another one.
     request_digest: Mapped[str] = mapped_column(String(64))
     is_test: Mapped[bool] = mapped_column(default=False, server_default=false())
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=clock.now)

@@ -39,7 +39,7 @@ def known_types(team_id: str) -> list[KnownType]:
 def list_types(team_id: str, *, limit: int, cursor: str | None = None) -> Page[KnownType]:
     """Return a page of all types, in their order, from behind the type named `cursor`.
 
-    They are few hundred at most, and most of them are no rows. A cursor that names none begins anew.
+    There are a few hundred at most, and the built-in ones are no rows. A cursor that names none starts from the beginning.
     """
     known = known_types(team_id)
     names = [one.name for one in known]

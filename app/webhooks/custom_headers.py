@@ -1,4 +1,4 @@
-"""The headers that a team adds to a webhook's requests: what is refused, and how stored values stay hidden."""
+"""The headers that a team adds to a webhook's requests: what is refused, and how stored values are masked."""
 
 import re
 from collections.abc import Iterable, Sequence

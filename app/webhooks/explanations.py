@@ -13,8 +13,8 @@ class Explanation:
 
 
 _KINDS: dict[str, Explanation] = {
-    # The same for a name that does not exist, one that does not resolve in time and one of a refused address: nobody
-    # is to learn from deliveries which names the operator's network knows.
+    # The same for a name that does not exist, one that does not resolve in time and one of a refused address: deliveries
+    # must not show which names the operator's network knows.
     "dns_failed": Explanation(
         "Host not usable",
         "The host did not resolve in time to an address that Signalbox connects to. Private, loopback and otherwise"

@@ -33,7 +33,7 @@ FEATURE = Feature(
         ),
     ),
     jobs=(
-        # A slice ends by itself, and goes on for as long as Redis is away: RQ must not interrupt it.
+        # A slice ends by itself, and continues for as long as Redis is away: RQ must not interrupt it.
         Job(
             name="webhooks.dispatch",
             path="app.webhooks.jobs.dispatch",

@@ -1,4 +1,4 @@
-"""Forms of webhooks. The services judge the values; a form only reads them."""
+"""Forms of webhooks. The services validate the values; a form only reads them."""
 
 from decimal import Decimal
 from typing import Any
@@ -56,7 +56,7 @@ class RetryFields(Form):
 class WebhookForm(RetryFields):
     """All settings of a webhook."""
 
-    #: Receivers' tokens stand in them.
+    #: Their values are often tokens of receivers.
     SECRET_FIELDS = frozenset({"headers"})
 
     name = StringField(

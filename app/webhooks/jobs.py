@@ -1,4 +1,4 @@
-"""Jobs of workers: dispatch slices, and what follows from them."""
+"""Jobs of webhooks: dispatch slices, and cancelling what deleted webhooks left."""
 
 import threading
 
@@ -34,7 +34,7 @@ def dispatch() -> None:
 
 
 def cancel_leftovers() -> None:
-    """Cancel what deleted webhooks still owe."""
+    """Cancel the pending deliveries of deleted webhooks."""
     deliveries.cancel_leftovers()
 
 
@@ -44,7 +44,7 @@ def stopping_event() -> threading.Event:
 
 
 def close_dispatcher() -> None:
-    """End this process's dispatcher, if one ever ran: give back, drain, record, close."""
+    """End this process's dispatcher, if one ever ran: give back what was not sent, record results, close."""
     dispatcher = _dispatcher.take()
     if dispatcher is not None:
         dispatcher.close()

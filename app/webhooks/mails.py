@@ -11,7 +11,7 @@ DISABLED_NOTICE = "webhooks.disabled_notice"
 
 
 def disabled_notice(webhook_id: str, user_id: str) -> ComposedMail | None:
-    """Return what tells an admin that a webhook was disabled; None when it is active again, or they are none any more."""
+    """Return the mail about a disabled webhook; None when it is active again, or the user is no admin any more."""
     with reading():
         composed = _disabled_notice(webhook_id, user_id)
         db.session.rollback()

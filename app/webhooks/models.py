@@ -1,4 +1,4 @@
-"""Webhooks, what they owe (deliveries), what was tried (attempts) and how it went by the hour (counts)."""
+"""Webhooks, their deliveries, the attempts of these, and what happened by the hour (counts)."""
 
 from datetime import datetime
 

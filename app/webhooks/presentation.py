@@ -85,7 +85,7 @@ def retry_label(shown_state: str) -> str:
 
 
 def poll_interval_s(states: Sequence[tuple[str, datetime | None]], *, now: datetime) -> int | None:
-    """Return how soon a page that shows these (shown state, due time) should look again; None: never.
+    """Return how soon a page that shows these (shown state, due time) should refresh; None: never.
 
     What is final never changes by itself.
     """

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 OPERATIONAL_PREFIX = "signalbox."
 BACKOFF_MAX_S = 86_400.0
-#: A wait is up to this share longer than the schedule says, so that failures do not return as a herd.
+#: A wait is up to this share longer than the schedule says, so that retries of one moment spread out.
 JITTER = 0.2
 #: Failed deliveries in a row that disable a webhook, and those after which Signalbox warns.
 FAILURES_TO_DISABLE = 10

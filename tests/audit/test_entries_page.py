@@ -18,7 +18,7 @@ LIST = "/t/acme/audit/"
 
 @pytest.fixture(autouse=True)
 def _signed_in(people: People, trail: Trail) -> None:
-    """Sign in before the trail is looked at, and forget that this is written there."""
+    """Sign in before the test, and delete the entries that this leaves."""
     for person in (people.alice, people.bob):
         person.visitor.csrf_token()
     trail.delete_all()
@@ -213,7 +213,7 @@ def test_filtering_answers_with_the_list_and_its_bar(people: People, page: Page,
     assert "/t/acme/audit/export.csv?action=webhook.updated" in fragment.links()
 
 
-def test_page_looks_again_every_30_seconds_and_hears_nothing_new(
+def test_page_refreshes_every_30_seconds_and_gets_204_without_new_rows(
     people: People, page: Page, trail: Trail
 ) -> None:
     trail.add_entries(2)
@@ -223,7 +223,7 @@ def test_page_looks_again_every_30_seconds_and_hears_nothing_new(
     assert people.alice.get(news.get("hx-get", ""), fragment="list-news").status_code == 204
 
 
-def test_who_reads_is_told_of_news_without_being_disturbed(people: People, page: Page, trail: Trail) -> None:
+def test_new_rows_are_announced_while_somebody_reads(people: People, page: Page, trail: Trail) -> None:
     trail.add_entries(2)
     document = page.get(LIST, people.alice)
     assert document.root.find(".//div[@role='status']/div[@id='list-news']") is not None
@@ -239,7 +239,7 @@ def test_who_reads_is_told_of_news_without_being_disturbed(people: People, page:
     assert people.alice.get(again, fragment="list-news").status_code == 204
 
 
-def test_who_only_looks_on_gets_the_newest_rows(people: People, page: Page, trail: Trail) -> None:
+def test_new_rows_are_shown_while_nobody_reads(people: People, page: Page, trail: Trail) -> None:
     trail.add_entries(60)
     refresh = page.get(LIST, people.alice).by_id("list-news").get("hx-get", "")
     [new] = trail.add_entries(1, at=clock.now())

@@ -52,7 +52,7 @@ def test_cells_are_no_formulas(people: People, trail: Trail, formula: str) -> No
     assert row["detail"] == "plain = text"
 
 
-def test_lines_are_handed_on_before_all_rows_are_read() -> None:
+def test_lines_are_sent_before_all_rows_are_read() -> None:
     taken = 0
 
     def rows() -> Iterator[complex]:

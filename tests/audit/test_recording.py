@@ -288,7 +288,7 @@ def test_command_line_is_the_actor_outside_of_requests(app: Flask, scene: Scene,
     assert (entry.actor_kind, entry.actor_id, entry.address) == ("operator", None, None)
 
 
-def test_who_joins_and_who_founds_is_named(app: Flask, scene: Scene, trail: Trail) -> None:
+def test_actor_of_joining_and_of_creating_a_team_is_that_user(app: Flask, scene: Scene, trail: Trail) -> None:
     people = scene.people
     people.charlie.post(f"/invitations/{scene.invitation_token}/accept")
 
@@ -305,7 +305,7 @@ def test_who_joins_and_who_founds_is_named(app: Flask, scene: Scene, trail: Trai
     assert (founded.actor_id, founded.object_name) == (people.charlie.id, "Third")
 
 
-def test_invitations_that_die_with_a_role_are_told(app: Flask, scene: Scene, trail: Trail) -> None:
+def test_invitations_that_end_with_a_role_are_recorded(app: Flask, scene: Scene, trail: Trail) -> None:
     with app.app_context():
         teams.transfer_ownership(scene.team_id, from_id=scene.people.alice.id, to_id=scene.people.bob.id)
         db.session.remove()

@@ -15,7 +15,7 @@ from tests.people import People
 EVENTS, TYPES = "/t/acme/events/", "/t/acme/event-types/"
 
 
-def test_empty_list_teaches_how_to_emit(people: People, page: Page) -> None:
+def test_empty_list_shows_how_to_emit(people: People, page: Page) -> None:
     document = page.get(EVENTS, people.vic)
 
     assert document.has_text("No events yet")

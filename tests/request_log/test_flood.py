@@ -1,4 +1,4 @@
-"""Refused calls, however they are made up, leave the process that logs them free for others."""
+"""No refused call, however it is made up, keeps the process that logs it busy."""
 
 import http.client
 import threading
@@ -58,7 +58,9 @@ def is_logged(request_log: RequestLog, query: str) -> bool:
 
 
 @pytest.mark.parametrize("name", ATTACKS)
-def test_one_call_leaves_the_site_quick(api: Api, request_log: RequestLog, port: int, name: str) -> None:
+def test_one_refused_call_does_not_slow_the_site(
+    api: Api, request_log: RequestLog, port: int, name: str
+) -> None:
     method, path, body = ATTACKS[name]
 
     assert ask(port, method, path, body, api._headers) in (400, 414, 422)
@@ -87,7 +89,7 @@ def test_details_are_bounded_by_their_bytes(app: Flask, request_log: RequestLog)
     assert buffer.wants_details()
 
 
-def test_a_second_of_the_worst_refusals_takes_a_part_of_it(request_log: RequestLog) -> None:
+def test_redacting_the_worst_refusals_of_a_second_takes_less_than_a_second(request_log: RequestLog) -> None:
     """Processor time of this thread: what other processes do does not count."""
     body = b'{"a":[' + b'{"b":1},' * 1_000 + b"1]}"
     details = Details([("Accept", "*/*")], body, is_body_cut=False, answer=None, is_answer_cut=False)

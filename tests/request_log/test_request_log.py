@@ -1,4 +1,4 @@
-"""The request log: which calls are noted, what is kept of them, and that noting them costs and holds nothing."""
+"""The request log: which calls are recorded, what is kept of them, and that recording neither costs nor blocks."""
 
 import json
 import os
@@ -58,7 +58,7 @@ def call(team_id: str, **values: Any) -> Call:
     return Call(**{**defaults, **values})
 
 
-def test_call_that_announces_more_bytes_than_a_column_holds_is_noted(
+def test_call_that_announces_more_bytes_than_a_column_holds_is_logged(
     api: Api, request_log: RequestLog
 ) -> None:
     """Else whoever sends such a header would not be seen, and the calls noted beside it be written one by one."""
@@ -69,7 +69,7 @@ def test_call_that_announces_more_bytes_than_a_column_holds_is_noted(
     assert logged.request_bytes == 2**31 - 1
 
 
-def test_accepted_call_is_noted_without_its_bodies(api: Api, request_log: RequestLog) -> None:
+def test_accepted_call_is_logged_without_its_bodies(api: Api, request_log: RequestLog) -> None:
     answer = api(
         "POST", "/events", {"type": "post.published", "data": {"n": 1}}, headers={"User-Agent": "cron/2"}
     )
@@ -87,7 +87,7 @@ def test_accepted_call_is_noted_without_its_bodies(api: Api, request_log: Reques
     ) * 4
 
 
-def test_wrong_values_are_noted_with_what_was_sent(api: Api, request_log: RequestLog) -> None:
+def test_wrong_values_are_logged_with_what_was_sent(api: Api, request_log: RequestLog) -> None:
     api("POST", "/events", {"type": "no.such", "data": {"note": "Grüße", "password": "hunter2"}})
 
     (logged,) = request_log.requests()
@@ -97,7 +97,7 @@ def test_wrong_values_are_noted_with_what_was_sent(api: Api, request_log: Reques
     assert json.loads(str(logged.response_body))["status"] == 422
 
 
-def test_missing_scope_is_noted(people: People, request_log: RequestLog) -> None:
+def test_missing_scope_is_logged(people: People, request_log: RequestLog) -> None:
     api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
 
     api("GET", "/webhooks")
@@ -106,7 +106,7 @@ def test_missing_scope_is_noted(people: People, request_log: RequestLog) -> None
     assert (logged.status, logged.error_code, logged.api_key_name) == (403, "AUTHORIZATION_FAILED", "tests")
 
 
-def test_revoked_key_is_noted_for_its_team(people: People, request_log: RequestLog) -> None:
+def test_call_with_a_revoked_key_is_logged_for_its_team(people: People, request_log: RequestLog) -> None:
     api = Api(people.app, people.acme.id, people.alice.id, ["events:read"])
     api("GET", "/events")
     with people.app.app_context():
@@ -118,7 +118,7 @@ def test_revoked_key_is_noted_for_its_team(people: People, request_log: RequestL
     assert [logged.status for logged in request_log.requests()] == [200, 401]
 
 
-def test_reached_limit_is_noted(people: People, request_log: RequestLog) -> None:
+def test_reached_limit_is_logged(people: People, request_log: RequestLog) -> None:
     with people.app.app_context():
         created = create_key(
             people.acme.id, "slow", scopes=["events:read"], granted_by=frozenset({FULL}), per_hour=1
@@ -135,7 +135,7 @@ def test_reached_limit_is_noted(people: People, request_log: RequestLog) -> None
     assert logged[-1].api_key_id == created.id
 
 
-def test_mistake_of_ours_is_noted(api: Api, request_log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_internal_error_is_logged(api: Api, request_log: RequestLog, monkeypatch: pytest.MonkeyPatch) -> None:
     view = api.app.view_functions["request_log_api.list_requests"]
 
     def broken(**_: object) -> None:
@@ -151,7 +151,7 @@ def test_mistake_of_ours_is_noted(api: Api, request_log: RequestLog, monkeypatch
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer nonsense"}])
-def test_call_of_nobody_is_not_noted(app: Flask, people: People, headers: dict[str, str]) -> None:
+def test_call_without_a_known_key_is_not_logged(app: Flask, people: People, headers: dict[str, str]) -> None:
     assert app.test_client().get("/api/v1/events", headers=headers).status_code == 401
     people.alice.get("/t/acme/audit/")
 
@@ -218,7 +218,7 @@ def test_chosen_request_id_cannot_take_the_place_of_another(api: Api, request_lo
     assert len({one.id for one in logged}) == 2
 
 
-def test_hostile_paths_are_noted(api: Api, request_log: RequestLog) -> None:
+def test_hostile_paths_are_logged(api: Api, request_log: RequestLog) -> None:
     for path in ("/events/%00", "/events/%ff%fe", f"/events/{'x' * 3000}", "/webhooks/%F0%9F%92%A3?q=%00%ff"):
         assert api("GET", path).status_code in (404, 422)
 
@@ -226,7 +226,7 @@ def test_hostile_paths_are_noted(api: Api, request_log: RequestLog) -> None:
     assert len(request_log.requests()) == 3
 
 
-def test_full_buffer_drops_the_oldest_and_says_so(app: Flask, request_log: RequestLog) -> None:
+def test_full_buffer_drops_the_oldest_and_logs_how_many(app: Flask, request_log: RequestLog) -> None:
     buffer = CallBuffer(app, buffered_max=10, is_background=False)
     for number in range(25):
         buffer.add(call(request_log.team_id, path=f"/api/v1/{number}"))
@@ -247,7 +247,9 @@ def test_details_of_a_flood_are_bounded(api: Api, request_log: RequestLog) -> No
     assert {one.error_code for one in logged} == {"VALIDATION_ERROR"}
 
 
-def test_calls_of_a_team_that_is_gone_do_not_hold_up_the_others(app: Flask, request_log: RequestLog) -> None:
+def test_calls_of_a_deleted_team_do_not_prevent_others_from_being_written(
+    app: Flask, request_log: RequestLog
+) -> None:
     buffer = CallBuffer(app, is_background=False)
     buffer.add(call("team_gone"))
     buffer.add(call(request_log.team_id))
@@ -332,7 +334,7 @@ def test_no_log_is_kept_where_the_operator_wants_none(settings: Settings, redis_
     slots.close_redis(app)
 
 
-def test_noting_a_call_costs_little(people: People) -> None:
+def test_recording_a_call_costs_little(people: People) -> None:
     """The hook of an accepted call, measured alone and in processor time: the promise is 60 µs on a fast machine."""
     app = people.app
     with app.test_request_context(

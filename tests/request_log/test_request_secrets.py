@@ -1,4 +1,4 @@
-"""What a request sends in a secret field is nowhere in what is stored or logged of it, however it is refused.
+"""What a request sends in a secret field is neither stored nor logged, however it is refused.
 
 The cases are made from the schemas of all routes: a new route with a secret field is covered once it marks it.
 """
@@ -73,7 +73,7 @@ def everything_stored(app: Flask) -> str:
     return repr(rows)
 
 
-def test_secret_fields_of_refused_calls_are_nowhere(
+def test_secret_fields_of_refused_calls_are_neither_stored_nor_logged(
     people: People,
     api: Api,
     request_log: RequestLog,
@@ -102,7 +102,7 @@ def test_secret_fields_of_refused_calls_are_nowhere(
     assert CANARY not in "".join(capfd.readouterr())
 
 
-def test_secrets_that_pages_refuse_are_nowhere(
+def test_secrets_that_pages_refuse_are_neither_stored_nor_logged(
     people: People, request_log: RequestLog, samples: dict[str, str], capfd: pytest.CaptureFixture[str]
 ) -> None:
     names = ("password", "new_password", "current_password", "code", "token", "secret", "key")

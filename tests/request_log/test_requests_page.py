@@ -145,7 +145,7 @@ def test_filtering_and_pausing_answer_with_their_parts(
     assert page.fragment(f"{LIST}?paused=1", "list-bar", people.alice).has_text("Refreshing is paused.")
 
 
-def test_refresh_brings_rows_only_to_who_does_not_read(
+def test_refresh_replaces_rows_only_while_nobody_reads(
     people: People, page: Page, request_log: RequestLog
 ) -> None:
     request_log.add_requests(2)

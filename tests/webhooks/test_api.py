@@ -132,7 +132,7 @@ def test_all_errors_come_at_once(api: Api) -> None:
     assert set(messages(answer)) == {"name", "url", "event_types", "timeout_s"}
 
 
-def test_own_type_can_be_subscribed_to_and_outlived(api: Api) -> None:
+def test_subscription_to_an_own_type_stays_when_the_type_is_deleted(api: Api) -> None:
     api("POST", "/event-types", {"name": "order.shipped"})
     webhook = api.new_webhook(event_types=["order.shipped", "order.*", "order.shipped"])
     assert webhook["event_types"] == ["order.shipped", "order.*"]
@@ -221,7 +221,7 @@ def test_resuming_an_active_webhook_discards_nothing(app: Flask, api: Api) -> No
     assert states(app) == {"pending": 1}
 
 
-def test_resuming_forgets_failures_and_the_reason(app: Flask, api: Api) -> None:
+def test_resuming_resets_failures_and_the_reason(app: Flask, api: Api) -> None:
     webhook = api.new_webhook()
     with app.app_context():
         db.session.execute(

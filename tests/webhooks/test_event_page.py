@@ -11,7 +11,7 @@ from tests.people import People
 LIST = "/t/acme/events/"
 
 
-def test_event_page_says_who_got_it_and_who_did_not(people: People, page: Page, api: Api) -> None:
+def test_event_page_shows_who_received_it_and_who_did_not(people: People, page: Page, api: Api) -> None:
     api.new_webhook(name="Wants it")
     api.new_webhook(name="Other types", event_types=["campaign.*"])
     event_id = api.emit().get_json()["id"]

@@ -63,7 +63,7 @@ def test_download_holds_no_transaction_between_pages(
         assert next(rows).webhook.name == "one"
 
 
-def test_empty_list_teaches(people: People, page: Page) -> None:
+def test_empty_list_shows_how_to_create_a_webhook(people: People, page: Page) -> None:
     document = page.get(LIST, people.mel)
 
     assert document.has_text("Create your first webhook")
@@ -71,7 +71,7 @@ def test_empty_list_teaches(people: People, page: Page) -> None:
     assert LIST + "new" in document.links()
 
 
-def test_viewer_looks_and_changes_nothing(people: People, page: Page, api: Api) -> None:
+def test_viewer_sees_webhooks_and_changes_none(people: People, page: Page, api: Api) -> None:
     webhook = api.new_webhook()
     show = LIST + webhook["id"]
 

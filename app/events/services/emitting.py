@@ -94,7 +94,7 @@ def emit_batch(team_id: str, events: Sequence[EventToEmit], *, is_test: bool = F
 def _prepare(
     team_id: str, type: str, data: dict[str, Any], *, idempotency_key: str | None, is_test: bool
 ) -> tuple[NewEvent, dict[str, object]]:
-    """Return the event and its row. Before the transaction begins: on SQLite it holds the only write lock."""
+    """Return the event and its row. Done before the transaction begins, which on SQLite holds the only write lock."""
     if type.startswith(OPERATIONAL_PREFIX):
         raise Invalid.field("type", f"Only Signalbox itself emits events of type {OPERATIONAL_PREFIX}….")
     if idempotency_key is not None:
@@ -111,7 +111,7 @@ def _store(
     earlier: dict[str, Emitted] = {}
     try:
         connection = session.connection()
-        # By key: two batches that wait for each other's keys wait in the same order, and never in a circle.
+        # By key: two batches with the same keys take them in the same order, so that they cannot deadlock.
         for index, (event, values) in sorted(enumerate(prepared), key=_claim_order):
             with _naming_item(index) if is_batch else nullcontext():
                 _require_known(connection, team_id, event.type)
@@ -175,7 +175,7 @@ def add_event_without_fanout(
     *,
     is_test: bool = False,
 ) -> NewEvent:
-    """Add an event without asking who wants it: the caller adds the deliveries, in the same transaction."""
+    """Add an event without notifying subscribers: the caller adds the deliveries, in the same transaction."""
     event, values = _new_event(team_id, type, data, is_test=is_test)
     connection = session.connection()
     _require_known(connection, team_id, type)

@@ -1,4 +1,4 @@
-"""Describes the event types that a team adds to the catalogue."""
+"""Adds, changes and deletes the event types of a team."""
 
 from collections.abc import Collection, Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""Counts failed deliveries in a row; warns, then disables the webhook, and says so as an event."""
+"""Counts failed deliveries in a row; warns by an event, then disables the webhook, with an event and mails."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _FAILED = text(
     WHERE id = :id RETURNING id, team_id, name, url, status, consecutive_failures
     """
 )
-# The condition on the status makes two dispatchers that see the tenth failure at once disable, and tell, once.
+# By the condition on the status, of two dispatchers that see the tenth failure at once only one disables and notifies.
 _DISABLE = text(
     """
     UPDATE webhooks SET status = 'disabled', status_reason = :reason, status_changed_at = :now
@@ -39,7 +39,7 @@ _DISABLE = text(
 
 @dataclass(slots=True)
 class _Tally:
-    """What a batch says about one webhook: failures since its last success in the batch, if there was one."""
+    """The outcomes of one webhook in a batch: failures since its last success there, if there was one."""
 
     failures: int = 0
     has_success: bool = False
@@ -47,11 +47,11 @@ class _Tally:
     last_error: str | None = None
 
 
-def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> list[str]:
-    """Count what the batch decided, within its transaction; returns the ids of webhooks that it disabled."""
+def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], decided: set[str]) -> list[str]:
+    """Count the deliveries that the batch decided, in its transaction; returns the ids of webhooks that it disabled."""
     disabled = []
     # Sorted for the same reason as the counts: one order of locks for all dispatchers.
-    for webhook_id, tally in sorted(_tallies(outcomes, won).items()):
+    for webhook_id, tally in sorted(_tallies(outcomes, decided).items()):
         if not tally.failures:
             connection.execute(_SUCCEEDED, {"id": webhook_id})
             continue
@@ -63,14 +63,14 @@ def record_outcomes(connection: Connection, outcomes: Sequence[Outcome], won: se
             if _disable(connection, webhook, tally):
                 disabled.append(webhook_id)
         elif webhook.consecutive_failures - tally.failures < FAILURES_TO_WARN <= webhook.consecutive_failures:
-            _tell(connection, "signalbox.webhook.failing", webhook, tally.last_error)
+            _emit(connection, "signalbox.webhook.failing", webhook, tally.last_error)
     return disabled
 
 
-def _tallies(outcomes: Sequence[Outcome], won: set[str]) -> dict[str, _Tally]:
+def _tallies(outcomes: Sequence[Outcome], decided: set[str]) -> dict[str, _Tally]:
     tallies: dict[str, _Tally] = {}
     for outcome in outcomes:
-        if outcome.claimed.id not in won or outcome.state == "pending":
+        if outcome.claimed.id not in decided or outcome.state == "pending":
             continue
         tally = tallies.setdefault(outcome.claimed.webhook_id, _Tally())
         if outcome.state == "succeeded":
@@ -104,11 +104,11 @@ def _disable(connection: Connection, webhook: Row[Any], tally: _Tally) -> bool:
     )
     for user_id in ids_of_admins(connection, webhook.team_id):
         add_mail(connection, DISABLED_NOTICE, webhook.id, user_id)
-    _tell(connection, "signalbox.webhook.disabled", webhook, tally.last_error, reason=reason)
+    _emit(connection, "signalbox.webhook.disabled", webhook, tally.last_error, reason=reason)
     return True
 
 
-def _tell(
+def _emit(
     connection: Connection,
     event_type: str,
     webhook: Row[Any],
@@ -128,7 +128,7 @@ def _tell(
             add_event(session, webhook.team_id, event_type, data)
             session.flush()
     except SignalboxError as error:
-        # Larger than the operator lets events be, say. The results that led here must be recorded all the same.
+        # Such as TooLarge. The results of the batch must be recorded all the same.
         log.warning(
             "operational_event_not_emitted", type=event_type, webhook_id=webhook.id, reason=error.detail
         )

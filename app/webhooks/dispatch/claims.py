@@ -1,8 +1,8 @@
 """Claims what is due, under a lease.
 
-Claiming moves `due_at` past the lease: the same column is schedule and lease, so a sender that dies leaves
-rows that simply become due again. Every active webhook with something due gets its share, and one whose
-in-flight cap is reached gets none: rows of a receiver that hangs never stand in front of others.
+Claiming moves `due_at` past the lease: the same column is schedule and lease, so the rows of a sender that
+dies become due again by themselves. Every active webhook with something due gets its share, and one whose
+in-flight cap is reached gets none: rows of a receiver that hangs never delay others.
 """
 
 import secrets
@@ -35,8 +35,8 @@ _READY_POSTGRESQL = text(
 )
 _READY_SQLITE = text(f"SELECT w.id, w.updated_at, {_FIRST_DUE} {_ACTIVE_WEBHOOKS}")
 
-# The planner cannot know how few rows `picked` has and joins by reading both tables whole; an array it takes for
-# ten elements, and uses the indexes.
+# The planner cannot estimate how few rows `picked` has, and joins by reading both tables whole; an array it estimates at
+# ten elements, and then uses the indexes.
 _ACTIVE = text(
     "SELECT id, updated_at FROM webhooks WHERE id IN :ids AND status = 'active' AND deleted_at IS NULL"
 ).bindparams(bindparam("ids", expanding=True))
@@ -58,7 +58,7 @@ _CLAIM_POSTGRESQL = text(
     RETURNING d.id, d.webhook_id, d.event_id, d.attempt_count, d.round_attempt_count, d.is_manual
     """
 )
-# Apart from the claim: an event that goes to ten webhooks is read and carried once, not ten times.
+# Apart from the claim: an event that goes to ten webhooks is read and transferred once, not ten times.
 _BODIES_POSTGRESQL = text(
     "SELECT id, body FROM events WHERE id IN (SELECT json_array_elements_text(CAST(:ids AS json)))"
 )
@@ -86,7 +86,7 @@ ClaimedRow = tuple[str, str, str, int, int, bool]
 
 @dataclass(frozen=True, slots=True)
 class DueWebhooks:
-    """What waits: versions of the webhooks with something due, and in how many seconds the next thing will be."""
+    """Versions of the webhooks with deliveries due, and the seconds until the next delivery is due."""
 
     due: dict[str, object]
     next_due_in_s: float | None
@@ -146,7 +146,7 @@ def claim(connection: Connection, room: Mapping[str, int], *, lease_s: float) ->
     """Take up to `room[webhook_id]` due deliveries of each webhook, oldest first, for `lease_s` seconds.
 
     The lease is dated by the database, whose clock every dispatcher shares, and counted here from before the statement
-    is sent on a clock that nobody sets: a dispatcher whose own clock is wrong neither takes what is not due nor
+    is sent on the monotonic clock: a dispatcher whose own clock is wrong neither takes what is not due nor
     sends what is no longer its own.
     """
     lease = secrets.token_hex(8)

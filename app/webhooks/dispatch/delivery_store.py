@@ -1,7 +1,7 @@
-"""The dispatcher's dealings with the database: short transactions, here or on a thread beside the sockets.
+"""The dispatcher's transactions: short ones, run inline or on a thread beside the sockets.
 
 On PostgreSQL a call waits for another process, so it runs on a thread while transfers go on. On SQLite it is
-our own work: a thread would fight the loop for the interpreter lock while holding the one write lock
+our own work: a thread would compete with the loop for the interpreter lock while it holds the one write lock
 (measured: 59 ms a claim instead of 2.8 ms, and web requests waiting for a second), so it runs inline.
 """
 
@@ -34,7 +34,7 @@ T = TypeVar("T")
 
 @dataclass(slots=True)
 class ClaimResult:
-    """An answer to "what is due?": the rows claimed, their targets, and when the next thing is due."""
+    """The rows claimed, their targets, and when the next delivery is due."""
 
     claim: Claim | None = None
     targets: dict[str, Target] = field(default_factory=dict)
@@ -46,7 +46,7 @@ class ClaimResult:
 
 
 class DeliveryStore:
-    """Claims and records. `submit()` runs one of its methods the way the database likes it."""
+    """Claims deliveries and records results. `submit()` runs one of its methods inline or on a thread, by the database."""
 
     def __init__(self, app: Flask, settings: Settings, *, on_done: Callable[[], None]) -> None:
         self._app = app
@@ -91,7 +91,7 @@ class DeliveryStore:
     ) -> ClaimResult:
         """Claim what is due and has room, shared fairly among the webhooks that wait.
 
-        `busy` counts what the dispatcher holds already, `allowance` how much it wants to hold, by webhook id;
+        `busy` counts what the dispatcher holds already, `allowance` how much it may hold, by webhook id;
         `left` is what it can hold in addition. No webhook gets more of that than is left for others. `waiting` has
         the versions of webhooks whose deliveries are held and not in transfer yet.
         """
@@ -100,21 +100,19 @@ class DeliveryStore:
             changed = find_changed(connection, waiting)
             due_webhooks = find_due_webhooks(connection)
             targets = self._targets.load(connection, due_webhooks.due) if due_webhooks.due else {}
-        claimed_result = ClaimResult(
-            targets=targets, next_due_in_s=due_webhooks.next_due_in_s, changed=changed
-        )
+        result = ClaimResult(targets=targets, next_due_in_s=due_webhooks.next_due_in_s, changed=changed)
         free = {key: min(allowance.get(key, default_allowance), left) - busy.get(key, 0) for key in targets}
         free = {key: value for key, value in free.items() if value > 0}
         room = _shared(free, min(CLAIM_BATCH_MAX, left - left // (len(free) + 1)))
-        claimed_result.has_more = set(targets) - set(room)
+        result.has_more = set(targets) - set(room)
         if room:
             with db.engine.begin() as connection:
-                claimed_result.claim = claim(connection, room, lease_s=self._settings.dispatch_lease_s)
+                result.claim = claim(connection, room, lease_s=self._settings.dispatch_lease_s)
             got: dict[str, int] = {}
-            for row in claimed_result.claim.rows:
+            for row in result.claim.rows:
                 got[row[1]] = got.get(row[1], 0) + 1
-            claimed_result.has_more |= {key for key, value in room.items() if got.get(key, 0) >= value}
-        return claimed_result
+            result.has_more |= {key for key, value in room.items() if got.get(key, 0) >= value}
+        return result
 
     def write(self, outcomes: Sequence[Outcome]) -> list[str]:
         """Record a batch and what follows from it for its webhooks, in one transaction.
@@ -148,12 +146,12 @@ class DeliveryStore:
     @staticmethod
     def _write(outcomes: Sequence[Outcome], recorder: Callable[..., set[str]]) -> list[str]:
         with db.engine.begin() as connection:
-            won = recorder(connection, outcomes)
-            return record_outcomes(connection, outcomes, won)
+            decided = recorder(connection, outcomes)
+            return record_outcomes(connection, outcomes, decided)
 
 
 def _shared(free: Mapping[str, int], total: int) -> dict[str, int]:
-    """Return how much of `total` each may take: equal shares, and what one leaves goes to the others."""
+    """Return how much of `total` each may take: equal shares, and what one does not need goes to the others."""
     shares: dict[str, int] = {}
     left = max(0, total)
     for index, (key, wanted) in enumerate(sorted(free.items(), key=lambda item: item[1])):

@@ -1,4 +1,4 @@
-"""The loop: claims, transfers and records, all at the same time and none waiting for another."""
+"""The loop: claims, transfers and recordings run at the same time, and none waits for another."""
 
 import time
 from collections import deque
@@ -24,18 +24,18 @@ from app.webhooks.dispatch.wakeups import Wakeups
 
 log = structlog.get_logger()
 
-#: So many results are worth a transaction at once; when recording lags, up to so many share one.
+#: Results are recorded once there are so many; when recording lags, up to `RECORD_BATCH_MAX` share a transaction.
 RECORD_BATCH = 200
 RECORD_BATCH_MAX = 500
-#: Batches handed to the database at a time: the next one begins without waiting for this loop.
+#: Batches submitted to the database at a time: the next one begins without waiting for this loop.
 RECORDINGS_MAX = 2
-#: A result waits at most so long for others to be recorded with.
+#: A result waits at most so long for others to share its transaction.
 RECORD_WITHIN_S = 0.02
-#: News that come closer together than this share a claim.
+#: Wake-ups that come closer together than this share a claim.
 CLAIM_APART_S = 0.01
-#: Without any wake-up, what is due is found after this long.
-LOOK_AGAIN_S = 1.0
-#: Results are at most so far ahead of the database; no more is claimed meanwhile. A crash repeats their deliveries.
+#: How often what is due is looked for without a wake-up.
+POLL_INTERVAL_S = 1.0
+#: With more unrecorded results than this nothing is claimed: a crash repeats their deliveries.
 UNRECORDED_MAX = 2000
 DATABASE_RETRY_S = 1.0
 #: On stopping, transfers under way get this long to end; the leases of the rest end by themselves.
@@ -68,7 +68,7 @@ class Dispatcher:
         self._record_at_s = 0.0
 
     def run(self, *, for_s: float, slice_id: str, is_stopping: Callable[[], bool]) -> None:
-        """Send for `for_s` seconds or until told to stop. Results of this time are recorded when it returns."""
+        """Send for `for_s` seconds or until `is_stopping()`. The results of that time are recorded when it returns."""
         self._wakeups.slice_id = slice_id
         self._claim_at_s = 0.0
         ends_at_s = time.monotonic() + for_s
@@ -95,18 +95,18 @@ class Dispatcher:
         self._store.close()
 
     def _turn(self, ends_at_s: float) -> None:
-        self._absorb_claim()
-        self._absorb_records()
+        self._finish_claim()
+        self._finish_recordings()
         self._claim_if_useful()
-        self._absorb_claim()
+        self._finish_claim()
         self._start_transfers()
         self._record_if_useful()
-        self._take_results(self._multi.poll(self._patience_s(ends_at_s)))
+        self._take_results(self._multi.poll(self._poll_timeout_s(ends_at_s)))
         if self._wakeups.drain():
             self._claim_at_s = min(self._claim_at_s, self._claimed_at_s + CLAIM_APART_S)
 
-    def _patience_s(self, ends_at_s: float) -> float:
-        """Return how long the loop may sleep if no socket and no wake-up stirs."""
+    def _poll_timeout_s(self, ends_at_s: float) -> float:
+        """Return how long the loop may wait for sockets and wake-ups."""
         wake_at_s = ends_at_s
         if self._claiming is None:
             wake_at_s = min(wake_at_s, self._claim_at_s)
@@ -123,9 +123,9 @@ class Dispatcher:
             self._is_behind = True
             return
         buffer = self._buffer
-        self._claim_at_s = now_s + LOOK_AGAIN_S
+        self._claim_at_s = now_s + POLL_INTERVAL_S
         self._claimed_at_s = now_s
-        # Also with no room for more: a webhook that waits here may have been paused or edited.
+        # Also with no room for more: a webhook whose deliveries wait here may have been paused or edited.
         self._claiming = self._store.submit(
             self._store.take,
             dict(buffer.held),
@@ -135,30 +135,30 @@ class Dispatcher:
             buffer.waiting_versions(),
         )
 
-    def _absorb_claim(self) -> None:
+    def _finish_claim(self) -> None:
         if self._claiming is None or not self._claiming.done():
             return
         future, self._claiming = self._claiming, None
         now_s = time.monotonic()
         try:
-            claimed_result = future.result()
+            result = future.result()
         except SQLAlchemyError as error:
             log.warning("claim_failed", reason=str(error).splitlines()[0])
             self._claim_at_s = now_s + DATABASE_RETRY_S
             return
-        if claimed_result.next_due_in_s is not None:
-            self._claim_at_s = min(self._claim_at_s, now_s + claimed_result.next_due_in_s)
-        self._buffer.wanting = claimed_result.has_more
-        self._give_back(claimed_result.changed)
-        if claimed_result.claim is not None:
-            self._hold(claimed_result.claim, claimed_result.targets)
+        if result.next_due_in_s is not None:
+            self._claim_at_s = min(self._claim_at_s, now_s + result.next_due_in_s)
+        self._buffer.has_more = result.has_more
+        self._give_back(result.changed)
+        if result.claim is not None:
+            self._buffer_claim(result.claim, result.targets)
 
-    def _hold(self, claim: Claim, targets: Mapping[str, Target]) -> None:
+    def _buffer_claim(self, claim: Claim, targets: Mapping[str, Target]) -> None:
         margin_s = min(5.0, self._settings.dispatch_lease_s / 4)
         for row in claim.rows:
             delivery_id, webhook_id, event_id, attempt_count, round_attempt_count, is_manual = row
             target = targets[webhook_id]
-            self._buffer.hold(
+            self._buffer.add(
                 ClaimedDelivery(
                     id=delivery_id,
                     webhook_id=webhook_id,
@@ -175,7 +175,7 @@ class Dispatcher:
 
     @property
     def _resolving(self) -> int:
-        """How many deliveries wait for name servers and take nobody's room: as many again as there is room for."""
+        """How many deliveries wait for name servers. Up to twice the overall cap, they take no room from others."""
         return min(self._multi.resolving, 2 * self._settings.dispatch_in_flight_max)
 
     def _start_transfers(self) -> None:
@@ -208,15 +208,15 @@ class Dispatcher:
         batch = [self._unrecorded.popleft() for _ in range(min(len(self._unrecorded), RECORD_BATCH_MAX))]
         self._oldest_unrecorded_s = now_s
         self._recordings.append((self._store.submit_write(batch), batch))
-        self._absorb_records()
+        self._finish_recordings()
 
-    def _absorb_records(self) -> None:
+    def _finish_recordings(self) -> None:
         while self._recordings and self._recordings[0][0].done():
             future, batch = self._recordings.popleft()
             try:
                 disabled = future.result()
             except Exception as error:
-                # Whatever it was, these attempts happened: they are kept and tried again, never sent again for it.
+                # Whatever the error, these attempts were made: recording them is tried again, sending them is not.
                 if not isinstance(error, SQLAlchemyError):
                     log.exception("record_failed_unexpectedly", size=len(batch))
                 log.warning("record_failed", size=len(batch), reason=next(iter(str(error).splitlines()), ""))
@@ -229,10 +229,10 @@ class Dispatcher:
             self._give_back(disabled)
 
     def _give_back(self, webhook_ids: Iterable[str]) -> None:
-        """Let go of what waits here for these webhooks: it is not to be sent, or not like this."""
+        """Give back the deliveries of these webhooks that wait here: they were paused, disabled or edited."""
         for webhook_id in webhook_ids:
             for lease, ids in self._buffer.take_back(webhook_id).items():
-                # Should this fail, their lease ends by itself.
+                # If this fails, their lease ends by itself.
                 self._store.submit(self._store.give_back, ids, lease)
 
     def _settle(self) -> None:
@@ -244,14 +244,14 @@ class Dispatcher:
                 self._record_if_useful()
             if self._recordings:
                 self._recordings[0][0].exception()
-                self._absorb_records()
+                self._finish_recordings()
             if self._record_at_s > time.monotonic() and not self._recordings:
                 return
 
     def _await_claim(self) -> None:
         if self._claiming is not None:
             self._claiming.exception()
-            self._absorb_claim()
+            self._finish_claim()
 
     @staticmethod
     def _try(function: Callable[..., None], *args: object) -> None:

@@ -1,8 +1,8 @@
-"""Failures of a webhook's host, before anything is connected: one word for tenants, the truth for the operator.
+"""Failures of a webhook's host before a connection: one error kind for tenants, the real one in the operator's log.
 
 Whoever owns a webhook must not learn from its deliveries which names the operator's network knows and which of them
 are hosts there. So a name that does not exist, one whose name server is silent and one that resolves to a refused
-address are one kind, without times and addresses. The log tells them apart.
+address are one kind, without times and addresses. The log has the real reason.
 """
 
 from collections import Counter
@@ -39,7 +39,7 @@ def shown_result(result: Result) -> Result:
 
 
 def log_host_errors(ended: Iterable[tuple[ClaimedDelivery, Result]]) -> None:
-    """Log what really happened: one entry for each webhook, kind and reason, with the number of attempts."""
+    """Log the real reasons: one entry for each webhook, kind and reason, with the number of attempts."""
     counts: Counter[tuple[str, str, str, str | None]] = Counter()
     for claimed, result in ended:
         if result.error_kind in _KINDS:

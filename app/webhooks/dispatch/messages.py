@@ -1,4 +1,4 @@
-"""The request of one attempt, as Standard Webhooks wants it (specification 1.0.0)."""
+"""The request of one attempt, as Standard Webhooks requires it (specification 1.0.0)."""
 
 from dataclasses import dataclass
 
@@ -28,12 +28,12 @@ class ClaimedDelivery:
 
 
 def request_of(claimed: ClaimedDelivery, *, max_body_bytes: int) -> Request:
-    """Return the signed request; notes on `claimed` which headers will be recorded.
+    """Return the signed request; stores in `claimed` the headers as they will be recorded.
 
     `webhook-id` is the event's id, the same on every attempt: by it receivers recognise a repetition.
     """
     target = claimed.target
-    # Receivers refuse what is dated minutes off: the database's time, not what this machine takes for it.
+    # Receivers refuse timestamps that are minutes off: this is the database's time, not that of this machine.
     timestamp_s = int(clock.epoch_s())
     signature = signing.sign(
         target.signing_key, message_id=claimed.event_id, timestamp_s=timestamp_s, body=claimed.body

@@ -1,4 +1,4 @@
-"""What the result of an attempt means for its delivery. Decides, and touches nothing."""
+"""What the result of an attempt means for its delivery. Pure but for the clock."""
 
 import time
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from app.webhooks.dispatch.messages import ClaimedDelivery
 from app.webhooks.rules import retry_wait_s
 
 GONE = 410
-#: Sent back by a receiver that is alive but wants us to wait; a plain 4xx may carry it as well.
+#: How long a receiver asks us to wait; with 429 and 503, and sometimes with others.
 _RETRY_AFTER_HEADER = "retry-after"
 
 
@@ -24,7 +24,7 @@ class Outcome:
     result: Result
     error_kind: str | None
     state: str
-    #: On the monotonic clock: when the next try is due. The database turns what is left until then into its own time.
+    #: On the monotonic clock: when the next try is due. The database adds what is left until then to its own time.
     retry_at_s: float | None
     finished_at: datetime | None
     is_gone: bool
@@ -73,5 +73,5 @@ def _kind_of_status(status: int | None) -> str | None:
         return None
     if status == GONE:
         return "gone_410"
-    # A redirect is a failure and is not followed: it would carry the signed event to an address nobody chose.
+    # A redirect is a failure and is not followed: it would send the signed event to an address that nobody entered.
     return f"http_{status // 100}xx" if status // 100 in (3, 4, 5) else "response_invalid"

@@ -1,4 +1,4 @@
-"""What the dispatcher holds: claimed deliveries that wait for a transfer or are in one, by webhook."""
+"""The deliveries that the dispatcher has claimed: they wait for a transfer or are in one, by webhook."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -14,24 +14,24 @@ _SMOOTHING = 0.1
 
 
 class PrefetchBuffer:
-    """Counts, buffers and fair turns. All by webhook id."""
+    """Claimed deliveries by webhook id, and which of them are sent next."""
 
     def __init__(self, *, per_webhook_max: int) -> None:
         self._per_webhook_max = per_webhook_max
-        #: ClaimedDelivery and not ended, whether waiting or in transfer.
+        #: Claimed deliveries, whether waiting or in transfer, by webhook.
         self.held: dict[str, int] = {}
         self.total = 0
-        #: ClaimedDelivery and not in transfer, over all webhooks.
+        #: Claimed deliveries that wait for a transfer, over all webhooks.
         self.waiting = 0
         #: Webhooks that had more due than room at the last claim.
-        self.wanting: set[str] = set()
+        self.has_more: set[str] = set()
         self._in_transfer: dict[str, int] = {}
         self._buffers: dict[str, deque[ClaimedDelivery]] = {}
         self._typical_ms: dict[str, float] = {}
 
     @property
     def default_allowance(self) -> int:
-        """How much to hold of a webhook that is not known yet."""
+        """How many deliveries to hold of a webhook whose response time is not known yet."""
         return self._per_webhook_max * _AHEAD_MIN
 
     def waiting_versions(self) -> dict[str, object]:
@@ -39,11 +39,11 @@ class PrefetchBuffer:
         return {key: buffer[0].target.version for key, buffer in self._buffers.items() if buffer}
 
     def allowances(self) -> dict[str, int]:
-        """Return how much to hold of each webhook, from how fast it answers."""
+        """Return how many deliveries to hold of each webhook, by how fast it answers."""
         return {key: self._allowance(typical_ms) for key, typical_ms in self._typical_ms.items()}
 
-    def hold(self, claimed: ClaimedDelivery) -> None:
-        """Take a claimed delivery in."""
+    def add(self, claimed: ClaimedDelivery) -> None:
+        """Let a claimed delivery wait for its transfer."""
         key = claimed.webhook_id
         self.held[key] = self.held.get(key, 0) + 1
         self.total += 1
@@ -53,8 +53,8 @@ class PrefetchBuffer:
     def next_to_send(self, count: int, now_s: float) -> Iterator[ClaimedDelivery]:
         """Yield up to `count` deliveries to start now, webhooks in turn, each within its in-flight cap.
 
-        `count` is the room that is left for all. No webhook gets more in flight than is left for others, so
-        however many receivers hang, there is room for one that does not. A delivery that waited so long that
+        `count` is the room that is left for all. No webhook gets more in flight than is left for others: however many
+        receivers hang, a receiver that does not gets room. A delivery that waited so long that
         its lease could end before its attempt does is dropped: its lease ends, and it is due again.
         """
         keys = deque(self._buffers)
@@ -71,21 +71,21 @@ class PrefetchBuffer:
             else:
                 del self._buffers[key]
             if now_s > claimed.start_before_s:
-                self._let_go(key)
+                self._remove_one(key)
                 continue
             self._in_transfer[key] = in_transfer + 1
             count -= 1
             yield claimed
 
     def release(self, claimed: ClaimedDelivery, total_ms: float | None) -> bool:
-        """Note the end of a transfer; returns whether its webhook has room enough for another claim."""
+        """Record the end of a transfer; returns whether its webhook has room enough for another claim."""
         key = claimed.webhook_id
         self._end_transfer(key)
         if total_ms is not None:
             before = self._typical_ms.get(key, total_ms)
             self._typical_ms[key] = before + _SMOOTHING * (total_ms - before)
-        held = self._let_go(key)
-        return key in self.wanting and 2 * held <= self._allowance(self._typical_ms.get(key))
+        held = self._remove_one(key)
+        return key in self.has_more and 2 * held <= self._allowance(self._typical_ms.get(key))
 
     def put_back(self, claimed: ClaimedDelivery) -> None:
         """Let a delivery wait again whose transfer did not begin."""
@@ -94,13 +94,13 @@ class PrefetchBuffer:
         self.waiting += 1
 
     def take_back(self, webhook_id: str | None = None) -> dict[str, list[str]]:
-        """Empty the buffer of a webhook, or all; returns the ids of what was in there by lease."""
+        """Remove what waits for a webhook, or for all; returns the ids by lease."""
         by_lease: dict[str, list[str]] = {}
         for key in list(self._buffers) if webhook_id is None else [webhook_id]:
             for claimed in self._buffers.pop(key, ()):
                 by_lease.setdefault(claimed.lease, []).append(claimed.id)
                 self.waiting -= 1
-                self._let_go(key)
+                self._remove_one(key)
         return by_lease
 
     def _allowance(self, typical_ms: float | None) -> int:
@@ -116,8 +116,8 @@ class PrefetchBuffer:
         else:
             del self._in_transfer[key]
 
-    def _let_go(self, key: str) -> int:
-        """Count one less of the webhook; returns how many are still held of it."""
+    def _remove_one(self, key: str) -> int:
+        """Count one delivery less of the webhook; returns how many are left."""
         self.total -= 1
         held = self.held[key] - 1
         if held:

@@ -1,7 +1,7 @@
 """Writes attempts and new states in one transaction per batch.
 
 A state is written only where the lease is still the sender's own. An attempt made under a lost lease happened,
-so it is recorded, marked superseded; the delivery's state then belongs to somebody else.
+so it is recorded, marked superseded; the delivery's state is then up to whoever has the lease.
 """
 
 import sqlite3
@@ -29,7 +29,7 @@ from app.webhooks.dispatch.outcomes import Outcome
 log = structlog.get_logger()
 
 _DETAIL_CHARS_MAX = 500
-#: What says that a result cannot be stored as it is. Everything else (a lost connection, a lock) passes.
+#: Errors that say that a result cannot be stored as it is. Others (a lost connection, a lock) pass by themselves.
 REFUSALS = (IntegrityError, DataError, ValueError, TypeError, OverflowError)
 
 _ROW = """
@@ -46,12 +46,12 @@ _ATTEMPT_COLUMNS = (
 _of_attempt = itemgetter(*_ATTEMPT_COLUMNS.split(", "))
 _of_state = itemgetter("state", "finished_at", "status_code", "error_kind", "delivery_id", "lease")
 # Asking for the delivery leaves out the attempts of those that were deleted meanwhile, which would otherwise break
-# the foreign key and the whole batch; what was won exists, and need not be looked up again.
-# OFFSET 0 keeps the planner from reading the whole table for that. IN becomes a hash; a join with `won`, which the planner takes for one row, compares each with each.
+# the foreign key and the whole batch; what was decided exists, so it need not be looked up again.
+# OFFSET 0 keeps the planner from reading the whole table for that. IN becomes a hash; a join with `decided`, which the planner estimates at one row, compares each with each.
 _RECORD_POSTGRESQL = text(
     f"""
     WITH r AS (SELECT * FROM json_to_recordset(CAST(:rows AS json)) AS r({_ROW})),
-    won AS (
+    decided AS (
         UPDATE deliveries d SET
             state = r.state, due_at = statement_timestamp() + make_interval(secs => r.due_in_s), lease = NULL, finished_at = r.finished_at, is_manual = false,
             attempt_count = d.attempt_count + 1, round_attempt_count = d.round_attempt_count + 1,
@@ -61,11 +61,11 @@ _RECORD_POSTGRESQL = text(
     attempted AS (
         INSERT INTO attempts ({_ATTEMPT_COLUMNS}, is_superseded)
         SELECT {", ".join("r." + name for name in _ATTEMPT_COLUMNS.split(", "))},
-            r.delivery_id NOT IN (SELECT id FROM won)
-        FROM r WHERE r.delivery_id IN (SELECT id FROM won)
+            r.delivery_id NOT IN (SELECT id FROM decided)
+        FROM r WHERE r.delivery_id IN (SELECT id FROM decided)
             OR EXISTS (SELECT 1 FROM deliveries d WHERE d.id = r.delivery_id OFFSET 0)
     )
-    SELECT id FROM won
+    SELECT id FROM decided
     """  # noqa: S608 - column lists of this module
 )
 
@@ -111,25 +111,25 @@ class Count:
 def record(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
     """Write a batch within the caller's transaction; returns the ids of deliveries whose state it decided."""
     is_sqlite = connection.dialect.name == "sqlite"
-    won = (_record_sqlite if is_sqlite else _record_postgresql)(connection, outcomes)
-    _count(connection, outcomes, won)
-    return won
+    decided = (_record_sqlite if is_sqlite else _record_postgresql)(connection, outcomes)
+    _count(connection, outcomes, decided)
+    return decided
 
 
 def record_one_by_one(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
     """Write a batch that the database refused as a whole, leaving out and logging only what it still refuses."""
-    won: set[str] = set()
+    decided: set[str] = set()
     for outcome in outcomes:
         try:
             with connection.begin_nested():
-                won |= record(connection, [outcome])
+                decided |= record(connection, [outcome])
         except REFUSALS as error:
             log.exception("attempt_not_recorded", delivery_id=outcome.claimed.id, reason=short_reason(error))
-    return won
+    return decided
 
 
 def short_reason(error: Exception) -> str:
-    """Return the first line of what went wrong, without the statement and its parameters."""
+    """Return the first line of the error, without the statement and its parameters."""
     return next(iter(str(getattr(error, "orig", error)).splitlines()), type(error).__name__)
 
 
@@ -139,20 +139,20 @@ def _record_postgresql(connection: Connection, outcomes: Sequence[Outcome]) -> s
 
 
 def _record_sqlite(connection: Connection, outcomes: Sequence[Outcome]) -> set[str]:
-    won: set[str] = set()
+    decided: set[str] = set()
     attempts = []
     cursor = connection.connection.cursor()
     with _as_sqlalchemy_errors():
         for outcome in outcomes:
             row = _row(outcome, as_time=sqlite_time)
             cursor.execute(_STATE_SQLITE, (_due_at(row["due_in_s"]), *_of_state(row)))
-            is_won = cursor.rowcount == 1
-            if is_won:
-                won.add(outcome.claimed.id)
-            attempts.append((*_of_attempt(row), not is_won, outcome.claimed.id))
+            is_decided = cursor.rowcount == 1
+            if is_decided:
+                decided.add(outcome.claimed.id)
+            attempts.append((*_of_attempt(row), not is_decided, outcome.claimed.id))
         cursor.executemany(_ATTEMPT_SQLITE, attempts)
     cursor.close()
-    return won
+    return decided
 
 
 def _due_at(due_in_s: float | None) -> str | None:
@@ -161,7 +161,7 @@ def _due_at(due_in_s: float | None) -> str | None:
 
 @contextmanager
 def _as_sqlalchemy_errors() -> Iterator[None]:
-    """Let what a bare SQLite cursor raises look like everything else that callers catch."""
+    """Raise what a bare SQLite cursor raises as the errors of SQLAlchemy, which callers catch."""
     try:
         yield
     except sqlite3.Error as error:
@@ -178,7 +178,7 @@ def _row(
         "delivery_id": claimed.id,
         "lease": claimed.lease,
         "state": outcome.state,
-        # Not a time of ours: on PostgreSQL the statement counts from its own.
+        # A duration, because on PostgreSQL the statement counts from its own time.
         "due_in_s": None if outcome.retry_at_s is None else outcome.retry_at_s - time.monotonic(),
         "finished_at": as_time(outcome.finished_at) if outcome.finished_at else None,
         "status_code": result.status_code,
@@ -206,7 +206,7 @@ def _row(
 
 @lru_cache(maxsize=64)
 def _shown_headers(headers: tuple[tuple[str, str], ...], secrets: tuple[str, ...]) -> str:
-    """Return the headers as they are stored. A receiver repeats its own, but for the date, which has seconds."""
+    """Return the headers as they are stored. Cached: a receiver sends the same ones for a second, as long as its `Date`."""
     return _clean(orjson.dumps(redact_headers(headers, secret_values=secrets)).decode())
 
 
@@ -219,7 +219,7 @@ def _clean(value: str) -> str:
     return value.replace("\x00", "\ufffd").replace("\\u0000", "\\ufffd")
 
 
-def _count(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -> None:
+def _count(connection: Connection, outcomes: Sequence[Outcome], decided: set[str]) -> None:
     counts: dict[tuple[str, datetime], Count] = {}
     hour = next_hour = datetime.min.replace(tzinfo=UTC)
     for outcome in outcomes:
@@ -234,7 +234,7 @@ def _count(connection: Connection, outcomes: Sequence[Outcome], won: set[str]) -
         count.attempts += 1
         count.attempt_failures += outcome.error_kind is not None
         count.total_ms += result.total_ms or 0.0
-        if claimed.id in won:
+        if claimed.id in decided:
             count.succeeded += outcome.state == "succeeded"
             count.failed += outcome.state == "failed"
     is_sqlite = connection.dialect.name == "sqlite"

@@ -1,4 +1,4 @@
-"""Webhooks as the dispatcher needs them: secrets opened, headers prepared, kept until the row changes."""
+"""Webhooks as the dispatcher needs them: secrets opened, headers prepared, cached until the row changes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -42,11 +42,11 @@ class Target:
 
 
 class Targets:
-    """Keeps targets by id; one is read again when its webhook's `updated_at` moved."""
+    """A cache of targets by id; one is read again when its webhook's `updated_at` has changed."""
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer
-        self._kept: dict[str, Target] = {}
+        self._cached: dict[str, Target] = {}
         self._unreadable: dict[str, object] = {}
 
     def load(self, connection: Connection, versions: dict[str, object]) -> dict[str, Target]:
@@ -54,20 +54,20 @@ class Targets:
         stale = [key for key, version in versions.items() if not self._is_fresh(key, version)]
         if stale:
             self._read(connection, stale, versions)
-        return {key: self._kept[key] for key in versions if key in self._kept}
+        return {key: self._cached[key] for key in versions if key in self._cached}
 
     def _is_fresh(self, webhook_id: str, version: object) -> bool:
-        kept = self._kept.get(webhook_id)
+        kept = self._cached.get(webhook_id)
         return kept is not None and kept.version == version
 
     def _read(self, connection: Connection, ids: Iterable[str], versions: dict[str, object]) -> None:
         columns = Webhook.__table__.c
         for row in connection.execute(select(Webhook.__table__).where(columns.id.in_(list(ids)))):
             try:
-                self._kept[row.id] = self._open(row._mapping, versions[row.id])
+                self._cached[row.id] = self._open(row._mapping, versions[row.id])
             except (CannotOpen, ValueError) as error:
-                self._kept.pop(row.id, None)
-                # Tried again at every claim, because keys may come back; said once.
+                self._cached.pop(row.id, None)
+                # Tried again at every claim, because a key may be configured again; logged once per version.
                 if self._unreadable.get(row.id) != versions[row.id]:
                     self._unreadable[row.id] = versions[row.id]
                     log.warning("webhook_secret_unreadable", webhook_id=row.id, reason=str(error))
@@ -91,7 +91,7 @@ class Targets:
             first_retry_s=float(values["first_retry_s"]),
             retry_multiplier=values["retry_multiplier"],
             headers=(*fixed, *((name, value) for name, value in own)),
-            # Whatever its name, the value was given to be sealed: it is not stored in the clear with attempts.
+            # Whatever the header is called, its value is sealed: it is not stored in the clear with attempts.
             shown_start=orjson.dumps((*fixed, *((name, MASK) for name, _ in own))).decode()[:-1],
             secret_values=_secret_values(own),
             version=version,

@@ -1,4 +1,4 @@
-"""Settings of the Python process that dispatches. Process-wide, so whoever owns the process asks for them."""
+"""Settings of the Python process that dispatches. Process-wide, so only who owns the process applies them."""
 
 import gc
 import sys
@@ -6,8 +6,8 @@ import sys
 #: Every delivery makes a few dozen objects and no cycles. Python's own thresholds have the collector walk all that is
 #: in flight every few milliseconds (measured: a tenth of the processor time).
 _COLLECT_AFTER_OBJECTS = 20_000
-#: The threads that talk to PostgreSQL come back from every wait to a busy loop: Python's own 5 ms are longer than what
-#: they waited for.
+#: The threads that wait for PostgreSQL compete with a busy loop for the interpreter: Python's own 5 ms are longer than
+#: what they waited for.
 _THREAD_TURN_S = 0.001
 
 

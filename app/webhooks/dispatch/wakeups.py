@@ -1,4 +1,4 @@
-"""Hears over Redis that something became due, and says over Redis that this slice is alive."""
+"""Listens on Redis for deliveries that became due, and sends the heartbeat of the running slice."""
 
 import contextlib
 import socket
@@ -12,19 +12,19 @@ from redis.exceptions import RedisError
 from app.jobs.heartbeats import WAKE_CHANNEL, heartbeat
 
 _RECONNECT_S = 0.5
-_SIGN_OF_LIFE_S = 1.0
+_HEARTBEAT_S = 1.0
 _WAKE_UP = b"n"
 _DONE = b"d"
 
 
 class Wakeups:
-    """A thread that listens on the wake channel. `fileno()` is readable when the loop should turn.
+    """A thread that listens on the wake channel. `fileno()` is readable when the loop has something to do.
 
-    It is lost with Redis and comes back with it; meanwhile the dispatcher looks into the database each second.
+    Without Redis nothing arrives until it is back; meanwhile the dispatcher polls the database each second.
     """
 
     def __init__(self, redis: Redis) -> None:
-        #: The running slice, to be reported alive; None between slices.
+        #: The running slice, whose heartbeat is sent; None between slices.
         self.slice_id: str | None = None
         self._redis = redis
         self._read, self._write = socket.socketpair()
@@ -42,11 +42,11 @@ class Wakeups:
         return self._read.fileno()
 
     def wake(self) -> None:
-        """Make the loop turn, because a database call has ended. From any thread."""
+        """Wake the loop, because a database call has ended. From any thread."""
         self._send(_DONE)
 
     def drain(self) -> bool:
-        """Make the descriptor unreadable; returns whether something became due meanwhile."""
+        """Read what has arrived; returns whether something became due meanwhile."""
         try:
             return _WAKE_UP in self._read.recv(65_536)
         except BlockingIOError:
@@ -60,7 +60,7 @@ class Wakeups:
         self._write.close()
 
     def _send(self, what: bytes) -> None:
-        # A full pipe wakes the loop as well as one byte more would.
+        # A full socket wakes the loop already.
         with contextlib.suppress(OSError):
             self._write.send(what)
 
@@ -69,17 +69,17 @@ class Wakeups:
             try:
                 with PubSub(self._redis.connection_pool, ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(WAKE_CHANNEL)  # type: ignore[no-untyped-call]
-                    self._send(_WAKE_UP)  # Something may have become due while nobody listened.
-                    self._hear(pubsub)
+                    self._send(_WAKE_UP)  # Something may have become due before we listened.
+                    self._receive(pubsub)
             except (RedisError, OSError):
                 self._is_stopping.wait(_RECONNECT_S)
 
-    def _hear(self, pubsub: PubSub) -> None:
-        reported, reported_at_s = None, 0.0
+    def _receive(self, pubsub: PubSub) -> None:
+        sent_for, sent_at_s = None, 0.0
         while not self._is_stopping.is_set():
             if pubsub.get_message(timeout=0.25) is not None:
                 self._send(_WAKE_UP)
             slice_id, now_s = self.slice_id, time.monotonic()
-            if slice_id and (slice_id != reported or now_s - reported_at_s > _SIGN_OF_LIFE_S):
+            if slice_id and (slice_id != sent_for or now_s - sent_at_s > _HEARTBEAT_S):
                 heartbeat(self._redis, slice_id=slice_id)
-                reported, reported_at_s = slice_id, now_s
+                sent_for, sent_at_s = slice_id, now_s

@@ -116,7 +116,7 @@ def webhook_choices(team_id: str) -> list[tuple[str, str]]:
 def _state(_search: Search, state: str) -> Condition | Conditions:
     if state == "succeeded":
         return Delivery.state == state
-    # What did not succeed is little, across all webhooks: its index serves better than that of the webhook.
+    # Few deliveries did not succeed, over all webhooks: their index is better than that of the webhook.
     return Conditions(indexed=(Delivery.state == state, _UNSUCCESSFUL))
 
 
@@ -130,7 +130,7 @@ def _text(search: Search, text: str) -> Condition | Conditions:
     if is_id(text, "dlv"):
         return Conditions(indexed=(Delivery.id == text,))
     if is_id(text, "evt"):
-        # Looked up apart: beside the order by id, planners prefer to walk all of the team's deliveries.
+        # Looked up in a query of its own: with the order by id, planners prefer to read all of the team's deliveries.
         query = select(Delivery.id).where(Delivery.event_id == text).limit(_DELIVERIES_OF_EVENT_MAX)
         return Conditions(indexed=(Delivery.id.in_(search.session.scalars(query).all()),))
     return _contains(search, text)
@@ -138,7 +138,7 @@ def _text(search: Search, text: str) -> Condition | Conditions:
 
 def _contains(search: Search, text: str) -> Condition:
     """Return the condition for text within an event, its key, the error or the URL, in either case of letters."""
-    # Errors and webhooks are few: looked up first, they cost nothing per delivery.
+    # There are few kinds of errors and few webhooks: looked up first, they cost nothing per delivery.
     kinds = [kind for kind in ERROR_KINDS if text.lower() in kind]
     webhooks = select(Webhook.id).where(
         Webhook.team_id == search.team_id, Webhook.url.icontains(text, autoescape=True)

@@ -1,4 +1,4 @@
-"""Finding webhooks and how they are doing, always within a team."""
+"""Finding webhooks and their statistics, always within a team."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from app.lib.ids import is_id
 from app.web.lists import ChoiceFilter, ListSpec, Search
 from app.webhooks.models import Delivery, DeliveryCount, Webhook
 
-#: Backlogs are counted no further: a list must not read a million rows to say how many they are.
+#: Backlogs are counted no further: a list must not read a million rows to count them.
 BACKLOG_COUNT_MAX = 1000
 STATS_HOURS = 24
 
@@ -56,7 +56,7 @@ class Stats:
 
 @dataclass(frozen=True, slots=True)
 class WebhookRow:
-    """A webhook and how it is doing."""
+    """A webhook and its statistics."""
 
     webhook: Webhook
     stats: Stats

@@ -61,7 +61,7 @@ def settings_of(webhook: Webhook) -> WebhookSettings:
 def stored_headers(webhook: Webhook) -> custom_headers.Pairs:
     """Return a webhook's own headers with their values; none when the key that sealed them is gone.
 
-    They are lost then, and giving them anew must be possible. The log says so.
+    They are lost then, and it must be possible to enter them again. The log names the webhook.
     """
     if not webhook.headers_sealed:
         return []

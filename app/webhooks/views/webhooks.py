@@ -112,7 +112,7 @@ def schedule() -> Response:
 @webhooks.get("/<webhook_id>")
 @require("webhooks:read")
 def show(webhook_id: str) -> Response:
-    """Show a webhook: its state and the next step, how it is doing, its settings; once, its secret."""
+    """Show a webhook: its state and the next step, its statistics, its settings; once, its secret."""
     return _webhook_page(webhook_id, take_once(webhook_id))
 
 
@@ -206,7 +206,7 @@ def confirm_resume(webhook_id: str) -> Response:
 @runs_once
 def resume(webhook_id: str) -> BaseResponse:
     """Send again, with or without what waited meanwhile."""
-    # Nothing is thrown away unless it was asked for in so many words.
+    # Nothing is cancelled unless exactly this was chosen.
     is_discarding = request.form.get("backlog") == "discard"
     cancelled = services.resume_webhook(
         current_team().id, webhook_id, backlog="discard" if is_discarding else "send"

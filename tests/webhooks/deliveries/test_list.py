@@ -188,7 +188,7 @@ def test_search_stops_at_its_window_and_goes_on(
     assert (pages, found) == (3, [old])
 
 
-def test_rows_look_again_only_while_something_is_pending(
+def test_rows_refresh_only_while_something_is_pending(
     people: People, page: Page, factories: Factories
 ) -> None:
     webhook = factories.webhook()

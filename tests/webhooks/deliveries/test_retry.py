@@ -1,4 +1,4 @@
-"""Retrying by hand: what it does, when it is refused, and that it races nobody."""
+"""Retrying by hand: what it does, when it is refused, and that it cannot race a claim."""
 
 import threading
 from datetime import timedelta
@@ -74,7 +74,7 @@ def test_retry_of_a_deleted_webhook_is_refused(people: People, page: Page, facto
 
 
 @pytest.mark.parametrize("status", ["paused", "disabled"])
-def test_retry_waits_for_a_webhook_that_rests(
+def test_retry_waits_for_a_webhook_that_is_not_active(
     people: People, page: Page, factories: Factories, status: str
 ) -> None:
     [delivery] = factories.deliveries(factories.webhook("Orders", status=status), 1, state="failed")
@@ -94,7 +94,7 @@ def test_viewer_may_not_and_stranger_finds_nothing(people: People, factories: Fa
     assert factories.read(delivery).state == "failed"
 
 
-def test_retry_and_claim_never_both_win(app: Flask, factories: Factories) -> None:
+def test_delivery_is_never_both_retried_and_claimed(app: Flask, factories: Factories) -> None:
     """Whoever comes first: a claimed delivery is not retried, a retried one is claimed after it."""
     webhook = factories.webhook()
     ids = factories.deliveries(webhook, 40, state="pending", at=clock.now() - timedelta(seconds=5))

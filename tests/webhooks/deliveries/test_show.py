@@ -104,7 +104,7 @@ def test_page_refreshes_until_it_is_final(people: People, page: Page, factories:
 
 
 @pytest.mark.parametrize(("wait_s", "trigger"), [(5, "every 1s"), (60, "every 5s"), (7200, "every 15s")])
-def test_far_retries_are_looked_at_less_often(
+def test_page_refreshes_less_often_for_a_later_retry(
     people: People, page: Page, factories: Factories, wait_s: int, trigger: str
 ) -> None:
     due_at = clock.now() + timedelta(seconds=wait_s)

@@ -94,7 +94,7 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: F
     with app.app_context():
         db.session.execute(text("ANALYZE"))
         db.session.commit()
-    middle = stock_middle(app)
+    middle = id_in_the_middle(app)
     filters: dict[str, dict[str, Any]] = {
         "all": {},
         "deep": {"cursor": middle},
@@ -122,7 +122,7 @@ def test_pages_stay_fast_with_many_rows(app: Flask, people: People, factories: F
     assert slow == {}
 
 
-def stock_middle(app: Flask) -> str:
+def id_in_the_middle(app: Flask) -> str:
     """Return an id in the middle of all."""
     with app.app_context():
         return db.session.execute(

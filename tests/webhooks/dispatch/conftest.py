@@ -17,6 +17,6 @@ def scene(app: Flask) -> Scene:
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    """Yield a receiver that answers 200 until told otherwise."""
+    """Yield a receiver that answers 200 until its `behaviour` is changed."""
     with Receiver() as running:
         yield running

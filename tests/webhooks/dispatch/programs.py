@@ -174,7 +174,7 @@ class Web(Program):
 
 
 def free_port() -> int:
-    """Return a port that nobody listens on right now, and that no connection is given by chance: those lie higher."""
+    """Return a port that nobody listens on right now. It is below the range from which connections get theirs."""
     while True:
         # Not `random`: its seed is the same in every process that runs tests.
         port = 20_000 + secrets.randbelow(12_000)

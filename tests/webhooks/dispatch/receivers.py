@@ -1,4 +1,4 @@
-"""Receivers that behave as a test says and remember what they got, on real loopback sockets."""
+"""Receivers that behave as a test says and record what they got, on real loopback sockets."""
 
 import threading
 import time
@@ -125,4 +125,4 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True  # The sender gave up waiting, as it should.
 
     def log_message(self, format: str, *args: object) -> None:
-        """Stay quiet."""
+        """Log nothing."""

@@ -1,4 +1,4 @@
-"""Failing webhooks are warned about, disabled once, and told about as events."""
+"""Failing webhooks are warned about, disabled once, and reported as events."""
 
 import re
 

@@ -48,9 +48,9 @@ def finish(scene: Scene, engine: Engine, taken: Claim, status: int) -> set[str]:
             )
             request_of(claimed, max_body_bytes=10)
             outcomes.append(outcome_of(claimed, Result(clock.now(), status_code=status, total_ms=1.0)))
-        won = record(connection, outcomes)
-        record_outcomes(connection, outcomes, won)
-        return won
+        decided = record(connection, outcomes)
+        record_outcomes(connection, outcomes, decided)
+        return decided
 
 
 def test_a_claim_takes_the_oldest_and_no_more_than_its_room(scene: Scene, engine: Engine) -> None:
@@ -187,7 +187,7 @@ def test_given_back_is_due_at_once_and_only_under_its_own_lease(scene: Scene, en
     assert [row[0] for row in again.rows] == [first.rows[0][0]]
 
 
-def test_ready_knows_what_is_due_and_when_the_next_thing_is(scene: Scene, engine: Engine) -> None:
+def test_due_webhooks_are_found_with_the_time_of_the_next_delivery(scene: Scene, engine: Engine) -> None:
     due = scene.add_webhook("http://127.0.0.1:9/", event_types=["post.published"])
     later = scene.add_webhook("http://127.0.0.1:9/", event_types=["post.failed"])
     paused = scene.add_webhook("http://127.0.0.1:9/", status="paused")

@@ -1,4 +1,4 @@
-"""Machines whose clocks are wrong: nothing is sent twice for it, nothing is stuck, and operators are told."""
+"""Machines whose clocks are wrong: nothing is sent twice for it, nothing is stuck, and operators are notified."""
 
 import shutil
 import subprocess
@@ -162,7 +162,7 @@ def test_the_databases_time_is_read_once_per_statement_on_both_databases(app: Fl
 # ---- Following the database's clock
 
 
-def test_a_process_that_follows_tells_the_databases_time_whatever_its_own_clock_does(
+def test_a_process_that_follows_returns_the_databases_time_whatever_its_own_clock_does(
     apart: Scene, set_wrong: SetWrong
 ) -> None:
     set_wrong(BEHIND_S)
@@ -213,7 +213,7 @@ def test_a_clock_that_is_right_is_not_called_wrong(apart: Scene) -> None:
         assert skewed_clocks() == []
 
 
-def test_a_wrong_clock_is_told_until_it_is_right(
+def test_a_wrong_clock_is_reported_until_it_is_right(
     apart: Scene, set_wrong: SetWrong, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with apart.app.app_context():

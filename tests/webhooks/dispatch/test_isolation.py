@@ -1,4 +1,4 @@
-"""One bad receiver delays nobody else, and no receiver gets more than its share."""
+"""One bad receiver does not delay others, and no receiver gets more than its share."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A team whose name servers are dead delays nobody else, and nobody learns from failures what a network's names are."""
+"""Dead name servers of one team do not delay others, and failures do not show which names a network has."""
 
 import time
 from collections.abc import Iterator
@@ -186,7 +186,7 @@ def test_whether_a_name_exists_or_is_private_looks_the_same_to_tenants_and_not_t
     assert told[hooks[1].id]["team_id"] == scene.team_id
 
 
-def test_what_a_team_is_told_of_failing_webhooks_has_the_same_word(scene: Scene, names: Names) -> None:
+def test_events_about_failing_webhooks_have_the_same_error(scene: Scene, names: Names) -> None:
     names.addresses["private.test"] = ["10.1.2.3"]
     scene.add_webhook("http://private.test/", event_types=["post.*"])
     scene.emit(10)

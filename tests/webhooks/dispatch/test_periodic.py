@@ -25,7 +25,7 @@ def test_a_periodic_job_is_enqueued_once_for_all_tickers(scene: Scene, redis_url
         )
 
 
-def test_what_a_deleted_webhook_still_owes_is_cancelled(scene: Scene) -> None:
+def test_pending_deliveries_of_a_deleted_webhook_are_cancelled(scene: Scene) -> None:
     kept, deleted = (scene.add_webhook(f"http://127.0.0.1:9/{name}") for name in ("kept", "deleted"))
     scene.emit(1)
     scene.change_webhook(deleted.id, deleted_at=clock.now())

@@ -15,7 +15,7 @@ from tests.webhooks.dispatch.scene import Hook, Scene
 pytestmark = pytest.mark.postgresql
 
 
-def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
+def test_an_attempt_records_everything(scene: Scene, receiver: Receiver) -> None:
     receiver.behaviour = always(
         200, body=b"thanks", headers=(("X-Trace", "t-1"), ("Set-Cookie", "sid=secret"))
     )
@@ -48,7 +48,7 @@ def test_an_attempt_tells_everything(scene: Scene, receiver: Receiver) -> None:
     assert delivery.finished_at is not None
 
 
-def test_secrets_stand_nowhere_in_an_attempt(scene: Scene, receiver: Receiver) -> None:
+def test_an_attempt_holds_no_secret(scene: Scene, receiver: Receiver) -> None:
     hook = scene.add_webhook(receiver.url, headers=[("Authorization", "Bearer very-hush")])
     scene.emit()
     scene.deliver()
@@ -108,7 +108,7 @@ WEIRD_ANSWERS = {
 
 
 def test_weird_answers_are_recorded(scene: Scene) -> None:
-    hooks = _hear(scene, WEIRD_ANSWERS)
+    hooks = _answers_recorded(scene, WEIRD_ANSWERS)
     for name, hook in hooks.items():
         attempts = scene.attempts(hook.id)
         assert [attempt.number for attempt in attempts] == [1, 1], name
@@ -119,7 +119,7 @@ def test_weird_answers_are_recorded(scene: Scene) -> None:
         assert scene.states(hook.id) == {"succeeded": 2}, name
 
 
-def _hear(scene: Scene, answers: dict[str, bytes]) -> dict[str, Hook]:
+def _answers_recorded(scene: Scene, answers: dict[str, bytes]) -> dict[str, Hook]:
     """Deliver two events to a receiver for each of the answers; returns their webhooks."""
     with ExitStack() as receivers:
         hooks = {}
@@ -141,14 +141,16 @@ INVALID_ANSWERS = {
 
 
 def test_answers_that_are_no_http_are_failures_and_recorded(scene: Scene) -> None:
-    hooks = _hear(scene, INVALID_ANSWERS)
+    hooks = _answers_recorded(scene, INVALID_ANSWERS)
     for name, hook in hooks.items():
         kinds = [attempt.error_kind for attempt in scene.attempts(hook.id)]
         assert kinds == ["response_invalid"] * 2, name
         assert scene.states(hook.id) == {"failed": 2}, name
 
 
-def test_one_answer_that_cannot_be_stored_costs_no_other_its_record(scene: Scene, receiver: Receiver) -> None:
+def test_one_answer_that_cannot_be_stored_does_not_prevent_others_from_being_recorded(
+    scene: Scene, receiver: Receiver
+) -> None:
     hooks = [scene.add_webhook(receiver.url) for _ in range(2)]
     scene.emit(20)
     # A number no column takes stands for whatever a database refuses in one row of a batch.
