@@ -4,7 +4,7 @@ from flask import Flask
 
 from app.audit.api import audit_api
 from app.audit.views import audit
-from app.audit.violations import record_violation
+from app.audit.violations import report_violation
 from app.config import JobQueue
 from app.jobs.table import Job
 from app.web.features import Feature, NavigationEntry, Section, Tab
@@ -13,7 +13,7 @@ from app.web.permissions import Permission, PermissionGroup, Role
 
 
 def _connect(app: Flask) -> None:
-    provide_violation_hook(app, record_violation)
+    provide_violation_hook(app, report_violation)
 
 
 FEATURE = Feature(
@@ -31,7 +31,7 @@ FEATURE = Feature(
         ),
     ),
     jobs=(
-        Job(name="audit.note_violation", path="app.audit.jobs.note_violation"),
+        Job(name="audit.record_violation", path="app.audit.jobs.record_violation"),
         Job(
             name="audit.trim",
             path="app.audit.jobs.trim",

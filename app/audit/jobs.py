@@ -3,11 +3,11 @@
 from app.audit import services, violations
 
 
-def note_violation(
+def record_violation(
     team_id: str, limit: str, subject: str, detail: str, key_id: str, key_name: str, address: str | None
 ) -> None:
     """Record that a limit was reached."""
-    violations.note_violation(team_id, limit, subject, detail, key_id, key_name, address)
+    violations.record_violation(team_id, limit, subject, detail, key_id, key_name, address)
 
 
 def trim() -> None:

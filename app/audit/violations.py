@@ -15,14 +15,14 @@ from app.web.limits.policies import DAY_S, HOUR_S, MINUTE_S
 _WORDS = {MINUTE_S: "a minute", HOUR_S: "an hour", DAY_S: "a day"}
 
 
-def record_violation(status: LimitStatus, team_id: str) -> None:
+def report_violation(status: LimitStatus, team_id: str) -> None:
     """Have a worker record that a limit was reached. Called once per window; a refusal waits for no database."""
     policy = status.policy
     key_id, key_name, _ = g.get("refused_key", ("", "", ""))
     address = request.remote_addr if has_request_context() else None
     with contextlib.suppress(Unavailable):
         enqueue(
-            "audit.note_violation",
+            "audit.record_violation",
             team_id,
             policy.name,
             policy.subject,
@@ -33,7 +33,7 @@ def record_violation(status: LimitStatus, team_id: str) -> None:
         )
 
 
-def note_violation(
+def record_violation(
     team_id: str, limit: str, subject: str, detail: str, key_id: str, key_name: str, address: str | None
 ) -> None:
     """Record that a limit was reached, by which API key and from where."""

@@ -39,7 +39,7 @@ def init_request_log(app: Flask) -> None:
 
 
 def start_timer() -> None:
-    """Remember when the request began."""
+    """Store when the request began, for its duration."""
     g.began_s = time.perf_counter()
 
 

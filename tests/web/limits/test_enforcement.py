@@ -171,7 +171,7 @@ def test_refusal_names_its_limit_and_when_it_clears(app: Flask, people: People, 
     assert 3500 < int(refused.headers["Retry-After"]) <= 3600
     assert refused.headers["X-RateLimit-Remaining"] == "0"
     assert again.status_code == 429
-    assert run_waiting_jobs(app) == ["note_violation"], "told once per window"
+    assert run_waiting_jobs(app) == ["record_violation"], "once per window"
     with app.app_context():
         told = db.session.scalars(select(AuditEntry).where(AuditEntry.action == "limit.reached")).all()
         assert [(entry.object_name, entry.actor_name) for entry in told] == [("team-hour", "tests")]
