@@ -46,7 +46,7 @@ class ShownJob:
     started_at: datetime | None
     #: Until now for a running job; None for a waiting one.
     took_s: float | None
-    #: The last line of its trace.
+    #: The line of its trace that names the exception.
     error: str | None = None
     failed_at: datetime | None = None
 
@@ -171,7 +171,7 @@ def _shown(states: Mapping[str, JobState], queue: JobQueue, redis: Redis) -> Ite
             enqueued_at=job.enqueued_at,
             started_at=job.started_at,
             took_s=max(0.0, (took_until - job.started_at).total_seconds()) if job.started_at else None,
-            error=_last_line(result.exc_string) if result else None,
+            error=_error_line(result.exc_string) if result else None,
             failed_at=ended_at if state is JobState.FAILED else None,
         )
 
@@ -184,9 +184,16 @@ def _name(job: Job, names: dict[str, str]) -> str:
     return names.get(path, path)
 
 
-def _last_line(trace: str | None) -> str | None:
+def _error_line(trace: str | None) -> str | None:
+    """Return the first line of the last exception of a trace: the message of a database's goes on for several."""
     lines = [line for line in (trace or "").splitlines() if line.strip()]
-    return lines[-1].strip()[:_ERROR_CHARS_MAX] if lines else None
+    is_frame, found = False, lines[-1:]
+    for line in lines:
+        if line.startswith("  File "):
+            is_frame = True
+        elif is_frame and not line.startswith(" "):
+            is_frame, found = False, [line]
+    return found[0].strip()[:_ERROR_CHARS_MAX] if found else None
 
 
 def _unavailable() -> Unavailable:

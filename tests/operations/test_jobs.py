@@ -95,6 +95,18 @@ def test_a_failed_job_shows_its_error_and_no_arguments(operator: Person, page: P
     assert SECRET not in shown.text()
 
 
+def test_an_error_of_several_lines_shows_the_one_that_names_it(
+    operator: Person, page: Page, slow: Queue, redis: Redis
+) -> None:
+    # Without an app: Flask says so in four lines, and the last one names nothing.
+    slow.enqueue_call("app.outbox.jobs.trim")
+    SimpleWorker([slow], connection=redis, serializer=JSONSerializer).work(
+        burst=True, logging_level="CRITICAL"
+    )
+
+    assert page.get(JOBS, operator).has_text("RuntimeError: Working outside of application context.")
+
+
 def test_a_failed_job_runs_again(operator: Person, page: Page, failed: Job, slow: Queue) -> None:
     assert operator.post(f"{JOBS}{failed.id}/retry").status_code == 303
 
