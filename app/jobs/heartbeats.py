@@ -3,6 +3,7 @@
 import contextlib
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import cast
 
 import structlog
@@ -10,7 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from app.config import JobQueue
-from app.extensions import redis_client
+from app.extensions import AppSlot, quick_redis, redis_client
 from app.jobs.table import enqueue
 from app.lib.errors import Unavailable
 
@@ -22,27 +23,43 @@ WAKE_CHANNEL = "signalbox:wake"
 _SLICES = "signalbox:slices"
 _DISPATCHERS = "signalbox:dispatchers"
 _ALIVE_S = 3.0
+#: After a nudge that failed none is tried for so long; the dispatchers look by themselves as often.
+_APART_S = 1.0
 _WARN_AGAIN_S = 60.0
-_warned_at_s = -_WARN_AGAIN_S
+
+
+@dataclass(slots=True)
+class _LostNudges:
+    """What a process remembers of a Redis that does not answer: until when it is left alone, when that was told."""
+
+    apart_until_s: float = 0.0
+    warned_at_s: float | None = None
+
+
+_lost_nudges = AppSlot("lost_nudges", _LostNudges)
 
 
 def nudge_dispatch() -> None:
     """Notify the dispatchers that something became due. Call it after the commit.
 
-    Only a hint: what is due is in the database, and dispatchers look there once a second anyway.
+    Only a hint: what is due is in the database, and dispatchers look there once a second anyway. So no request waits for a
+    Redis that is silent.
     """
+    lost = _lost_nudges.get()
+    if time.monotonic() < lost.apart_until_s:
+        return
     try:
-        redis_client().publish(WAKE_CHANNEL, b"1")
+        quick_redis().publish(WAKE_CHANNEL, b"1")
     except RedisError as error:
-        _warn_of_lost_nudges(str(error))
+        lost.apart_until_s = time.monotonic() + _APART_S
+        _warn_of_lost_nudges(lost, str(error))
 
 
-def _warn_of_lost_nudges(reason: str) -> None:
+def _warn_of_lost_nudges(lost: _LostNudges, reason: str) -> None:
     """Log it once a minute, not for every event that arrives while Redis is down."""
-    global _warned_at_s
     now_s = time.monotonic()
-    if now_s - _warned_at_s >= _WARN_AGAIN_S:
-        _warned_at_s = now_s
+    if lost.warned_at_s is None or now_s - lost.warned_at_s >= _WARN_AGAIN_S:
+        lost.warned_at_s = now_s
         log.warning("nudge_failed", error=reason)
 
 

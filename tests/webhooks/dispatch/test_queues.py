@@ -1,6 +1,7 @@
 """The job table, and what stays behind in Redis."""
 
 import importlib
+import socket
 import threading
 import time
 import zlib
@@ -9,12 +10,16 @@ from typing import Any
 
 import orjson
 import pytest
+from flask import Flask
 from redis import Redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from app.config import JobQueue
-from app.extensions import REDIS, redis_client
+from app.extensions import QUICK_REDIS, REDIS, AppSlot, redis_client
+from app.jobs import heartbeats
 from app.jobs.heartbeats import end_slice, ensure_dispatch, heartbeat, nudge_dispatch
 from app.jobs.table import Job, enqueue
 from app.lib.errors import Unavailable
@@ -95,6 +100,32 @@ def test_without_redis_nothing_raises_but_a_job_that_must_run(
             enqueue("accounts.note_failed_sign_in", "usr_1", None)
         assert time.monotonic() - began_s < 20
     nobody.close()
+
+
+def test_nobody_who_emits_waits_for_a_silent_redis(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heartbeats, "_APART_S", 600.0)
+    asked: list[AppSlot[Redis]] = []
+
+    def silent_client(slot: AppSlot[Redis], url: str) -> Redis:
+        client = Redis.from_url(url, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))
+        connect = client.connection_pool.get_connection
+
+        def counting(*names: Any) -> Any:
+            asked.append(slot)
+            return connect(*names)
+
+        monkeypatch.setattr(client.connection_pool, "get_connection", counting)
+        return client
+
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        for slot in (REDIS, QUICK_REDIS):
+            slots.put(monkeypatch, app, slot, silent_client(slot, url))
+        with app.app_context():
+            for _ in range(20):
+                nudge_dispatch()
+
+    assert asked == [QUICK_REDIS], "asked once, by the client that does not wait long, and then left alone"
 
 
 def test_slices_leave_nothing_growing_in_redis(scene: Scene, receiver: Receiver, redis: "Redis") -> None:
