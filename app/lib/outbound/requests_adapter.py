@@ -57,6 +57,7 @@ class OutboundAdapter(BaseAdapter):
                     connect_timeout_s=self._timeout_s / 2,
                     timeout_s=self._timeout_s,
                     max_body_bytes=self._max_body_bytes,
+                    owner=self._key,
                 ),
                 key=self._key,
             )

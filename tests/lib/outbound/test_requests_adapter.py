@@ -1,9 +1,12 @@
 """A `requests` session that has no way out but ours."""
 
+from concurrent.futures import ThreadPoolExecutor
+from threading import Event
+
 import pytest
 import requests
 
-from app.lib.outbound import NOTHING_ALLOWED, AllowedNetworks, Client
+from app.lib.outbound import NOTHING_ALLOWED, AllowedNetworks, Client, Resolver
 from app.lib.outbound.requests_adapter import OutboundAdapter
 from tests.hostile_receivers import Behaviour, Receiver, answer, answer_ok, drip_body, never_answer
 from tests.lib.outbound.conftest import LOOPBACK
@@ -106,3 +109,29 @@ def test_other_scheme_and_streams_are_not_sent() -> None:
         session().get("file:///etc/passwd")
     with pytest.raises(requests.exceptions.InvalidURL):
         session().post("http://127.0.0.1:1/", data=iter([b"x"]))
+
+
+def test_dead_names_of_one_key_hold_up_no_name_of_another() -> None:
+    answers = Event()
+
+    def look_up(host: str) -> list[str]:
+        if host.startswith("dead"):
+            answers.wait(60)
+        return ["127.0.0.1"]
+
+    # Half of the threads that are left for names never seen: one for each key.
+    resolver = Resolver(look_up, threads_max=4)
+    with Receiver(answer_ok) as receiver, Client(LOOPBACK, resolver=resolver) as client:
+
+        def get(key: str, host: str) -> requests.Response:
+            made = requests.Session()
+            made.mount("http://", OutboundAdapter(client, key=key, timeout_s=60, max_body_bytes=1000))
+            return made.get(f"http://{host}:{receiver.port}/")
+
+        with ThreadPoolExecutor(2) as pool:
+            for number in range(2):
+                pool.submit(get, "a", f"dead{number}.example")
+            try:
+                assert get("b", "good.example").status_code == 200
+            finally:
+                answers.set()
