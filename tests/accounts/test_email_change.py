@@ -7,8 +7,10 @@ from flask import Flask
 from redis import Redis
 
 from app.accounts.models import User
-from app.accounts.tokens import reset_token
+from app.accounts.services import email_change, users
+from app.accounts.tokens import email_token, reset_token
 from app.extensions import REDIS, db
+from app.lib.errors import NotFound
 from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
@@ -133,3 +135,26 @@ def test_without_redis_both_mails_wait_in_the_database(
 
     assert page.get("/account", people.alice).has_text("Waiting for you")
     assert len(waiting_mails(app)) == 2
+
+
+def test_change_that_a_new_password_stops_at_the_last_moment_is_not_confirmed(
+    app: Flask, people: People, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever reads that an address counts from now on signs in with it."""
+    find_change = email_change.find_change
+    with app.app_context():
+        user = db.session.get_one(User, people.alice.id)
+        user.new_email = "alice@new.example"
+        token = email_token(user)
+        db.session.commit()
+
+        def find_and_change_password(token: str) -> User | None:
+            found = find_change(token)
+            users.change_password(people.alice.id, current=PASSWORD, new="four quiet otters")
+            return found
+
+        monkeypatch.setattr(email_change, "find_change", find_and_change_password)
+        with pytest.raises(NotFound):
+            email_change.confirm_change(token)
+
+        assert db.session.get_one(User, people.alice.id).email == "alice@example.com"

@@ -57,21 +57,34 @@ def confirm_change(token: str) -> str:
     """
     user = find_change(token)
     if user is None or user.new_email is None:
-        raise NotFound(
-            "This link was used already, or it is too old. Change the address again on the account page."
-        )
+        raise _invalid_link()
     new, old = user.new_email, user.email
     try:
         changed = db.session.execute(
             update(User)
-            .where(User.id == user.id, User.email == old, User.new_email == new)
+            # What was read must still hold: another password, or the end of all sessions, stops the change.
+            .where(
+                User.id == user.id,
+                User.email == old,
+                User.new_email == new,
+                User.password_hash == user.password_hash,
+                User.session_version == user.session_version,
+            )
             .values(email=new, new_email=None)
             .returning(User.id)
         ).one_or_none()
-        if changed is not None:
-            record_in_teams(user.id, "user.email_changed", changes={"email": (old, new)})
+        if changed is None:
+            db.session.rollback()
+            raise _invalid_link()
+        record_in_teams(user.id, "user.email_changed", changes={"email": (old, new)})
         db.session.commit()
     except IntegrityError:
         db.session.rollback()
         raise Conflict(f"Another account has the address {new} by now. Choose another one.") from None
     return new
+
+
+def _invalid_link() -> NotFound:
+    return NotFound(
+        "This link was used already, or it is too old. Change the address again on the account page."
+    )
