@@ -3,11 +3,12 @@
 import re
 import threading
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from flask import Flask
 from redis import Redis
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from app.accounts.models import Invitation, Membership, Team
 from app.accounts.services import invitations
@@ -20,6 +21,7 @@ from app.web.permissions import Role
 from tests import slots
 from tests.page import Page
 from tests.people import PASSWORD, People, Person, Visitor
+from tests.races import at_once
 from tests.waiting_jobs import run_waiting_jobs, waiting_mails
 
 FORM = {"name": "Nora", "email": "nora@example.com", "password": "a lighthouse keeper"}
@@ -262,3 +264,23 @@ def test_member_who_is_being_removed_leaves_no_invitation_behind(app: Flask, peo
     thread.join()
 
     assert outcomes == ["refused"]
+
+
+@pytest.mark.postgresql
+def test_two_invitations_accepted_at_once_make_one_member(app: Flask, people: People) -> None:
+    """By mail and by link, say, in two tabs."""
+    with app.app_context():
+        invited = [
+            invitations.invite(people.acme.id, role=Role.MEMBER, email=None, actor_id=people.alice.id).token
+            for _ in range(4)
+        ]
+
+    def accept(token: str) -> str:
+        with app.app_context():
+            return invitations.accept(token, people.charlie.id)
+
+    assert at_once([partial(accept, token) for token in invited]) == ["acme"] * 4
+
+    with app.app_context():
+        accepted = select(func.count()).where(Invitation.accepted_at.is_not(None))
+        assert db.session.scalar(accepted) == 1

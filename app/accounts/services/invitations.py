@@ -148,13 +148,14 @@ def join_as_new(token: str, user: User, openid_account: OpenIdAccount | None = N
 
 
 def _locked(token: str) -> Invitation:
-    """Return the invitation, locked: of several who accept it at once, the others wait here and find it used."""
-    invitation = db.session.scalar(
-        select(Invitation).where(Invitation.token_digest == tokens.digest_of(token)).with_for_update()
-    )
-    if invitation is None:
+    """Return the invitation; of several who accept it, or others of its team, at once, all but one wait here."""
+    is_meant = Invitation.token_digest == tokens.digest_of(token)
+    team_id = db.session.scalar(select(Invitation.team_id).where(is_meant))
+    if team_id is None:
         raise NotFound(f"This invitation does not exist. Check that you opened the whole link. {_ASK_AGAIN}")
-    return invitation
+    # The team before its invitations: the order in which removals lock them.
+    lock_members(team_id)
+    return db.session.scalars(select(Invitation).where(is_meant).with_for_update()).one()
 
 
 def _refuse_unless_open(invitation: Invitation) -> None:
