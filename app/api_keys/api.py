@@ -7,10 +7,10 @@ from flask_openapi import Tag
 
 from app.api_keys import queries, services
 from app.api_keys.queries import KEYS
-from app.api_keys.schemas import (
+from app.api_keys.schemas.checks import CheckOut, SimulationIn, SimulationOut, Verified, VerifyIn
+from app.api_keys.schemas.keys import (
     CallerList,
     CallerOut,
-    CheckOut,
     HourOut,
     KeyChange,
     KeyChanged,
@@ -21,12 +21,8 @@ from app.api_keys.schemas import (
     KeyPath,
     RegenerateIn,
     RevocationPending,
-    SimulationIn,
-    SimulationOut,
     UsageOut,
     UsageQuery,
-    Verified,
-    VerifyIn,
 )
 from app.api_keys.services import CreatedKey
 from app.api_keys.simulation import build_call, simulate

@@ -17,6 +17,17 @@ def tokens_of(text: str) -> Sequence[str]:
     return _TOKEN.findall(text)
 
 
+def pretty_json(text: str) -> tuple[str, str]:
+    """Return the text, indented where it is JSON, and its language: json or text. Only white space changes."""
+    if not text.lstrip().startswith(("{", "[")):
+        return text, "text"
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text, "text"
+    return reindent(text), "json"
+
+
 def reindent(text: str) -> str:
     """Return valid JSON with two spaces per level, 32 levels at most; only white space changes."""
     parts: list[str] = []
@@ -38,17 +49,6 @@ def reindent(text: str) -> str:
         else:
             parts.append(": " if part == ":" else part)
     return "".join(parts)
-
-
-def pretty_json(text: str) -> tuple[str, str]:
-    """Return the text, indented where it is JSON, and its language: json or text. Only white space changes."""
-    if not text.lstrip().startswith(("{", "[")):
-        return text, "text"
-    try:
-        json.loads(text)
-    except (ValueError, RecursionError):
-        return text, "text"
-    return reindent(text), "json"
 
 
 def _line(depth: int) -> str:

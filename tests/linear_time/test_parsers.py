@@ -16,8 +16,9 @@ from werkzeug.wrappers import Request
 
 from app.accounts import codes, rules, user_agents
 from app.accounts import schemas as account_schemas
-from app.api_keys import schemas as key_schemas
 from app.api_keys import secret_scanner, tokens
+from app.api_keys.schemas.checks import VerifyIn
+from app.api_keys.schemas.keys import KeyIn
 from app.events import rules as event_rules
 from app.events import schemas as event_schemas
 from app.idempotency.rules import digest_of
@@ -143,8 +144,8 @@ PARSERS: Mapping[str, Callable[[str], object]] = {
     "parameters of content types": http.parse_options_header,
     "webhook bodies": fit(webhook_schemas.WebhookIn),
     "event bodies": fit(event_schemas.EventBatchIn),
-    "key bodies": fit(key_schemas.KeyIn),
-    "verification bodies": fit(key_schemas.VerifyIn),
+    "key bodies": fit(KeyIn),
+    "verification bodies": fit(VerifyIn),
     "invitation bodies": fit(account_schemas.InvitationIn),
 }
 #: Whole documents, for what reads only valid ones: a unit that is repeated between a beginning and an end.

@@ -41,14 +41,10 @@ def locked(team_id: str, key_id: str) -> ApiKey:
     return key
 
 
-def refuse_revoked(key: ApiKey) -> None:
-    """Raise Conflict for a revoked key."""
+def refuse_change(key: ApiKey, granted_by: frozenset[str]) -> None:
+    """Raise Conflict for a revoked key, and AuthorizationFailed for who lacks something that the key can do."""
     if key.revoked_at is not None:
         raise Conflict(f"The API key '{key.name}' is revoked, and stays as it was. Create a new one.")
-
-
-def refuse_beyond(key: ApiKey, granted_by: frozenset[str]) -> None:
-    """Raise AuthorizationFailed unless these permissions cover all scopes of the key."""
     missing = lacking(key.scopes, granted_by)
     if missing:
         raise AuthorizationFailed(

@@ -12,8 +12,7 @@ from app.api_keys.services.changes import (
     commit_and_invalidate,
     locked,
     record_change,
-    refuse_beyond,
-    refuse_revoked,
+    refuse_change,
     remaining_rights,
 )
 from app.api_keys.services.reviews import key_lost_rights
@@ -112,8 +111,7 @@ def change_key(
     """
     key = locked(team_id, key_id)
     check_version(expected, key_version(key))
-    refuse_revoked(key)
-    refuse_beyond(key, granted_by)
+    refuse_change(key, granted_by)
     values = validate_settings(changes, granted_by=granted_by)
     before = snapshot(key, SETTINGS)
     for field, value in values.items():

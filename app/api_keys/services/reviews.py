@@ -19,8 +19,7 @@ from app.api_keys.services.changes import (
     commit_and_invalidate,
     locked,
     record_change,
-    refuse_beyond,
-    refuse_revoked,
+    refuse_change,
     remaining_rights,
 )
 from app.api_keys.services.validation import lacking
@@ -75,8 +74,7 @@ def keep_key(team_id: str, key_id: str, *, granted_by: frozenset[str], responsib
     """
     rights = remaining_rights(team_id, responsible_id, granted_by)
     key = locked(team_id, key_id)
-    refuse_revoked(key)
-    refuse_beyond(key, rights)
+    refuse_change(key, rights)
     if key.review_since is not None:
         key.review_since = key.review_reason = None
         key.responsible_id = responsible_id

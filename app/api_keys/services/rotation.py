@@ -10,8 +10,7 @@ from app.api_keys.services.changes import (
     commit_and_invalidate,
     locked,
     record_change,
-    refuse_beyond,
-    refuse_revoked,
+    refuse_change,
     remaining_rights,
 )
 from app.api_keys.services.keys import CreatedKey, hashed_token
@@ -38,8 +37,7 @@ def regenerate_key(
     token, key_hash = hashed_token(is_test=_is_test(team_id, key_id))
     rights = remaining_rights(team_id, granter_id, granted_by)
     key = locked(team_id, key_id)
-    refuse_revoked(key)
-    refuse_beyond(key, rights)
+    refuse_change(key, rights)
     now, ended_kid = clock.now(), key.previous_kid
     if ended_kid is not None:
         db.session.execute(delete(ApiKeyCaller).where(ApiKeyCaller.kid == ended_kid))

@@ -151,12 +151,7 @@ def _naming_item(index: int) -> Iterator[None]:
 
 
 def add_event(
-    session: Session,
-    team_id: str,
-    type: str,
-    data: dict[str, Any],
-    *,
-    is_test: bool = False,
+    session: Session, team_id: str, type: str, data: dict[str, Any], *, is_test: bool = False
 ) -> NewEvent:
     """Add an event and its deliveries to the caller's transaction; the caller commits, then nudges the dispatcher.
 
@@ -168,12 +163,7 @@ def add_event(
 
 
 def add_event_without_fanout(
-    session: Session,
-    team_id: str,
-    type: str,
-    data: dict[str, Any],
-    *,
-    is_test: bool = False,
+    session: Session, team_id: str, type: str, data: dict[str, Any], *, is_test: bool = False
 ) -> NewEvent:
     """Add an event without notifying subscribers: the caller adds the deliveries, in the same transaction."""
     event, values = _new_event(team_id, type, data, is_test=is_test)

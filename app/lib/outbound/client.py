@@ -10,12 +10,11 @@ one MB while it is kept, most of it the certificates of the system's CA bundle.
 """
 
 from time import monotonic
-from types import TracebackType
-from typing import Self
 
 import pycurl
 
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks
+from app.lib.outbound.closing import Closing
 from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.hosts import host_of
 from app.lib.outbound.options import IDLE_CONNECTION_AGE_S
@@ -32,7 +31,7 @@ CONNECTIONS_MAX = 64
 CONNECTIONS_PER_KEY_MAX = 8
 
 
-class Client:
+class Client(Closing):
     """`send()` over kept connections. One for each process and purpose; threads share it, forked processes may.
 
     Every new socket's address is checked, as everywhere; a kept connection was checked when it was opened, and is
@@ -94,14 +93,6 @@ class Client:
     def close(self) -> None:
         """Close idle connections now, and those in use when their requests end."""
         self._pool.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _new_connection(self, origin: Origin) -> Connection:
         exchange = Exchange(self._allowed, self._ca_file)

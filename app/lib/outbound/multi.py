@@ -8,13 +8,13 @@ a time. Names are looked up by the resolver, beside the transfers. Not for use b
 
 import logging
 from time import monotonic
-from types import TracebackType
-from typing import Self, cast
+from typing import cast
 
 import pycurl
 
 from app.lib import clock
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks
+from app.lib.outbound.closing import Closing
 from app.lib.outbound.exchange import Exchange
 from app.lib.outbound.hosts import Resolved
 from app.lib.outbound.lookups import PendingLookups
@@ -29,7 +29,7 @@ _IDLE_EXCHANGES_MAX = 1024
 _TIMEOUT = pycurl.SOCKET_TIMEOUT
 
 
-class Multi:
+class Multi(Closing):
     """Sends requests concurrently. Every request added comes back from `poll` once, unless cancelled."""
 
     def __init__(
@@ -142,14 +142,6 @@ class Multi:
         self._idle.clear()
         self._lookups.close()
         self._readiness.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        self.close()
 
     def _patience_s(self, ends_at: float) -> float:
         wake_at = (ends_at, self._timer_at, self._lookups.next_deadline_s)
