@@ -63,6 +63,7 @@ def _fill(signalbox: Signalbox) -> Visitor:
     assert home, printed
     assert email, printed
     assert password, printed
+    signalbox.flask("accounts", "operator", email.group(1))
     return Visitor(email.group(1), password.group(1), home.group())
 
 
@@ -120,7 +121,9 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("usage", f"{home}usage/"),
         ("audit", f"{home}audit/"),
         ("requests", f"{home}requests/"),
+        ("jobs", f"{home}jobs/"),
         ("members", f"{home}members"),
+        ("invitations", f"{home}invitations"),
         ("settings", f"{home}settings"),
         ("account", f"{origin}/account"),
         ("sessions", f"{origin}/account/sessions"),
