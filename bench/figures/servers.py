@@ -15,7 +15,7 @@ from bench.report import Figure, over_rounds, percentile
 from bench.servers import LOOPBACK
 from bench.sizes import Sizes
 from bench.stage import SIGNALBOX, Stage, Web, granian
-from tests.slow_clients.scene import KINDS, crowd_around
+from tests.slow_clients.scene import KINDS, slow_clients_around
 
 _ADDRESS = f"{LOOPBACK}:{{port}}"
 #: The others, as their manuals advise for a threaded WSGI application.
@@ -88,13 +88,13 @@ def _health_per_s(stage: Stage, web: Web, for_s: float) -> float:
 
 def _among_slow_clients(stage: Stage, web: Web, name: str, kind: str) -> Iterator[Figure]:
     """Yield what a new client waits for /healthz, and the memory, while slow ones of one kind are there."""
-    with crowd_around(web.host, web.port, {kind: _SLOW_CLIENTS}, reconnects=True):
+    with slow_clients_around(web.host, web.port, {kind: _SLOW_CLIENTS}, reconnects=True):
         times_ms, ends_at_s = [], time.monotonic() + _SLOW_FOR_S
         while time.monotonic() < ends_at_s:
             times_ms.append(_health_ms(web))
             time.sleep(0.02)
         memory_mib = _resident_mib(web.pid)
-    # What the crowd has left behind is not to be paid for by the next.
+    # The next figure must not pay for the connections that these clients left behind.
     _await_health(web)
     title = f"{name}: {_SLOW_CLIENTS} × {kind}"
     refused = sum(took_ms >= _PATIENCE_S * 1000 for took_ms in times_ms)

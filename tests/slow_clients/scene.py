@@ -1,4 +1,4 @@
-"""A crowd of slow clients around a server, and the latency that everybody else sees meanwhile."""
+"""Slow clients around a server, and the latency of other requests meanwhile."""
 
 import contextlib
 import http.client
@@ -19,8 +19,8 @@ KINDS = ("idle", "half_head", "half_body", "drip", "endless_chunks", "never_read
 _PATIENCE_S = 120.0
 
 
-class Crowd:
-    """A running crowd."""
+class SlowClients:
+    """The running program of slow clients."""
 
     def __init__(self, process: "subprocess.Popen[str]") -> None:
         self._process = process
@@ -40,27 +40,27 @@ class Crowd:
     def _answer(self) -> Any:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
-        assert line, "the crowd has ended"
+        assert line, "the program of slow clients has ended"
         return json.loads(line)
 
 
 @contextlib.contextmanager
-def crowd_around(
+def slow_clients_around(
     host: str, port: int, kinds: Mapping[str, int], *, reconnects: bool = False
-) -> Iterator[Crowd]:
+) -> Iterator[SlowClients]:
     """Surround a server with slow clients until the block ends."""
-    wanted = {"host": host, "port": port, "kinds": dict(kinds), "reconnects": reconnects}
+    options = {"host": host, "port": port, "kinds": dict(kinds), "reconnects": reconnects}
     process = subprocess.Popen(
-        (sys.executable, "-m", "tests.slow_clients.crowd", json.dumps(wanted)),
+        (sys.executable, "-m", "tests.slow_clients.clients", json.dumps(options)),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
         cwd=PROJECT_DIR,
     )
     try:
-        crowd = Crowd(process)
-        crowd.await_ready()
-        yield crowd
+        clients = SlowClients(process)
+        clients.await_ready()
+        yield clients
     finally:
         process.kill()
         process.communicate()

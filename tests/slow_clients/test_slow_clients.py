@@ -1,4 +1,4 @@
-"""Clients that send or read too slowly delay nobody, and are ended."""
+"""Clients that send or read too slowly delay no others, and are disconnected."""
 
 import contextlib
 import re
@@ -13,10 +13,10 @@ from app.config import PROJECT_DIR, Settings
 from app.local.__main__ import _programs
 from tests.server.fixtures import StartWeb
 from tests.server.programs import WebServer
-from tests.slow_clients.scene import KINDS, Crowd, Latencies, crowd_around, latencies_of_others
+from tests.slow_clients.scene import KINDS, Latencies, SlowClients, latencies_of_others, slow_clients_around
 from tests.webhooks.dispatch.scene import wait_until
 
-#: What the server says to each kind before it ends them; 0 is the end without a word.
+#: The status that each kind gets before it is disconnected; 0: none.
 STATUSES = {
     "idle": {0},
     "half_head": {408},
@@ -34,12 +34,12 @@ SHORT = {
     # Chunks without end have then sent too much within a few seconds.
     "EVENT_BODY_MAX_BYTES": "16384",
 }
-#: Everybody must be answered; how fast, only the slow tests can say.
+#: All requests must be answered; latency is measured in the slow tests only.
 GENEROUS_S = 60.0
 
 
-def count_of_ended(crowd: Crowd) -> int:
-    return sum(sum(statuses.values()) for statuses in crowd.ended().values())
+def count_of_ended(clients: SlowClients) -> int:
+    return sum(sum(statuses.values()) for statuses in clients.ended().values())
 
 
 def elapsed(for_s: float) -> Callable[[], bool]:
@@ -78,9 +78,9 @@ def test_others_are_served_while_every_kind_of_slow_client_is_there_and_ended(
 ) -> None:
     web = start_web(**SHORT)
     each = 40
-    with crowd_around(web.host, web.port, dict.fromkeys(KINDS, each)) as crowd:
-        others = latencies_around(web, token, until=lambda: count_of_ended(crowd) == each * len(KINDS))
-        ended = crowd.ended()
+    with slow_clients_around(web.host, web.port, dict.fromkeys(KINDS, each)) as clients:
+        others = latencies_around(web, token, until=lambda: count_of_ended(clients) == each * len(KINDS))
+        ended = clients.ended()
 
     for name, latencies in others.items():
         assert not latencies.failures, name
@@ -93,8 +93,8 @@ def test_others_are_served_while_every_kind_of_slow_client_is_there_and_ended(
 
 def test_flood_of_idle_connections_ends_those_that_wait_longest(start_web: StartWeb, token: str) -> None:
     web = start_web(**SHORT, WEB_CONNECTIONS_MAX="50")
-    with crowd_around(web.host, web.port, {"idle": 200}) as crowd:
-        wait_until(lambda: count_of_ended(crowd) >= 150)
+    with slow_clients_around(web.host, web.port, {"idle": 200}) as clients:
+        wait_until(lambda: count_of_ended(clients) >= 150)
 
         assert web.is_healthy()
 
@@ -146,10 +146,10 @@ def test_three_hundred_of_each_kind_leave_others_below_a_second(
     web = start_web()
     without = latencies_around(web, token, until=elapsed(10))
     before_mib = resident_mib(web)
-    with crowd_around(web.host, web.port, dict.fromkeys(kinds, 300), reconnects=True) as crowd:
+    with slow_clients_around(web.host, web.port, dict.fromkeys(kinds, 300), reconnects=True) as clients:
         others = latencies_around(web, token, until=elapsed(20))
         grown_mib = resident_mib(web) - before_mib
-        ended = crowd.ended()
+        ended = clients.ended()
 
     figures = {name: round(latencies.p99_s, 3) for name, latencies in others.items()}
     before = {name: round(latencies.p99_s, 3) for name, latencies in without.items()}

@@ -1,8 +1,8 @@
-"""Slow clients by the hundred, as a program: `python -m tests.slow_clients.crowd '{"port": …, "kinds": {…}}'`.
+"""Slow clients by the hundred, as a program: `python -m tests.slow_clients.clients '{"port": …, "kinds": {…}}'`.
 
-It connects them all, says `{"ready": true}`, and then answers each line on standard input with what became of each
-kind so far: how many the server has ended, and with which status (0: without an answer). With `reconnects`, whoever
-is ended comes back at once, so that the crowd never thins out. It ends with its standard input.
+It connects them all, says `{"ready": true}`, and then answers each line on standard input with the state of each
+kind so far: how many the server has ended, and with which status (0: without an answer). With `reconnects`, clients
+that were disconnected come back at once, so that their number stays. It ends with its standard input.
 """
 
 import asyncio
@@ -32,7 +32,7 @@ class Client:
         self._loop = asyncio.get_running_loop()
 
     async def idle(self) -> int:
-        """Say nothing."""
+        """Send nothing."""
         return await self._status()
 
     async def half_head(self) -> int:
@@ -88,19 +88,19 @@ class Client:
                 await asyncio.sleep(every_s)
 
 
-class Crowd:
-    """All of them."""
+class SlowClients:
+    """All slow clients of this program."""
 
-    def __init__(self, wanted: dict[str, Any]) -> None:
-        self._address = (wanted["host"], wanted["port"])
-        self._kinds: dict[str, int] = wanted["kinds"]
-        self._reconnects: bool = wanted.get("reconnects", False)
+    def __init__(self, options: dict[str, Any]) -> None:
+        self._address = (options["host"], options["port"])
+        self._kinds: dict[str, int] = options["kinds"]
+        self._reconnects: bool = options.get("reconnects", False)
         self._statuses: dict[str, Counter[int]] = defaultdict(Counter)
         self._connecting = asyncio.Semaphore(_CONNECTING_MAX)
         self._tasks: list[asyncio.Task[None]] = []
 
     async def run(self) -> None:
-        """Connect all and answer questions until nobody asks any more."""
+        """Connect all and answer questions until standard input ends."""
         connected: list[asyncio.Event] = []
         for kind, count in self._kinds.items():
             for _ in range(count):
@@ -149,4 +149,4 @@ if __name__ == "__main__":
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    asyncio.run(Crowd(json.loads(sys.argv[1])).run())
+    asyncio.run(SlowClients(json.loads(sys.argv[1])).run())
