@@ -1,4 +1,4 @@
-"""Every address of the app, asked by everybody who may not: found by walking the routes, so none is forgotten."""
+"""Every address of the app, called by every kind of visitor: found by walking the routes, so that none is missing."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -178,7 +178,7 @@ def _outcome(answer: TestResponse, address: Address) -> object:
         assert answer.content_type == "application/problem+json", f"{address}: {answer.content_type}"
     if address.method == "GET":
         return ALLOWED if status < 400 else status
-    # What is sent makes little sense, and is refused for that.
+    # The input is arbitrary, and refused as such.
     return ALLOWED if status < 500 and status not in (401, 403, 404) else status
 
 
@@ -243,19 +243,19 @@ def _wrong_cells(
 ) -> list[str]:
     """Return the addresses that do not answer as expected (None: nothing is), with what they answer instead."""
     wrong = []
-    # Acts come after looking, removals after other acts, and nobody leaves before the end.
+    # GET first, then changes, then removals; leaving the team comes last.
     for address in sorted(
         addresses, key=lambda a: (a.method != "GET", a.method == "DELETE", a.endpoint == "teams.leave")
     ):
-        wanted = expected(address)
-        if wanted is None:
+        expected_outcome = expected(address)
+        if expected_outcome is None:
             continue
         got = ask(address)
         may_miss = (
             address.method != "GET" or address.endpoint in MAY_MISS or address.access.permission is None
         )
-        if got != wanted and not (may_miss and (wanted, got) == (ALLOWED, 404)):
-            wrong.append(f"{who} at {address}: expected {wanted}, got {got}")
+        if got != expected_outcome and not (may_miss and (expected_outcome, got) == (ALLOWED, 404)):
+            wrong.append(f"{who} at {address}: expected {expected_outcome}, got {got}")
     return wrong
 
 

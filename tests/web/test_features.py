@@ -1,4 +1,4 @@
-"""An app whose features do not fit together does not start; one that fits starts with all they announce."""
+"""An app whose features do not fit together does not start; else it starts with all that they announce."""
 
 import ast
 from collections.abc import Iterator

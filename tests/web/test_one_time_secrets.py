@@ -73,7 +73,7 @@ MAKINGS = [
 
 @pytest.fixture
 def redis_away(app: Flask) -> Callable[[pytest.MonkeyPatch], None]:
-    """Return what takes Redis away within a `monkeypatch.context()`."""
+    """Return a function that makes Redis unavailable within a `monkeypatch.context()`."""
 
     def take_away(patch: pytest.MonkeyPatch) -> None:
         slots.put(patch, app, REDIS, Redis.from_url("redis://127.0.0.1:1/0", retry=None))

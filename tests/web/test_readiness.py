@@ -1,4 +1,4 @@
-"""What `/readyz` says to whoever asks, and how little asking costs."""
+"""What `/readyz` reports, and how little it costs."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ HEALTHY = {"status": "ok", "checks": {"database": "ok", "redis": "ok"}}
 
 @pytest.fixture(autouse=True)
 def fresh(app: Flask) -> Iterator[None]:
-    """Forget what was found for another test."""
+    """Drop the findings of another test."""
     app.extensions.pop(READINESS.key, None)
     yield
     app.extensions.pop(READINESS.key, None)
@@ -83,7 +83,7 @@ def test_a_database_that_is_gone_is_not_ready(settings: Settings, tmp_path: Path
 
 
 def test_a_disk_that_takes_no_more_is_noticed_by_writing(tmp_path: Path) -> None:
-    """On a process that may not make files longer than they are: what a full disk is to SQLite."""
+    """In a process that may not extend files: to SQLite that is a full disk."""
     path = tmp_path / "full.db"
     engine = create_engine(f"sqlite:///{path}")
     prepare_engine(engine)

@@ -1,4 +1,4 @@
-"""Requests with GET only read, but for views that say that they write."""
+"""Requests with GET only read, except for views that are marked as writing."""
 
 import pytest
 from flask import Flask

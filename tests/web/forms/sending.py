@@ -31,7 +31,7 @@ HIDDEN = ("csrf_token", "form_token", "form_version")
 
 
 def hidden_fields(page: Page, url: str, action: str, who: Person | Visitor | None = None) -> dict[str, str]:
-    """Open the page; return what its form to `action` carries unseen."""
+    """Open the page; return the hidden fields of its form to `action`."""
     form = page.get(url, who).form(action)
     fields = {control.get("name", ""): control.get("value", "") for control in form.iter("input")}
     return {name: fields[name] for name in HIDDEN if name in fields}

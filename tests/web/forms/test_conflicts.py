@@ -1,4 +1,4 @@
-"""Two who edit the same: the second is told what the first changed, and decides."""
+"""Two users edit the same object: the second sees what the first changed, and decides."""
 
 import threading
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tests.web.forms.sending import KEY, WEBHOOK, hidden_fields, send
 
 @dataclass(frozen=True)
 class Editing:
-    """An object that two edit: where its form is, what each of them makes of it, and where the result shows."""
+    """An object that two edit: where its form is, what each of them changes, and where the result shows."""
 
     edit: str
     action: str

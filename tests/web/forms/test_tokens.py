@@ -23,7 +23,7 @@ PERSON = {"name": "Nora", "email": "nora@example.com", "password": "seven slow h
 
 @pytest.fixture
 def count(app: Flask) -> Callable[[type[Any]], int]:
-    """Return what counts the rows of a table."""
+    """Return a function that counts the rows of a table."""
 
     def rows_of(model: type[Any]) -> int:
         with app.app_context():

@@ -61,10 +61,10 @@ def test_quota_is_let_through_and_not_one_more(counters: Counters) -> None:
 def test_thousand_calls_at_once_against_a_limit_of_hundred(redis_url: str) -> None:
     limit = policy(quota=100)
     # Four processes' worth of counters, each with connections of its own.
-    crowd = [Counters(Redis.from_url(redis_url)) for _ in range(4)]
+    processes = [Counters(Redis.from_url(redis_url)) for _ in range(4)]
 
     with ThreadPoolExecutor(50) as pool:
-        answers = list(pool.map(lambda number: crowd[number % 4].take([limit])[0][0], range(1000)))
+        answers = list(pool.map(lambda number: processes[number % 4].take([limit])[0][0], range(1000)))
 
     assert sum(not answer.is_refusing for answer in answers) == 100
 
@@ -169,15 +169,15 @@ class TestSlidingLimit:
     """No span of the window's length holds more than the quota, wherever it begins."""
 
     @pytest.fixture(params=["redis", "process"])
-    def crowd(self, request: pytest.FixtureRequest, redis_url: str) -> list[Counters]:
-        """Return two processes' counters that share what they count: in Redis, or as one process without it."""
+    def processes(self, request: pytest.FixtureRequest, redis_url: str) -> list[Counters]:
+        """Return the counters of two processes that share their counts: in Redis, or one process without it."""
         if request.param == "redis":
             return [Counters(client(redis_url)), Counters(client(redis_url))]
         return [Counters(client("redis://127.0.0.1:1/0"))] * 2
 
     @pytest.fixture
     def pass_time(self, redis_url: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[Policy, float], None]:
-        """Return what makes all uses older: those in Redis, and by the clock of the process."""
+        """Return a function that makes all uses older: those in Redis, and by the clock of the process."""
         monotonic, passed_s = time.monotonic, 0.0
 
         def pass_time(limit: Policy, seconds: float) -> None:
@@ -193,25 +193,25 @@ class TestSlidingLimit:
         return pass_time
 
     def test_no_burst_passes_at_the_seam_of_two_windows(
-        self, crowd: list[Counters], pass_time: Callable[[Policy, float], None]
+        self, processes: list[Counters], pass_time: Callable[[Policy, float], None]
     ) -> None:
         limit = sliding(quota=10, window_s=900)
-        assert not crowd[0].take([limit])[0][0].is_refusing
+        assert not processes[0].take([limit])[0][0].is_refusing
         pass_time(limit, 890)
         for _ in range(9):
-            assert not crowd[0].take([limit])[0][0].is_refusing
+            assert not processes[0].take([limit])[0][0].is_refusing
         pass_time(limit, 11)
 
-        answers = [crowd[1].take([limit])[0][0] for _ in range(10)]
+        answers = [processes[1].take([limit])[0][0] for _ in range(10)]
 
         assert [answer.is_refusing for answer in answers] == [False] + [True] * 9
         assert 880 < answers[-1].resets_in_s <= 890, "when the first of the late ones leaves"
-        assert crowd[0].peek([limit])[0].used == 10
+        assert processes[0].peek([limit])[0].used == 10
 
-    def test_refusals_are_told_once_in_its_length(
+    def test_refusals_are_reported_once_in_its_length(
         self, counters: Counters, pass_time: Callable[[Policy, float], None], redis_url: str
     ) -> None:
-        """There is room again each time a use leaves; telling each refusal in between would fill a log."""
+        """There is room again each time a use leaves; reporting each refusal in between would fill a log."""
         limit = sliding(quota=2, window_s=600)
         counters.take([limit])
         counters.take([limit])
@@ -222,52 +222,52 @@ class TestSlidingLimit:
         with Redis.from_url(redis_url) as redis:
             assert redis.pttl(f"{limit.counter}:told") > 500_000, "not only until the next use leaves"
 
-    def test_crowd_gets_the_quota_and_not_one_more(self, crowd: list[Counters]) -> None:
+    def test_concurrent_callers_get_the_quota_and_not_one_more(self, processes: list[Counters]) -> None:
         limit = sliding(quota=10)
         with ThreadPoolExecutor(20) as pool:
-            answers = list(pool.map(lambda number: crowd[number % 2].take([limit])[0][0], range(200)))
+            answers = list(pool.map(lambda number: processes[number % 2].take([limit])[0][0], range(200)))
 
         assert sum(not answer.is_refusing for answer in answers) == 10
 
-    def test_counts_together_with_windows_all_or_nothing(self, crowd: list[Counters]) -> None:
+    def test_counts_together_with_windows_all_or_nothing(self, processes: list[Counters]) -> None:
         limit, window = sliding(quota=2), policy(quota=100)
         for _ in range(5):
-            statuses, _ = crowd[0].take([window, limit])
+            statuses, _ = processes[0].take([window, limit])
 
         assert [status.is_refusing for status in statuses] == [False, True]
-        assert [status.used for status in crowd[0].peek([window, limit])] == [2, 2]
+        assert [status.used for status in processes[0].peek([window, limit])] == [2, 2]
 
-    def test_uses_are_taken_back_and_cleared(self, crowd: list[Counters]) -> None:
+    def test_uses_are_taken_back_and_cleared(self, processes: list[Counters]) -> None:
         limit, unused = sliding(quota=3), sliding()
         for _ in range(3):
-            crowd[0].take([limit])
+            processes[0].take([limit])
 
-        crowd[0].take_back([limit, unused])
-        assert [status.used for status in crowd[0].peek([limit, unused])] == [2, 0]
-        crowd[0].clear([limit])
-        assert crowd[0].peek([limit])[0].used == 0
+        processes[0].take_back([limit, unused])
+        assert [status.used for status in processes[0].peek([limit, unused])] == [2, 0]
+        processes[0].clear([limit])
+        assert processes[0].peek([limit])[0].used == 0
 
     def test_lower_quota_refuses_until_enough_uses_left(
-        self, crowd: list[Counters], pass_time: Callable[[Policy, float], None]
+        self, processes: list[Counters], pass_time: Callable[[Policy, float], None]
     ) -> None:
         limit = sliding(quota=5, window_s=600)
         for _ in range(4):
-            crowd[0].take([limit])
+            processes[0].take([limit])
             pass_time(limit, 100)
 
         lowered = replace(limit, quota=2)
-        refused = crowd[0].take([lowered])[0][0]
+        refused = processes[0].take([lowered])[0][0]
 
         assert (refused.is_refusing, refused.used) == (True, 4)
         assert 390 < refused.resets_in_s <= 400, "when the third of four leaves"
 
 
 class TestWithoutRedis:
-    """Nobody waits, and every process counts for itself."""
+    """No request waits, and every process counts for itself."""
 
     @pytest.fixture
     def silent(self) -> Iterator[str]:
-        """Something that accepts connections and never says a word."""
+        """A server that accepts connections and never answers."""
         with socket.create_server(("127.0.0.1", 0), backlog=200) as server:
             yield f"redis://127.0.0.1:{server.getsockname()[1]}/0"
 

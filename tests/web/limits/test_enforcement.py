@@ -1,4 +1,4 @@
-"""Limits as callers meet them: pages, strangers, API keys; headers, refusals, and what they say."""
+"""Limits over HTTP: of pages, anonymous visitors and API keys; headers, refusals and their texts."""
 
 import re
 from collections.abc import Callable, Iterator

@@ -82,7 +82,7 @@ def test_operations_refuse_keys_that_ended_or_come_from_elsewhere(
 ) -> None:
     tokens: dict[str, int | None] = {make(app, team_id): status for make, status in REFUSED.items()}
 
-    # One call shows that a key is refused; what is sent with it is nothing to the answer.
+    # One call shows that a key is refused; the answer does not depend on its body.
     assert call_everything(app, tokens, samples, examples=1) == []
 
 
@@ -138,7 +138,7 @@ def _call(
 
 
 def _unlimited(examples: int) -> Callable[[Any], Callable[[], None]]:
-    """Return what makes a test try so many examples, always the same ones, however long they take."""
+    """Return settings that make a test try so many examples, always the same ones, however long they take."""
     limits = settings(
         max_examples=examples,
         database=None,

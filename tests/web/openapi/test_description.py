@@ -42,13 +42,13 @@ def test_description_is_valid_openapi_3_1(document: dict[str, Any]) -> None:
 def test_every_route_is_described(app: Flask, document: dict[str, Any]) -> None:
     described = {name for name, _ in operations(document)}
 
-    wanted = {
+    expected = {
         f"{method} {rule.rule.replace('<', '{').replace('>', '}')}"
         for rule, _ in routes(app)  # type: ignore[arg-type]
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
 
-    assert described == wanted
+    assert described == expected
 
 
 def test_every_operation_says_what_it_is_and_what_it_needs(app: Flask, document: dict[str, Any]) -> None:
