@@ -1,4 +1,4 @@
-"""Calls to `/api/v1` with a key of its own."""
+"""Calls to `/api/v1` with an API key of its own."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from tests.people import People
 
 
 class Api:
-    """A program with an API key. Answers are JSON."""
+    """A client with an API key. Answers are JSON."""
 
     def __init__(self, app: Flask, team_id: str, user_id: str, scopes: Sequence[str]) -> None:
         self.app = app
@@ -66,11 +66,11 @@ def messages(answer: TestResponse) -> dict[str, str]:
 
 @pytest.fixture
 def api(people: People) -> Api:
-    """Return a program that may do everything in team acme."""
+    """Return a client that may do everything in team acme."""
     return Api(people.app, people.acme.id, people.alice.id, ["admin:full"])
 
 
 @pytest.fixture
 def other_api(people: People) -> Api:
-    """Return a program of another team."""
+    """Return a client of another team."""
     return Api(people.app, people.other.id, people.charlie.id, ["admin:full"])

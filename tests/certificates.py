@@ -1,4 +1,4 @@
-"""Certificates made for the occasion."""
+"""Self-signed certificates for tests."""
 
 import datetime
 import ipaddress

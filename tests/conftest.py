@@ -38,7 +38,7 @@ pytest_plugins = (
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 MARKED, BOTH = "marked", "both"
-#: A busy machine is late; a Redis that is late is not to be taken for one that is away.
+#: Long enough for a busy machine: a late Redis must not count as one that is down.
 REDIS_TIMEOUT_S = 10.0
 _real_gensalt = bcrypt.gensalt
 
@@ -54,7 +54,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    # What the developer's shell or `make run` configures is nothing to the tests.
+    # Tests ignore the configuration of the developer's shell and of `make run`.
     for name in Settings.model_fields:
         os.environ.pop(name.upper(), None)
     wanted = config.getoption("--database")
@@ -62,7 +62,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if not has_postgres and wanted == POSTGRESQL:
         raise pytest.UsageError(f"No PostgreSQL server found: {servers.HOW_TO_GET_POSTGRES}.")
     if os.environ.get("CI"):
-        # What is left out silently in CI is not tested anywhere.
+        # In CI nothing is skipped silently.
         if not has_postgres and wanted != SQLITE:
             raise pytest.UsageError(f"CI without PostgreSQL: {servers.HOW_TO_GET_POSTGRES}.")
         if servers.find_chromium() is None:
@@ -134,13 +134,13 @@ class TestApps:
         return self._postgres.create(name)
 
     def empty(self, kind: str) -> None:
-        """Delete every row and every key, and let the process forget: a Redis that was away, what it counted alone."""
+        """Delete every row and every key, and reset the process: outages of Redis, counts without it."""
         extensions = self.app(kind).extensions
         extensions.clear()
         extensions.update(self._extensions[kind])
         with self.app(kind).app_context(), db.engine.begin() as connection:
             names = [table.name for table in reversed(db.metadata.sorted_tables)]
-            # To look into a table is cheap; to truncate it is a new file for it and for each of its indexes.
+            # Checking a table is cheap; truncating makes new files for it and each of its indexes.
             looks = (f"SELECT '{name}' WHERE EXISTS (SELECT 1 FROM \"{name}\")" for name in names)
             filled = set(connection.scalars(text(" UNION ALL ".join(looks))))
             for name in names:
@@ -169,7 +169,7 @@ class TestApps:
             secret_key=secrets.token_urlsafe(48),
             encryption_key=secrets.token_urlsafe(48),
             outbound_allowed_networks="127.0.0.0/8,[::1]/128",
-            # People of tests click faster than people; tests of limits set their own.
+            # Tests send requests faster than people; tests of limits set their own.
             user_requests_per_minute=100_000,
             public_requests_per_minute=100_000,
         )
@@ -187,7 +187,7 @@ def forget_power_cuts(engine: Engine) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def quick_bcrypt() -> Iterator[None]:
-    """Hash with the fewest rounds that bcrypt takes: most tests sign somebody in, and few are about the cost."""
+    """Hash with the fewest rounds that bcrypt allows: most tests sign somebody in, few are about the cost."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bcrypt, "gensalt", lambda *_args, **_options: _real_gensalt(4))
         yield
@@ -195,13 +195,13 @@ def quick_bcrypt() -> Iterator[None]:
 
 @pytest.fixture
 def costly_bcrypt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hash with the rounds that the code asks for, in a test about them."""
+    """Hash with the configured rounds, in a test about the cost."""
     monkeypatch.setattr(bcrypt, "gensalt", _real_gensalt)
 
 
 @pytest.fixture
 def advance_clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[float], None]:
-    """Return what lets so many seconds pass for `app.lib.clock`. The clocks of databases and Redis stay."""
+    """Return a function that advances `app.lib.clock` by seconds. The clocks of databases and Redis stay."""
     epoch_s, passed_s = clock.epoch_s, 0.0
 
     def advance(seconds: float) -> None:

@@ -24,7 +24,7 @@ Behaviour = Callable[[socket.socket, "Receiver"], None]
 
 
 class Receiver:
-    """A TCP server whose `behaviour(connection, receiver)` does as it likes with every connection it accepts.
+    """A TCP server that runs `behaviour(connection, receiver)` for every connection it accepts.
 
     `behaviour=None` never accepts and leaves the backlog full. With `certificate` (cert and key file) it speaks TLS.
     """
@@ -162,7 +162,7 @@ endless_interim = drip(b"", b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n", 0
 
 
 def never_answer(connection: socket.socket, receiver: Receiver) -> None:
-    """Read the request and say nothing."""
+    """Read the request and never answer."""
     read_request(connection, receiver)
     receiver.is_stopping.wait(30)
 
@@ -184,7 +184,7 @@ def reset_after_request(connection: socket.socket, receiver: Receiver) -> None:
 
 
 def reset_in_body(connection: socket.socket, receiver: Receiver) -> None:
-    """Begin a good answer, then close with RST."""
+    """Begin a valid answer, then close with RST."""
     read_request(connection, receiver)
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\nhalf")
     time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""Name look-ups as a test says: names that answer, names whose server is silent, names that do not exist."""
+"""Simulated name look-ups: names that resolve, names whose server is silent, names that do not exist."""
 
 import socket
 import threading
@@ -36,7 +36,7 @@ class Names:
         return self.addresses.get(host, ["127.0.0.1"])
 
     def answer_all(self) -> None:
-        """Let the silent ones answer."""
+        """Make the silent names resolve."""
         self._is_answering.set()
 
     def __enter__(self) -> Self:

@@ -21,7 +21,7 @@ _CONTROLS = ("input", "select", "textarea")
 _NO_LABEL_NEEDED = ("hidden", "submit", "button", "image", "reset")
 #: HTML fragments are parsed in the context of the element that they land in.
 _CONTAINERS = {"tr": "tbody", "tbody": "table", "td": "tr", "option": "select", "li": "ul"}
-#: They stand on every page, and what they do can be done twice.
+#: Forms of every page, whose repetition does no harm.
 _FORMS_WITHOUT_ONE_TIME_TOKEN = ("/theme", "/sign-out")
 _HX_TARGET_KEYWORDS = ("this", "closest ", "find ", "next", "previous", "body")
 
@@ -139,7 +139,7 @@ class Page:
 
 @pytest.fixture
 def page(app: Flask) -> Page:
-    """Return what fetches pages and checks them."""
+    """Return a client that fetches pages and checks them."""
     return Page(app)
 
 

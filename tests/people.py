@@ -159,5 +159,5 @@ def visitor(app: Flask) -> Visitor:
 
 @cache
 def _hash_of_password() -> str:
-    """Hash once: everybody has the same password. Few rounds, whatever the first test of a process wants to prove."""
+    """Hash once: everybody has the same password. Few rounds, whichever test of a process is the first."""
     return hash_secret(PASSWORD, rounds=4)

@@ -17,7 +17,7 @@ def samples(app: Flask, people: People) -> dict[str, str]:
     values: dict[str, str] = {}
     with app.app_context():
         for feature in FEATURES:
-            # A feature may point to what an earlier one made: a delivery to its event.
+            # A feature may refer to objects of an earlier one: a delivery to its event.
             name = f"tests.{feature.name}.samples"
             if find_spec(f"tests.{feature.name}") is not None and find_spec(name) is not None:
                 values |= import_module(name).add_samples(people, values)

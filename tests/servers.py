@@ -30,7 +30,7 @@ HOW_TO_GET_CHROMIUM = (
 
 
 class ServerFailed(Exception):
-    """A server for the tests did not come up; the message holds what it said."""
+    """A server for the tests did not start; the message holds its output."""
 
 
 @functools.cache
@@ -86,7 +86,7 @@ class Postgres:
 
 @contextlib.contextmanager
 def postgres_running(bin_dir: Path) -> Iterator[Postgres]:
-    """Run an empty cluster, tuned to forget everything in a power cut."""
+    """Run an empty cluster, without durability in a power cut, for speed."""
     with _short_dir() as directory:
         account = _server_account()
         if account is not None:

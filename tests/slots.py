@@ -1,4 +1,4 @@
-"""Other objects in the typed places of an app, for a while; and an end to its connections."""
+"""Replaces objects in the typed slots of an app; closes its connections."""
 
 from typing import TypeVar
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 def put(patch: pytest.MonkeyPatch, app: Flask, slot: AppSlot[T], value: T | None) -> None:
-    """Put `value` into the slot until `patch` is undone; None: as if nothing had been there."""
+    """Put `value` into the slot until `patch` is undone; None empties it."""
     patch.setitem(app.extensions, slot.key, value)
     if value is None:
         del app.extensions[slot.key]
 
 
 def close_redis(app: Flask) -> None:
-    """Close the connections to Redis of an app that is used no more."""
+    """Close the connections to Redis of an app that is no longer used."""
     with app.app_context():
         REDIS.get().close()
         QUICK_REDIS.get().close()

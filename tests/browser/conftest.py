@@ -50,7 +50,7 @@ def context(browser: Browser, signalbox: Signalbox) -> Iterator[BrowserContext]:
 
 @pytest.fixture
 def page(context: BrowserContext) -> Iterator[Page]:
-    """Yield a page; anything the browser complains about fails the test."""
+    """Yield a page; any error in the browser fails the test."""
     complaints: list[str] = []
     opened = context.new_page()
     opened.on("console", lambda message: _note(message, complaints))

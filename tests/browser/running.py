@@ -66,7 +66,7 @@ def signalbox_running(data_dir: Path) -> Iterator[Signalbox]:
     env = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "TMPDIR", "HOME")}
     env |= {"PORT": str(port), "DATA_DIR": str(data_dir), "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}
     env["DEMO_RECEIVER_PORT"] = str(free_port())
-    # A browser that a program drives clicks faster than a person.
+    # A driven browser clicks faster than a person.
     env |= {"USER_REQUESTS_PER_MINUTE": "100000", "PUBLIC_REQUESTS_PER_MINUTE": "100000"}
     process = subprocess.Popen(
         (sys.executable, "-m", "app.local"),

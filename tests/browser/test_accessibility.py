@@ -1,4 +1,4 @@
-"""Every page for everybody: no barrier that axe finds, nothing sideways, no complaint of the browser.
+"""Accessibility of every page: no violation of axe, no sideways scrolling, no error in the console.
 
 axe-core is the file that `axe-playwright-python` ships; only the file is used.
 """
@@ -67,7 +67,7 @@ class Demo:
 
 
 class Watched:
-    """A page that remembers what the browser complains about."""
+    """A page that records the errors of the browser."""
 
     def __init__(self, page: Page) -> None:
         self.page = page
@@ -76,7 +76,7 @@ class Watched:
         page.on("pageerror", lambda error: self._complaints.append(str(error)))
 
     def problems(self, url: str) -> list[str]:
-        """What is wrong with the page at `url`, in both themes and both sizes."""
+        """The problems of the page at `url`, in both themes and both sizes."""
         self._complaints.clear()
         self.page.goto(url)
         assert self.page.url == url
@@ -138,7 +138,7 @@ def signed_in(browser: Browser, demo: Demo) -> Iterator[Watched]:
 
 @pytest.fixture
 def signed_out(browser: Browser) -> Iterator[Watched]:
-    """Yield the page of a stranger."""
+    """Yield a page without a session."""
     context = browser.new_context(viewport=WIDE, reduced_motion="reduce")
     yield Watched(context.new_page())
     context.close()

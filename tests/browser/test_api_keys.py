@@ -1,4 +1,4 @@
-"""API keys as a person with a browser has them: by keyboard, with and without barriers, shown once."""
+"""API keys in the browser: by keyboard only, accessible, shown once."""
 
 import re
 from collections.abc import Iterator

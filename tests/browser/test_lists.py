@@ -77,7 +77,7 @@ def test_back_and_forward_go_through_the_filters(deliveries: Page) -> None:
     expect(page.locator(".sb-chip")).to_have_count(2)
     expect(page.get_by_label("HTTP status")).to_have_value("5xx")
     assert page.url == both
-    # What was restored goes on working.
+    # The restored page goes on working.
     page.get_by_label("State").select_option("")
     expect(page.locator(".sb-chip")).to_have_count(1)
 

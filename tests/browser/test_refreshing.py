@@ -1,4 +1,4 @@
-"""Lists that look again by themselves bring new rows, and never disturb who is reading."""
+"""Lists that refresh themselves show new rows, and never disturb a reader."""
 
 import json
 import re
@@ -16,7 +16,7 @@ REFRESH_MS = 31_000
 
 
 class Open:
-    """The audit trail on a screen, whose clock the test turns, and an API key that leaves entries there."""
+    """The audit trail on a screen, whose clock the test sets, and an API key that leaves entries there."""
 
     def __init__(self, page: Page, address: str, home: str, token: str) -> None:
         self.page = page

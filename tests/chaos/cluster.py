@@ -62,7 +62,7 @@ class Postgres(Program):
         )
         super().__init__(
             *(str(bin_dir / "postgres"), "-D", str(cluster), "-k", str(directory)),
-            # fsync protects from power cuts, which are not ours to make; a commit is a commit, though.
+            # fsync protects against power cuts, which are not simulated; commits survive crashes without it.
             *("-c", "listen_addresses=", "-c", "fsync=off", "-c", "synchronous_commit=on"),
             log=directory / "postgres.log",
             identity=self._identity,
@@ -90,7 +90,7 @@ class Postgres(Program):
 
 
 class Cluster:
-    """Everything, and the hands that break it."""
+    """All programs, and ways to break them."""
 
     def __init__(self, kind: str, directory: Path, *, lease_s: float) -> None:
         """Prepare a cluster on a kind of database. `directory` must have a short path: sockets go there."""
@@ -155,10 +155,10 @@ class Cluster:
         """How many stack traces the programs wrote."""
         return sum(program.output.count("Traceback") for program in (self.worker, self.web))
 
-    # ---- Breaking it
+    # ---- Failures
 
     def ways_to_break(self) -> dict[str, Callable[[random.Random], None]]:
-        """Return what can be done to it, by name."""
+        """Return the ways to break it, by name."""
         ways: dict[str, Callable[[random.Random], None]] = {
             "dispatcher": self._kill_dispatcher,
             "worker": self._kill_worker,
@@ -185,7 +185,7 @@ class Cluster:
         self.web.kill_all()
         self.kills["web"] += 1
         self.web.start()
-        # Killed while it starts again and again it would never answer; that proves nothing.
+        # Killed at every start it would never answer, which would test nothing.
         wait_until(self.web.is_healthy, within_s=START_TIMEOUT_S)
 
     def _kill_redis(self, dice: random.Random) -> None:
@@ -237,7 +237,7 @@ class Chaos:
         self._thread.join(10)
 
     def calm_down(self) -> None:
-        """Break nothing any more, once the break that is under way is mended."""
+        """Stop breaking things, once the current failure is repaired."""
         self._is_stopping.set()
         assert self._is_calm.wait(120)
         # The connections of the test itself were cut as well.
@@ -248,7 +248,7 @@ class Chaos:
     def _run(self) -> None:
         self._break_things()
         self._is_calm.set()
-        # The programs started on this thread would be told to end with it.
+        # Programs that were started on this thread would get a signal when it ends.
         self._is_over.wait()
 
     def _break_things(self) -> None:

@@ -1,4 +1,4 @@
-"""A customer who posts events and does not take no for an answer."""
+"""A client that posts events and repeats each until it is accepted."""
 
 import http.client
 import json

@@ -27,7 +27,7 @@ pytestmark = [pytest.mark.chaos, pytest.mark.postgresql]
 
 @pytest.fixture
 def cluster(database_kind: str) -> Iterator[Cluster]:
-    """Yield a cluster that stands."""
+    """Yield a running cluster."""
     with tempfile.TemporaryDirectory(prefix="sb-", dir="/tmp", ignore_cleanup_errors=True) as name:
         directory = Path(name)
         directory.chmod(0o755)
@@ -87,7 +87,7 @@ def _run(
             assert len(accepted) == count
             for path in PATHS:
                 assert receiver.ids_at(path) == accepted
-            # Here, because what was started while things broke ends with the one who broke them.
+            # Here, because programs that Chaos started end with its thread.
             _check_records(cluster, list(hooks.values()), count, receiver)
 
 
@@ -97,7 +97,7 @@ def _check_records(cluster: Cluster, webhook_ids: list[str], count: int, receive
         assert db.session.scalar(select(func.count()).select_from(Delivery)) == count * len(webhook_ids)
         attempts = db.session.scalar(select(func.count()).select_from(Attempt)) or 0
         assert attempts >= count * len(webhook_ids)
-        # What was sent by somebody who died before the record has no attempt; nothing else is missing.
+        # A dispatcher that died between sending and recording leaves no attempt; nothing else is missing.
         succeeded_attempts = (
             db.session.scalar(select(func.count()).select_from(Attempt).where(Attempt.error_kind.is_(None)))
             or 0

@@ -1,4 +1,4 @@
-"""Leases on rows: who has what, for how long, and what is written under a lease that was lost."""
+"""Leases on rows: claims, their duration, and writes under a lost lease."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -55,7 +55,7 @@ def row(app: Flask, row_id: str) -> OutgoingMail:
 
 @pytest.fixture
 def end_leases(app: Flask) -> Callable[[], None]:
-    """Return what lets so much time pass that every lease has ended: on the clock of both databases."""
+    """Return a function that lets every lease end: on the clock of both databases."""
 
     def end() -> None:
         with transaction(app) as connection:

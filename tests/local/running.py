@@ -1,4 +1,4 @@
-"""Drives a started program by what it prints, and knows afterwards what it left behind."""
+"""Drives a started program by its output, and finds the processes that it left behind."""
 
 import contextlib
 import os
@@ -68,7 +68,7 @@ class Running:
         return code
 
     def survivors(self, *, within_s: float = PATIENCE_S) -> set[int]:
-        """Return which of the family still live after `within_s`, without waiting longer than needed."""
+        """Return which processes of the program still live after `within_s`, without waiting longer than needed."""
         deadline = time.monotonic() + within_s
         while (alive := {pid for pid in self.family if is_alive(pid)}) and time.monotonic() < deadline:
             time.sleep(0.05)

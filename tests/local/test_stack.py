@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc to 
 
 FOREVER = "import time; time.sleep(600)"
 STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(600)"
-#: Starts a process that leaves the group and the session and will not hear SIGTERM.
+#: Starts a process that leaves the group and the session and ignores SIGTERM.
 WITH_A_RUNAWAY = f"""
 import subprocess, sys, time
 runaway = subprocess.Popen([sys.executable, "-c", {STUBBORN!r}], start_new_session=True, stdout=subprocess.PIPE)

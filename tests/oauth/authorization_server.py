@@ -1,7 +1,7 @@
-"""An OAuth 2.0 authorization server on loopback: Authlib's own, with what is real about it kept in memory.
+"""An OAuth 2.0 authorization server on loopback: Authlib's own, with its state in memory.
 
 Codes with PKCE, refresh tokens that rotate (an old one is refused), revocation, and `iss` in its answers (RFC 9207).
-Whoever comes to `/authorize` has signed in and agreed already.
+At `/authorize` sign-in and consent are instant.
 """
 
 import threading

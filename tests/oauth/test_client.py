@@ -74,7 +74,7 @@ def client(registration: Registration, outbound: Client) -> OAuthClient:
 
 
 def agree(authorization: Authorization) -> dict[str, str]:
-    """Visit the server as the user's browser does, who agrees; return what it sends back."""
+    """Open the authorization endpoint as the user's browser does; return the parameters of the redirect."""
     answer = requests.get(authorization.url, allow_redirects=False, timeout=10)
     assert answer.status_code == 302, answer.text
     return {name: values[0] for name, values in parse_qs(urlsplit(answer.headers["Location"]).query).items()}

@@ -1,4 +1,4 @@
-"""Authorizations under way: whose they are, and how often they can be taken."""
+"""Pending authorizations: by whom and how often they can be used."""
 
 import pytest
 from flask import Flask, session

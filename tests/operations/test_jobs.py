@@ -63,7 +63,7 @@ def make_operator(person: Person) -> Person:
 
 @pytest.fixture
 def operator(people: People) -> Person:
-    """Return Vic: a role in the team says nothing about the installation."""
+    """Return Vic, as an operator: that is independent of the role in a team."""
     return make_operator(people.vic)
 
 

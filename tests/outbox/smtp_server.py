@@ -1,4 +1,4 @@
-"""A mail server on loopback that takes what it is told to take."""
+"""A mail server on loopback with configurable replies."""
 
 import email
 import socketserver

@@ -1,4 +1,4 @@
-"""Mails reach the mail server whatever dies or is away: stored with the act, sent under a lease, tried again."""
+"""Mails reach the mail server in spite of crashes and outages: stored with their cause, leased, retried."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ def rows(app: Flask) -> list[OutgoingMail]:
 
 
 def make_due(app: Flask) -> None:
-    """Let retries be due, and leases end."""
+    """Make retries due and leases end."""
     with app.app_context(), db.engine.begin() as connection:
         connection.execute(
             update(OutgoingMail)

@@ -1,4 +1,4 @@
-"""`flask secrets`: values are re-sealed beside everything that runs, and what cannot be opened is named."""
+"""`flask secrets`: values are re-sealed while the app runs, and unreadable ones are listed."""
 
 import base64
 from collections.abc import Callable
@@ -33,13 +33,13 @@ Run = Callable[..., Result]
 
 @pytest.fixture
 def run(app: Flask) -> Run:
-    """Return what runs `flask secrets <words>`."""
+    """Return a function that runs `flask secrets <words>`."""
     return lambda *words: app.test_cli_runner().invoke(args=["secrets", *words])
 
 
 @pytest.fixture
 def use_keys(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Sealer]:
-    """Return what starts the app anew with these keys, as an operator does."""
+    """Return a function that starts the app again with these keys, as an operator does."""
 
     def use(current: str, *previous: str) -> Sealer:
         slots.put(monkeypatch, app, SEALER, Sealer(current, previous))

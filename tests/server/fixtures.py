@@ -19,7 +19,7 @@ StartWeb = Callable[..., WebServer]
 
 @pytest.fixture
 def start_web(test_apps: TestApps, tmp_path_factory: pytest.TempPathFactory) -> Iterator[StartWeb]:
-    """Yield what starts a web server on SQLite; its arguments are settings."""
+    """Yield a function that starts a web server on SQLite; its arguments are settings."""
     with ExitStack() as running:
 
         def start(**env: str) -> WebServer:

@@ -1,4 +1,4 @@
-"""The web server as `make run` and docs/operations.md start it, and what a client sees of it on a raw socket."""
+"""The web server as `make run` and docs/operations.md start it, and a client with a raw socket."""
 
 import contextlib
 import http.client

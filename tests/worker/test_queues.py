@@ -1,4 +1,4 @@
-"""Which queues a worker serves, and that what takes long delays nothing that may not wait."""
+"""Which queues a worker serves, and that slow jobs do not delay urgent ones."""
 
 from collections.abc import Iterator
 from pathlib import Path

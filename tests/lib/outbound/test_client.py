@@ -1,4 +1,4 @@
-"""Connections that are kept between calls: whose they are, how many, how long, and what spoils them."""
+"""Connections that are kept between calls: by owner, how many, how long, and when they are dropped."""
 
 import os
 import socket
@@ -43,7 +43,7 @@ def wait_for(condition: Callable[[], bool]) -> None:
 
 
 class Handshakes:
-    """A behaviour that answers requests, and remembers of each TLS connection whether its session was resumed.
+    """A behaviour that answers requests, and records for each TLS connection whether its session was resumed.
 
     `closes`: each connection is closed after its first answer, which does not announce it.
     """
@@ -141,7 +141,7 @@ def test_a_connection_that_is_to_be_closed_is_not_kept() -> None:
         assert client.idle_count == 0
 
 
-# --- whose ---------------------------------------------------------------------------------------------------
+# --- owners --------------------------------------------------------------------------------------------------
 
 
 def test_keys_share_neither_connections_nor_tls_sessions(certificate: tuple[str, str]) -> None:
@@ -295,7 +295,7 @@ def test_a_forked_process_leaves_the_connections_of_its_parent_alone(certificate
 
 
 def _fork(check: Callable[[], bool]) -> int:
-    """Run `check` in a child, which lets go of everything it inherited and exits with 0 if it was true."""
+    """Run `check` in a child, which releases everything it inherited and exits with 0 if it was true."""
     sys.stdout.flush()
     pid = os.fork()
     if pid:

@@ -1,4 +1,4 @@
-"""What receivers do to us: the deadline and the caps hold, the word for it is right, and nobody else is delayed."""
+"""Hostile receivers: deadlines and caps hold, the error kind is right, and no other request is delayed."""
 
 import socket
 import time

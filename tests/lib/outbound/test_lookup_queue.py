@@ -1,4 +1,4 @@
-"""Who gets the next thread for a name look-up, and who leaves some to others."""
+"""Which look-up gets the next thread, and the shares of owners."""
 
 import pytest
 

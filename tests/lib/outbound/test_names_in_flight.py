@@ -145,7 +145,7 @@ def test_an_open_connection_needs_no_name_server(multi: Multi, names: Names) -> 
         multi.add(Request(url))
         drain(multi)
         names.silent_suffix = ".silent.test"
-        # libcurl's own memory of the address must not be what helps.
+        # libcurl's own cache of the address must not make the test pass.
         for exchange in multi._idle:
             exchange.handle.setopt(exchange.handle.DNS_CACHE_TIMEOUT, 0)
         multi.add(Request(url))
@@ -175,7 +175,7 @@ def test_allowed_addresses_of_a_name_are_tried_in_turn(multi: Multi, names: Name
 
 
 def test_old_addresses_are_not_given_to_libcurl_again(multi: Multi, names: Names) -> None:
-    """A handle keeps its options; libcurl is to take in what it was given once, not with every request to come."""
+    """A handle keeps its options: libcurl must read the given addresses once, not with every later request."""
     with Receiver(answer_ok) as receiver:
         multi.add(Request(at("a.test", receiver)))
         drain(multi)

@@ -209,7 +209,7 @@ class Rebound(Exchange):
         self.handle.setopt(pycurl.RESOLVE, [entry])
 
 
-def test_name_that_changes_its_mind_is_judged_again() -> None:
+def test_name_with_changed_addresses_is_checked_again() -> None:
     allowed = AllowedNetworks.parse("127.0.0.1")
     with Receiver(answer_ok, host="127.0.0.1") as good, Receiver(answer_ok, host="127.0.0.2") as bad:
         kinds: list[object] = []

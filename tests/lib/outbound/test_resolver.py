@@ -1,4 +1,4 @@
-"""Names are looked up once for all who ask; who waits has a deadline; threads that hang are counted and left alone."""
+"""Names are looked up once for all callers; waiting has a deadline; hanging threads are counted and not reused."""
 
 import os
 import subprocess
