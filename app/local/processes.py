@@ -81,12 +81,12 @@ def end_descendants(root_pid: int, *, groups: Iterable[int] = (), grace_s: float
     for group in ended:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(group, signal.SIGTERM)
-    told: set[int] = set()
+    signalled: set[int] = set()
     deadline = time.monotonic() + grace_s
     while time.monotonic() < deadline:
         below = descendants(root_pid)
-        send_signal(below - told, signal.SIGTERM)
-        told |= below
+        send_signal(below - signalled, signal.SIGTERM)
+        signalled |= below
         if not reap() and not below and not any(_group_lives(group) for group in ended):
             return
         time.sleep(_POLL_S)

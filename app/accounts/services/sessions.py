@@ -34,7 +34,7 @@ _METHODS = {
 
 @dataclass(frozen=True, slots=True)
 class Browser:
-    """Where a session is used from, as far as the request tells."""
+    """Where a session is used from, as far as the request shows it."""
 
     address: str | None
     user_agent: str | None

@@ -51,7 +51,7 @@ class VerifyIn(Body):
 
 
 class Verified(Out):
-    """Whether the key may be used. Of a key that is not your team's, or not right, nothing is told."""
+    """Whether the key may be used. Of a key that is not your team's, or not right, nothing is revealed."""
 
     valid: bool = Field(examples=[True])
     reason: Literal["valid", "unknown", "revoked", "expired", "replaced", "network", "scope"] = Field(

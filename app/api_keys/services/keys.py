@@ -59,7 +59,7 @@ def create_key(
     """Create a key for the team and return it with its token.
 
     `granted_by` are the permissions of who creates it: nobody grants a scope they lack. `responsible_id`: the user or
-    the API key that answers for it, if not `created_by_id`. Raises Invalid, and AuthorizationFailed when they lost the
+    the API key that is responsible for it, if not `created_by_id`. Raises Invalid, and AuthorizationFailed when they lost the
     right to it meanwhile.
     """
     values = validate_settings(

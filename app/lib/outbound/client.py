@@ -78,7 +78,7 @@ class Client(Closing):
             result = send_through(exchange, request, self._resolver or shared_resolver())
             is_kept = result.error_kind is None and connection.descriptor is not None
             if is_kept:
-                connection.forget(request)
+                connection.clear(request)
         except BaseException:
             exchange.close()
             raise

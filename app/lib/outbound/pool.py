@@ -55,7 +55,7 @@ class Connection:
         poll.register(fd, select.POLLIN)
         return not poll.poll(0)
 
-    def forget(self, request: Request) -> None:
+    def clear(self, request: Request) -> None:
         """Free body and headers of the request that ended: the handle may be idle for long now."""
         self.exchange.handle.setopt(pycurl.HTTPHEADER, [])
         if request.body:

@@ -53,9 +53,9 @@ local function take(first, count, argument)
     if used >= tonumber(ARGV[base]) then
       refused = 1
       refusing = 1
-      -- Of a sliding limit there is room again and again: it is told once in its length.
-      local told = ARGV[base + 2] == '1' and ARGV[base + 1] or left
-      if redis.call('SET', key .. ':told', '1', 'NX', 'PX', told) then refusing = 2 end
+      -- Of a sliding limit there is room again and again: a refusal is reported once in its length.
+      local reported = ARGV[base + 2] == '1' and ARGV[base + 1] or left
+      if redis.call('SET', key .. ':reported', '1', 'NX', 'PX', reported) then refusing = 2 end
     end
     answer[#answer + 1] = used
     answer[#answer + 1] = left

@@ -220,7 +220,7 @@ class TestSlidingLimit:
         assert [counters.take([limit])[1] for _ in range(2)] == [True, False]
 
         with Redis.from_url(redis_url) as redis:
-            assert redis.pttl(f"{limit.counter}:told") > 500_000, "not only until the next use leaves"
+            assert redis.pttl(f"{limit.counter}:reported") > 500_000, "not only until the next use leaves"
 
     def test_concurrent_callers_get_the_quota_and_not_one_more(self, processes: list[Counters]) -> None:
         limit = sliding(quota=10)
