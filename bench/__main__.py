@@ -10,10 +10,10 @@ from collections.abc import Iterator
 
 from app.config import Settings
 from bench import report
+from bench.environment import POSTGRESQL, SQLITE, Environment, environment_running
 from bench.programs import ProgramFailed
 from bench.report import Figure
 from bench.sizes import FULL, QUICK, Sizes
-from bench.stage import POSTGRESQL, SQLITE, Stage, stage_running
 from tests.servers import ServerFailed, find_postgres
 
 #: What `--only` knows. `servers` compares web servers and `outbound` ways to connect, questions that are answered; they
@@ -34,8 +34,8 @@ def main() -> int:
     figures: list[Figure] = []
     try:
         for database in _databases(options.database):
-            with stage_running(database) as stage:
-                figures += _measure_all(stage, options.only, QUICK if options.quick else FULL)
+            with environment_running(database) as environment:
+                figures += _measure_all(environment, options.only, QUICK if options.quick else FULL)
     except (LookupError, ProgramFailed, ServerFailed) as error:
         sys.stderr.write(f"\n{error}\n")
         return 1
@@ -47,15 +47,15 @@ def main() -> int:
     return 0
 
 
-def _measure_all(stage: Stage, names: list[str], sizes: Sizes) -> Iterator[Figure]:
+def _measure_all(environment: Environment, names: list[str], sizes: Sizes) -> Iterator[Figure]:
     for name in names:
         start_s = time.monotonic()
-        sys.stderr.write(f"{stage.database}: {name} … ")
+        sys.stderr.write(f"{environment.database}: {name} … ")
         sys.stderr.flush()
         try:
-            yield from importlib.import_module(f"bench.figures.{name}").measure(stage, sizes)
+            yield from importlib.import_module(f"bench.figures.{name}").measure(environment, sizes)
         except ProgramFailed as error:
-            raise ProgramFailed(f"{error}\n{stage.complaints()}") from None
+            raise ProgramFailed(f"{error}\n{environment.complaints()}") from None
         sys.stderr.write(f"{time.monotonic() - start_s:.0f} s\n")
 
 

@@ -1,1 +1,1 @@
-"""One measurement each: `measure(stage, sizes)` yields figures."""
+"""One measurement each: `measure(environment, sizes)` yields figures."""

@@ -13,11 +13,11 @@ from app.extensions import db, quick_redis
 from app.lib import passwords
 from app.web.limits import Policy, counters
 from bench import seed
+from bench.environment import POSTGRESQL, Environment, Web
 from bench.figures.latency import load_settings
 from bench.programs import ProgramFailed
 from bench.report import Figure, Target, over_rounds, percentile
 from bench.sizes import Sizes
-from bench.stage import POSTGRESQL, Stage, Web
 
 _WEBHOOKS = 3
 _ROUNDS = 3
@@ -30,31 +30,33 @@ _NOTE = (
 )
 
 
-def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+def measure(environment: Environment, sizes: Sizes) -> Iterator[Figure]:
     """Yield the rates with one and with two web processes, and the cost of a key's first and every further check."""
     # Nothing answers there, and no worker runs: only the acceptance is measured.
     token = seed.new_team(["http://127.0.0.1:9/"] * _WEBHOOKS).token
     for workers, target in ((1, _TARGET), (2, None)):
-        with stage.web(WEB_WORKERS=str(workers)) as web:
-            rounds = [events_per_s(stage, web, token, sizes.ingest_s / _ROUNDS) for _ in range(_ROUNDS + 1)]
+        with environment.web(WEB_WORKERS=str(workers)) as web:
+            rounds = [
+                events_per_s(environment, web, token, sizes.ingest_s / _ROUNDS) for _ in range(_ROUNDS + 1)
+            ]
         title = f"ingest, {workers} web process{'es' if workers > 1 else ''}"
         rates, p99s = zip(*rounds[1:], strict=True)
         yield over_rounds(
             f"{title}: events",
-            stage.database,
+            environment.database,
             list(rates),
             "/s",
             note=_NOTE,
-            target=target if stage.database == POSTGRESQL else None,
+            target=target if environment.database == POSTGRESQL else None,
         )
-        yield over_rounds(f"{title}: p99 of a request", stage.database, list(p99s), "ms")
-    yield from _key_checks(stage, token)
-    yield from _limits(stage)
+        yield over_rounds(f"{title}: p99 of a request", environment.database, list(p99s), "ms")
+    yield from _key_checks(environment, token)
+    yield from _limits(environment)
 
 
-def events_per_s(stage: Stage, web: Web, token: str, for_s: float) -> tuple[float, float]:
+def events_per_s(environment: Environment, web: Web, token: str, for_s: float) -> tuple[float, float]:
     """Return how many events were accepted per second, and the 99th percentile of a request in milliseconds."""
-    with stage.child("load", load_settings(web, token, rate=None, for_s=for_s)) as child:
+    with environment.child("load", load_settings(web, token, rate=None, for_s=for_s)) as child:
         load = child.answer()
     wrong = [row for row in load["rows"] if row[3] != 202]
     if wrong or load["lost"]:
@@ -66,11 +68,11 @@ def events_per_s(stage: Stage, web: Web, token: str, for_s: float) -> tuple[floa
     return rate, percentile([(row[2] - row[1]) * 1000 for row in load["rows"]], 0.99)
 
 
-def _key_checks(stage: Stage, token: str) -> Iterator[Figure]:
+def _key_checks(environment: Environment, token: str) -> Iterator[Figure]:
     principal_of_key(token)
     yield over_rounds(
         "API key: every further check, p50",
-        stage.database,
+        environment.database,
         [_median_us(lambda: principal_of_key(token)) for _ in range(_ROUNDS)],
         "µs",
         note="one round trip to Redis, which verifies the key, takes its three limits and counts the use",
@@ -80,17 +82,17 @@ def _key_checks(stage: Stage, token: str) -> Iterator[Figure]:
     counters()._away_until_s = time.monotonic() + 60
     yield over_rounds(
         "API key: every further check without Redis, p50",
-        stage.database,
+        environment.database,
         [_median_us(lambda: principal_of_key(token)) for _ in range(_ROUNDS)],
         "µs",
         note="its row is read each time",
     )
     counters()._away_until_s = 0.0
     db.session.remove()
-    yield from _first_checks(stage, token)
+    yield from _first_checks(environment, token)
 
 
-def _first_checks(stage: Stage, token: str) -> Iterator[Figure]:
+def _first_checks(environment: Environment, token: str) -> Iterator[Figure]:
     checks: list[str] = []
 
     def check(presented: str, key_hash: str) -> bool:
@@ -98,7 +100,7 @@ def _first_checks(stage: Stage, token: str) -> Iterator[Figure]:
         return passwords.matches(presented, key_hash)
 
     def first_call(_: int) -> None:
-        with stage.app.app_context():
+        with environment.app.app_context():
             verifier.verify(token, Caller("127.0.0.1", ""))
 
     times_ms = []
@@ -111,14 +113,14 @@ def _first_checks(stage: Stage, token: str) -> Iterator[Figure]:
         times_ms.append((time.perf_counter() - start_s) * 1000)
     yield over_rounds(
         f"API key: {_FIRST_CALLS} first calls at once",
-        stage.database,
+        environment.database,
         times_ms,
         "ms",
         note=f"bcrypt ran {len(checks) / _ROUNDS:g} times for all of them",
     )
 
 
-def _limits(stage: Stage) -> Iterator[Figure]:
+def _limits(environment: Environment) -> Iterator[Figure]:
     for count in (1, 2, 4):
         policies = [Policy(f"bench-{number}", "subject", 10**9, 3600) for number in range(count)]
 
@@ -126,7 +128,10 @@ def _limits(stage: Stage) -> Iterator[Figure]:
             counters().take(policies)
 
         yield over_rounds(
-            f"limits: {count} taken, p50", stage.database, [_median_us(take) for _ in range(_ROUNDS)], "µs"
+            f"limits: {count} taken, p50",
+            environment.database,
+            [_median_us(take) for _ in range(_ROUNDS)],
+            "µs",
         )
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from bench import seed
+from bench.environment import Environment, Web
 from bench.programs import Child, ProgramFailed
 from bench.report import Figure, Target, percentile
 from bench.sizes import Sizes
-from bench.stage import Stage, Web
 
 _CONNECTIONS = 16
 _PATIENCE_S = 60.0
@@ -20,10 +20,10 @@ _NOTE = (
 )
 
 
-def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+def measure(environment: Environment, sizes: Sizes) -> Iterator[Figure]:
     """Yield percentiles for a quiet and for a busy rate."""
-    yield from _at_rate(stage, sizes.latency_s, rate=10, webhooks=1, p99_target_ms=15)
-    yield from _at_rate(stage, sizes.latency_s, rate=200, webhooks=3, p99_target_ms=60)
+    yield from _at_rate(environment, sizes.latency_s, rate=10, webhooks=1, p99_target_ms=15)
+    yield from _at_rate(environment, sizes.latency_s, rate=200, webhooks=3, p99_target_ms=60)
 
 
 def load_settings(web: Web, token: str, **more: Any) -> dict[str, Any]:
@@ -37,15 +37,15 @@ def load_settings(web: Web, token: str, **more: Any) -> dict[str, Any]:
 
 
 def _at_rate(
-    stage: Stage, for_s: float, *, rate: int, webhooks: int, p99_target_ms: float
+    environment: Environment, for_s: float, *, rate: int, webhooks: int, p99_target_ms: float
 ) -> Iterator[Figure]:
-    receiver, url = stage.receiver(0.0, notes_arrivals=True)
-    with receiver, stage.web() as web, stage.worker():
+    receiver, url = environment.receiver(0.0, notes_arrivals=True)
+    with receiver, environment.web() as web, environment.worker():
         token = seed.new_team([url] * webhooks).token
         # The first requests of a process load code and check the key; that is start-up, not latency.
-        with stage.child("load", load_settings(web, token, rate=20, for_s=2.0)) as child:
+        with environment.child("load", load_settings(web, token, rate=20, for_s=2.0)) as child:
             warm = child.answer()
-        with stage.child("load", load_settings(web, token, rate=rate, for_s=for_s)) as child:
+        with environment.child("load", load_settings(web, token, rate=rate, for_s=for_s)) as child:
             load = child.answer()
         accepted = {row[4]: row for row in load["rows"] if row[3] == 202}
         arrivals = _await_arrivals(receiver, (len(accepted) + len(warm["rows"])) * webhooks)
@@ -59,11 +59,13 @@ def _at_rate(
         raise ProgramFailed(
             f"{rate * for_s:g} events, {len(accepted)} accepted, {len(waits_ms)} requests received"
         )
-    yield from _figures(stage.database, f"latency at {rate} events/s × {webhooks}", waits_ms, p99_target_ms)
+    yield from _figures(
+        environment.database, f"latency at {rate} events/s × {webhooks}", waits_ms, p99_target_ms
+    )
     achieved = len(accepted) / (max(row[2] for row in accepted.values()) - load["start_s"])
     name = f"latency at {rate} events/s × {webhooks}: "
-    yield Figure(name + "p99 from sending the event", stage.database, percentile(whole_ms, 0.99), "ms")
-    yield Figure(name + "rate achieved", stage.database, achieved, "events/s")
+    yield Figure(name + "p99 from sending the event", environment.database, percentile(whole_ms, 0.99), "ms")
+    yield Figure(name + "rate achieved", environment.database, achieved, "events/s")
 
 
 def _await_arrivals(receiver: Child, count: int) -> list[tuple[str, float]]:

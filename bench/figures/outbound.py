@@ -7,9 +7,9 @@ from tempfile import TemporaryDirectory
 
 from app.lib.outbound import AllowedNetworks, Client, Request, Result, send
 from app.lib.outbound.trust import find_ca_file
+from bench.environment import Environment
 from bench.report import Figure, over_rounds
 from bench.sizes import Sizes
-from bench.stage import Stage
 from tests.certificates import make_certificate
 from tests.hostile_receivers import Receiver, answer_ok
 
@@ -19,7 +19,7 @@ _CALLS = 50
 _DATABASE = "none"
 
 
-def measure(_stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+def measure(_stage: Environment, sizes: Sizes) -> Iterator[Figure]:
     """Yield the mean time of a call, with the system's CA bundle. The receiver runs in the same process."""
     with TemporaryDirectory() as name:
         certificate = make_certificate(Path(name))

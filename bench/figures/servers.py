@@ -10,11 +10,11 @@ from pathlib import Path
 
 from app.local import processes
 from bench import seed
+from bench.environment import SIGNALBOX, Environment, Web, granian
 from bench.figures.ingest import events_per_s
 from bench.report import Figure, over_rounds, percentile
 from bench.servers import LOOPBACK
 from bench.sizes import Sizes
-from bench.stage import SIGNALBOX, Stage, Web, granian
 from tests.slow_clients.scene import KINDS, slow_clients_around
 
 _ADDRESS = f"{LOOPBACK}:{{port}}"
@@ -41,7 +41,7 @@ _SLOW_FOR_S = 10.0
 _PATIENCE_S = 5.0
 
 
-def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+def measure(environment: Environment, sizes: Sizes) -> Iterator[Figure]:
     """Yield events and /healthz answered per second, memory, and p99 of /healthz among slow clients."""
     servers: dict[str, tuple[str, ...]] = {"signalbox": SIGNALBOX}
     for name, argv in _RIVALS.items():
@@ -55,23 +55,23 @@ def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
     health: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(_ROUNDS):
         for name, argv in servers.items():
-            with stage.web(argv) as web:
-                events_per_s(stage, web, token, 0.5)
-                rate, p99 = events_per_s(stage, web, token, sizes.ingest_s / _ROUNDS)
+            with environment.web(argv) as web:
+                events_per_s(environment, web, token, 0.5)
+                rate, p99 = events_per_s(environment, web, token, sizes.ingest_s / _ROUNDS)
                 events[name].append(rate)
                 p99s[name].append(p99)
-                health[name].append(_health_per_s(stage, web, sizes.ingest_s / _ROUNDS))
+                health[name].append(_health_per_s(environment, web, sizes.ingest_s / _ROUNDS))
     for name in servers:
-        yield over_rounds(f"{name}: events", stage.database, events[name], "/s")
-        yield over_rounds(f"{name}: p99 of an event", stage.database, p99s[name], "ms")
-        yield over_rounds(f"{name}: /healthz", stage.database, health[name], "/s")
+        yield over_rounds(f"{name}: events", environment.database, events[name], "/s")
+        yield over_rounds(f"{name}: p99 of an event", environment.database, p99s[name], "ms")
+        yield over_rounds(f"{name}: /healthz", environment.database, health[name], "/s")
     for name, argv in servers.items():
-        with stage.web(argv) as web:
+        with environment.web(argv) as web:
             for kind in KINDS:
-                yield from _among_slow_clients(stage, web, name, kind)
+                yield from _among_slow_clients(environment, web, name, kind)
 
 
-def _health_per_s(stage: Stage, web: Web, for_s: float) -> float:
+def _health_per_s(environment: Environment, web: Web, for_s: float) -> float:
     settings = {
         "host": web.host,
         "port": web.port,
@@ -80,13 +80,13 @@ def _health_per_s(stage: Stage, web: Web, for_s: float) -> float:
         "rate": None,
         "for_s": for_s,
     }
-    with stage.child("load", settings) as child:
+    with environment.child("load", settings) as child:
         load = child.answer()
     in_time = [row for row in load["rows"] if row[3] == 200 and row[2] <= load["end_s"]]
     return len(in_time) / float(load["end_s"] - load["start_s"])
 
 
-def _among_slow_clients(stage: Stage, web: Web, name: str, kind: str) -> Iterator[Figure]:
+def _among_slow_clients(environment: Environment, web: Web, name: str, kind: str) -> Iterator[Figure]:
     """Yield what a new client waits for /healthz, and the memory, while slow ones of one kind are there."""
     with slow_clients_around(web.host, web.port, {kind: _SLOW_CLIENTS}, reconnects=True):
         times_ms, ends_at_s = [], time.monotonic() + _SLOW_FOR_S
@@ -100,12 +100,12 @@ def _among_slow_clients(stage: Stage, web: Web, name: str, kind: str) -> Iterato
     refused = sum(took_ms >= _PATIENCE_S * 1000 for took_ms in times_ms)
     yield Figure(
         f"{title}, p99 of /healthz",
-        stage.database,
+        environment.database,
         percentile(times_ms, 0.99),
         "ms",
         note=f"{refused} of {len(times_ms)} had no answer within {_PATIENCE_S:g} s" if refused else "",
     )
-    yield Figure(f"{title}, memory", stage.database, memory_mib, "MiB")
+    yield Figure(f"{title}, memory", environment.database, memory_mib, "MiB")
 
 
 def _await_health(web: Web) -> None:

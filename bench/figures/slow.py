@@ -5,25 +5,25 @@ from collections.abc import Iterator
 
 from app.extensions import current_settings
 from bench import seed
+from bench.environment import Environment
 from bench.report import Figure, Target
 from bench.sizes import Sizes
-from bench.stage import Stage
 
 #: At 32 in flight for each, more than enough to fill the cap of all.
 _WEBHOOKS = 24
 
 
-def measure(stage: Stage, sizes: Sizes) -> Iterator[Figure]:
+def measure(environment: Environment, sizes: Sizes) -> Iterator[Figure]:
     """Yield throughput and requests in flight with receivers of 200 ms and of 2 s."""
     for delay_s in (0.2, 2.0):
-        yield from _at_delay(stage, sizes, delay_s)
+        yield from _at_delay(environment, sizes, delay_s)
 
 
-def _at_delay(stage: Stage, sizes: Sizes, delay_s: float) -> Iterator[Figure]:
+def _at_delay(environment: Environment, sizes: Sizes, delay_s: float) -> Iterator[Figure]:
     cap = current_settings().dispatch_in_flight_max
     warm_s, for_s = 1.0 + 2 * delay_s, max(sizes.slow_s, 5 * delay_s)
     most = cap / delay_s
-    receiver, url = stage.receiver(delay_s)
+    receiver, url = environment.receiver(delay_s)
     with receiver:
         seeded = seed.new_team([url] * _WEBHOOKS)
         count = seed.fill(
@@ -35,7 +35,7 @@ def _at_delay(stage: Stage, sizes: Sizes, delay_s: float) -> Iterator[Figure]:
             "for_s": warm_s + for_s + 30,
             "is_clean": False,
         }
-        with stage.child("dispatching", settings):
+        with environment.child("dispatching", settings):
             while not (first := receiver.ask("figures"))["requests"]:
                 time.sleep(0.05)
             time.sleep(warm_s)
@@ -46,10 +46,18 @@ def _at_delay(stage: Stage, sizes: Sizes, delay_s: float) -> Iterator[Figure]:
     rate = (last["requests"] - first["requests"]) / seconds
     in_flight = (last["open_s"] - first["open_s"]) / seconds
     name = f"receiver of {delay_s:g} s"
-    yield Figure(f"{name}: deliveries", stage.database, rate, "/s", note=f"{most:g}/s are possible")
+    yield Figure(f"{name}: deliveries", environment.database, rate, "/s", note=f"{most:g}/s are possible")
     yield Figure(
-        f"{name}: deliveries ÷ (cap ÷ latency)", stage.database, rate / most, "", target=Target(at_least=0.9)
+        f"{name}: deliveries ÷ (cap ÷ latency)",
+        environment.database,
+        rate / most,
+        "",
+        target=Target(at_least=0.9),
     )
     yield Figure(
-        f"{name}: in flight, mean", stage.database, in_flight, f"of {cap}", note="counted by the receiver"
+        f"{name}: in flight, mean",
+        environment.database,
+        in_flight,
+        f"of {cap}",
+        note="counted by the receiver",
     )

@@ -38,7 +38,7 @@ class Web:
     pid: int
 
 
-class Stage:
+class Environment:
     """One database, one Redis, and the means to run programs on them. Its app context is entered."""
 
     def __init__(self, database: str, directory: Path, *, database_url: str, redis_url: str) -> None:
@@ -107,7 +107,7 @@ class Stage:
 
 
 @contextlib.contextmanager
-def stage_running(database: str) -> Iterator[Stage]:
+def environment_running(database: str) -> Iterator[Environment]:
     """Set up an installation with an empty, migrated database; everything is gone afterwards."""
     with contextlib.ExitStack() as stack:
         # Short, because the paths of sockets must be.
@@ -125,21 +125,21 @@ def stage_running(database: str) -> Iterator[Stage]:
             (directory / "postgres").mkdir()
             database_url = stack.enter_context(servers.durable_postgres(bin_dir, directory / "postgres"))
         redis_url = stack.enter_context(redis_running())
-        stage = Stage(database, directory, database_url=database_url, redis_url=redis_url)
-        stack.enter_context(stage.app.app_context())
+        environment = Environment(database, directory, database_url=database_url, redis_url=redis_url)
+        stack.enter_context(environment.app.app_context())
         stack.callback(db.engine.dispose)
-        upgrade(stage.app, db)
-        yield stage
+        upgrade(environment.app, db)
+        yield environment
 
 
 @contextlib.contextmanager
-def fast_receiver(stage: Stage) -> Iterator[str]:
+def fast_receiver(environment: Environment) -> Iterator[str]:
     """Run the fastest receiver there is here: nginx, else one in Python; yield its address."""
     with contextlib.ExitStack() as stack:
         try:
-            url = stack.enter_context(servers.nginx_receiver(stage.directory))
+            url = stack.enter_context(servers.nginx_receiver(environment.directory))
         except LookupError:
-            child, url = stage.receiver(0.0)
+            child, url = environment.receiver(0.0)
             stack.enter_context(child)
         yield url
 
