@@ -17,7 +17,7 @@ def limit_user(email: str, per_minute: int | None) -> None:
 
     Raises NotFound and Invalid.
     """
-    _judge("per_minute", per_minute, PER_MINUTE_MAX)
+    _check_limit("per_minute", per_minute, PER_MINUTE_MAX)
     user = db.session.scalar(select(User).where(User.email == email.strip().lower()))
     if user is None:
         raise NotFound(f"There is no account {email}.")
@@ -30,7 +30,7 @@ def limit_team(slug: str, *, tier: Tier | None, per_hour: int | None, keeps_per_
 
     The caller has to invalidate the team's limit in the caches of `api_keys`. Raises NotFound and Invalid.
     """
-    _judge("per_hour", per_hour, PER_HOUR_MAX)
+    _check_limit("per_hour", per_hour, PER_HOUR_MAX)
     team = db.session.scalar(select(Team).where(Team.slug == slug))
     if team is None:
         raise NotFound(f"There is no team {slug}. `flask accounts teams` lists them.")
@@ -55,6 +55,6 @@ def limit_team(slug: str, *, tier: Tier | None, per_hour: int | None, keeps_per_
     return team_id
 
 
-def _judge(field: str, value: int | None, most: int) -> None:
+def _check_limit(field: str, value: int | None, most: int) -> None:
     if value is not None and not 1 <= value <= most:
         raise Invalid.field(field, f"Give a number from 1 to {most}.")
