@@ -1,5 +1,6 @@
 """Uses of keys reach the database in batches: hours, totals, last use, callers of an old key; none is lost."""
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -15,7 +16,7 @@ from app.api_keys.models import ApiKey, ApiKeyCaller, ApiKeyHour
 from app.api_keys.services import CreatedKey, maintenance
 from app.api_keys.usage.services import flush_usage
 from app.api_keys.verification import verifier
-from app.api_keys.verification.key_cache import Caller
+from app.api_keys.verification.key_cache import USAGE, Caller
 from app.events.models import Event
 from app.extensions import db, quick_redis
 from app.lib import clock
@@ -73,6 +74,30 @@ def test_flushes_add_up_and_an_empty_one_changes_nothing(key: CreatedKey) -> Non
 
     assert flush_usage() == 0
     assert row(key).used_count == 3
+
+
+def test_flushes_at_once_count_every_use_once(app: Flask, key: CreatedKey) -> None:
+    """As two workers do that find the jobs of an outage waiting."""
+    rounds = 20
+    hour = int(clock.now().replace(minute=0, second=0, microsecond=0).timestamp())
+    start = threading.Barrier(2)
+
+    def flush() -> None:
+        with app.app_context():
+            start.wait()
+            flush_usage()
+            db.session.remove()
+
+    db.session.rollback()
+    for _ in range(rounds):
+        quick_redis().hincrby(USAGE, f"used|{key.id}|{key.id}|{hour}", 1)
+        both = [threading.Thread(target=flush) for _ in range(2)]
+        for thread in both:
+            thread.start()
+        for thread in both:
+            thread.join()
+
+    assert row(key).used_count == rounds
 
 
 def test_flush_that_died_is_completed_by_the_next(key: CreatedKey, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import cast
 
 from redis import Redis
+from redis.exceptions import RedisError
 from sqlalchemy import bindparam, text
 from sqlalchemy.orm import Session
 
@@ -16,6 +18,9 @@ from app.extensions import db, redis_client
 from app.lib import clock
 
 _FLUSHING = ":flushing"
+_FLUSH_LOCK = "signalbox:key-usage-flush"
+#: Longer than its job may run.
+_FLUSH_AT_MOST_S = 90
 
 _USED = text(
     """
@@ -47,10 +52,23 @@ _CALLER = text(
 def flush_usage() -> int:
     """Move what Redis counted to the database, in one transaction; returns how many uses. Raises RedisError.
 
-    What is being moved has a Redis key of its own until it is stored: a flush that dies is repeated by the next one,
-    and counted twice only if it died between commit and delete. Not for two at a time: it is a periodic job.
+        What is being moved has a Redis key of its own until it is stored: a flush that dies is repeated by the next one,
+    and counted twice only if it died between commit and delete. While another one runs, nothing is done.
     """
     redis = redis_client()
+    # Jobs that waited through an outage are taken by several workers at once.
+    turn = redis.lock(_FLUSH_LOCK, timeout=_FLUSH_AT_MOST_S, blocking=False)
+    if not turn.acquire():
+        return 0
+    try:
+        return _flush(redis)
+    finally:
+        # It ends by itself where Redis is lost.
+        with suppress(RedisError):
+            turn.release()
+
+
+def _flush(redis: Redis) -> int:
     for name in (USAGE, LAST_USES):
         if redis.exists(name):
             redis.renamenx(name, name + _FLUSHING)
