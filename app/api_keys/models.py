@@ -40,7 +40,7 @@ class ApiKey(Base):
     per_day: Mapped[int] = mapped_column(default=PER_DAY, server_default=str(PER_DAY))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: When its team was notified that it expires soon; NULL again when the expiry changes.
-    expiry_told_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expiry_notified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: Counts every change that matters to verification: what Redis caches under an older version is invalid.
     version: Mapped[int] = mapped_column(default=1, server_default="1")
     used_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")

@@ -256,7 +256,7 @@ def test_expired_key_can_be_extended(app: Flask, people: People) -> None:
     key_id = make(app, people)
     with app.app_context():
         key = db.session.get_one(ApiKey, key_id)
-        key.expires_at, key.expiry_told_at = clock.now() - timedelta(days=1), clock.now()
+        key.expires_at, key.expiry_notified_at = clock.now() - timedelta(days=1), clock.now()
         db.session.commit()
 
     assert people.bob.post(f"{INDEX}{key_id}/edit", {**FORM, "expiry": "keep"}).status_code == 303
@@ -265,7 +265,7 @@ def test_expired_key_can_be_extended(app: Flask, people: People) -> None:
     key = stored(app)
     assert key.expires_at is not None
     assert key.expires_at > clock.now()
-    assert key.expiry_told_at is None, "the team is warned again"
+    assert key.expiry_notified_at is None, "the team is warned again"
 
 
 def test_form_comes_back_into_its_place(people: People, page: Page) -> None:

@@ -122,7 +122,7 @@ def change_key(
         db.session.rollback()
         return ChangedKey(key_id, name, is_known_everywhere=True)
     if "expires_at" in difference:
-        key.expiry_told_at = None
+        key.expiry_notified_at = None
     record_change("api_key.updated", key, changes=difference)
     after_commit = key_lost_rights(key, expand(frozenset(key.scopes))) if "scopes" in difference else None
     done = commit_and_invalidate(key)

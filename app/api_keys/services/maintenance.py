@@ -34,7 +34,7 @@ def notify_expiring() -> int:
         select(ApiKey)
         .where(
             ApiKey.revoked_at.is_(None),
-            ApiKey.expiry_told_at.is_(None),
+            ApiKey.expiry_notified_at.is_(None),
             ApiKey.expires_at > now,
             ApiKey.expires_at <= now + timedelta(days=EXPIRY_WARNING_DAYS),
         )
@@ -45,7 +45,7 @@ def notify_expiring() -> int:
     count = 0
     for key in db.session.scalars(due).all():
         expires_at = cast(datetime, key.expires_at)
-        key.expiry_told_at = now
+        key.expiry_notified_at = now
         facts = {
             "api_key_id": key.id,
             "name": key.name,
