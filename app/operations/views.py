@@ -34,7 +34,6 @@ _LIST = ListPage(
     changes_in_s=lambda rows: (
         PENDING_REFRESH_S if any(row.state is not JobState.FAILED for row in rows) else None
     ),
-    hides_filters_when_blank=True,
 )
 
 

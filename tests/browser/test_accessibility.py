@@ -39,8 +39,8 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "members", "settings", "/account", "/account/sessions",
-    "/account/sessions/end-all", "/account/second-factor", "/teams",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "members", "invitations",
+    "settings", "/account", "/account/sessions", "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
 LINKED = {
     "webhooks/": "/webhooks/wh_",

@@ -112,7 +112,7 @@ FORMS = [
     ),
     pytest.param(
         Creating(
-            "invitations/new", fill_invitation, "Create invitation", re.compile("/invitations/inv_"), "members",
+            "invitations/new", fill_invitation, "Create invitation", re.compile("/invitations/inv_"), "invitations",
             "{}@example.com",
         ),
         id="invitation",

@@ -179,7 +179,20 @@ def test_older_rows_come_when_they_are_scrolled_to(deliveries: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 390])
-@pytest.mark.parametrize("path", ["deliveries/", "audit/", "requests/", "events/", "api-keys/", "webhooks/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "deliveries/",
+        "audit/",
+        "requests/",
+        "events/",
+        "api-keys/",
+        "webhooks/",
+        "usage/",
+        "members",
+        "invitations",
+    ],
+)
 def test_nothing_is_clipped_on_a_telephone(watched: Watched, demo: Demo, path: str, width: int) -> None:
     page = watched.page
     page.set_viewport_size({"width": width, "height": 780})

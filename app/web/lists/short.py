@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import AfterValidator
 
-from app.db.pages import PAGE_SIZE, Page
-from app.web.lists.spec import DeclaredList, Selection
+from app.db.pages import Page
+from app.web.lists.spec import DeclaredList, Selection, Shown
 
 T = TypeVar("T")
 
@@ -31,17 +31,8 @@ class ShortList(DeclaredList[T]):
 
     load: Callable[[str], Sequence[T]]
 
-    def find(
-        self,
-        team_id: str,
-        wanted: Selection | None = None,
-        *,
-        size: int = PAGE_SIZE,
-        oldest_id: str | None = None,
-        newest_id: str | None = None,
-    ) -> Page[T]:
-        """Return a page of what is wanted, as every list does."""
-        wanted = wanted or Selection()
+    def _page(self, team_id: str, wanted: Selection, size: int, shown: Shown) -> Page[T]:
+        oldest_id, newest_id = shown
         rows = list(self.export(team_id, wanted))
         places = {_id(row): place for place, row in enumerate(rows)}
         first = 0 if wanted.cursor is None else places.get(wanted.cursor, len(rows)) + 1

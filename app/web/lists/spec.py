@@ -27,6 +27,8 @@ from app.web.schemas import StrictQuery
 
 T = TypeVar("T")
 View = TypeVar("View", bound=Callable[..., Any])
+#: The oldest and the newest row that a page shows, or None.
+Shown = tuple[str | None, str | None]
 Rows = Sequence[Row[*tuple[Any, ...]]]
 
 
@@ -82,7 +84,6 @@ class DeclaredList(ABC, Generic[T]):
 
     filters: tuple[Filter, ...]
 
-    @abstractmethod
     def find(
         self,
         team_id: str,
@@ -96,6 +97,7 @@ class DeclaredList(ABC, Generic[T]):
 
         `oldest_id` and `newest_id` limit it to the rows between them, both included: what a page showed before.
         """
+        return self._page(team_id, wanted or Selection(), size, (oldest_id, newest_id))
 
     @abstractmethod
     def export(self, team_id: str, wanted: Selection) -> Iterator[T]:
@@ -152,6 +154,10 @@ class DeclaredList(ABC, Generic[T]):
         model.spec = self
         return model
 
+    @abstractmethod
+    def _page(self, team_id: str, wanted: Selection, size: int, shown: Shown) -> Page[T]:
+        """Return a page of what is wanted."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class ListSpec(DeclaredList[T]):
@@ -170,22 +176,14 @@ class ListSpec(DeclaredList[T]):
     rows: "Callable[[Search], Select[*tuple[Any, ...]]] | None" = None
     shape: Callable[[Search, Rows], Sequence[T]] = lambda _search, rows: [row[0] for row in rows]
 
-    def find(
-        self,
-        team_id: str,
-        wanted: Selection | None = None,
-        *,
-        size: int = PAGE_SIZE,
-        oldest_id: str | None = None,
-        newest_id: str | None = None,
-    ) -> Page[T]:
-        """Return a page of what is wanted, as every list does."""
+    def _page(self, team_id: str, wanted: Selection, size: int, shown: Shown) -> Page[T]:
+        oldest_id, newest_id = shown
         between: tuple[Condition, ...] = ()
         if oldest_id is not None:
             between += (self.key >= oldest_id,)
         if newest_id is not None:
             between += (self.key <= newest_id,)
-        return self._find(db.session(), team_id, wanted or Selection(), size, between)
+        return self._find(db.session(), team_id, wanted, size, between)
 
     def export(self, team_id: str, wanted: Selection) -> Iterator[T]:
         """Yield every row that is wanted, newest first; between pages no transaction is open."""
