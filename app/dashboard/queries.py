@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import ColumnElement, exists, func, literal_column, or_, select
+from sqlalchemy import exists, func, or_, select
 
 from app.accounts.models import Team
 from app.api_keys.models import ApiKey
@@ -16,13 +15,12 @@ from app.lib import clock
 from app.lib.errors import NotFound
 from app.webhooks.explanations import Explanation, explain
 from app.webhooks.models import Delivery, DeliveryCount, Webhook
+from app.webhooks.queries.deliveries import UNSUCCESSFUL
 
 HOURS = 24
 BACKLOG_COUNT_MAX = 1000
 _ATTENTION_ITEMS_MAX = 12
 _RECENT_FAILURES = 300
-# A literal without a type: else SQLite does not recognise the condition of the partial index.
-_UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +151,7 @@ def recent_failures(team_id: str) -> list[FailedDelivery]:
             Delivery.last_error,
             Delivery.finished_at,
         )
-        .where(Delivery.team_id == team_id, Delivery.state == "failed", _UNSUCCESSFUL)
+        .where(Delivery.team_id == team_id, Delivery.state == "failed", UNSUCCESSFUL)
         .order_by(Delivery.id.desc())
         .limit(_RECENT_FAILURES)
     )

@@ -4,22 +4,14 @@ from sqlalchemy import update
 
 from app.accounts import tokens
 from app.accounts.models import User
-from app.accounts.services.users import Authenticated, find_user
+from app.accounts.services.users import Authenticated, find_user, mail_if_known
 from app.extensions import db
 from app.lib.errors import NotFound
-from app.lib.ids import new_id
-from app.outbox import services as outbox
 
 
 def request_link(email: str) -> None:
-    """Have a sign-in link mailed to the address if it has an account.
-
-    Does the same work either way, so that neither answer nor time reveal whether there is one.
-    """
-    user = find_user(User.email == email.strip().lower())
-    outbox.add_mail(db.session(), "accounts.sign_in_link", user.id if user else new_id("usr"))
-    db.session.commit()
-    outbox.nudge()
+    """Have a sign-in link mailed to the address if it has an account; nothing reveals whether it has."""
+    mail_if_known("accounts.sign_in_link", email)
 
 
 def find_user_of_link(token: str) -> User | None:

@@ -153,12 +153,17 @@ def record_last_team(user_id: str, team_id: str) -> None:
 
 
 def request_password_reset(email: str) -> None:
-    """Have a reset link mailed to the address if it has an account.
+    """Have a reset link mailed to the address if it has an account."""
+    mail_if_known("accounts.password_reset", email)
+
+
+def mail_if_known(kind: str, email: str) -> None:
+    """Have a mail of this kind sent to the address if it has an account.
 
     Does the same work either way, so that neither answer nor time reveal whether there is one.
     """
     user = find_user(User.email == email.strip().lower())
-    outbox.add_mail(db.session(), "accounts.password_reset", user.id if user else new_id("usr"))
+    outbox.add_mail(db.session(), kind, user.id if user else new_id("usr"))
     db.session.commit()
     outbox.nudge()
 

@@ -35,7 +35,7 @@ _DELIVERIES_OF_EVENT_MAX = 1000
 
 # Spelled out, not bound: SQLite uses a partial index only where it reads the index's own condition.
 # Without a type: as a Boolean it would read `… = 1` there, which is another condition again.
-_UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
+UNSUCCESSFUL: ColumnElement[Any] = literal_column("deliveries.state <> 'succeeded'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +92,7 @@ def count_pending(team_id: str) -> int:
     """Return how many deliveries are pending; counts no further than one above `PENDING_COUNT_MAX`."""
     some = (
         select(Delivery.id)
-        .where(Delivery.team_id == team_id, Delivery.state == "pending", _UNSUCCESSFUL)
+        .where(Delivery.team_id == team_id, Delivery.state == "pending", UNSUCCESSFUL)
         .limit(PENDING_COUNT_MAX + 1)
         .subquery()
     )
@@ -117,7 +117,7 @@ def _state(_search: Search, state: str) -> Condition | Conditions:
     if state == "succeeded":
         return Delivery.state == state
     # Few deliveries did not succeed, over all webhooks: their index is better than that of the webhook.
-    return Conditions(indexed=(Delivery.state == state, _UNSUCCESSFUL))
+    return Conditions(indexed=(Delivery.state == state, UNSUCCESSFUL))
 
 
 def _webhook(search: Search, webhook_id: str) -> Conditions:
