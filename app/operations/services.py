@@ -6,6 +6,7 @@ from contextlib import contextmanager
 import structlog
 from redis.exceptions import RedisError
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
+from rq.job import Job
 from rq.registry import FailedJobRegistry
 
 from app.lib.errors import NotFound, Unavailable
@@ -24,7 +25,10 @@ def retry(job_id: str, *, operator: str) -> None:
 def dismiss(job_id: str, *, operator: str) -> None:
     """Delete a failed job. Raises NotFound, Unavailable."""
     with _failed(job_id) as registry:
-        registry.remove(job_id, delete_job=True)
+        # Of a retry and a dismissal at once one gets the job: what waits again is not deleted.
+        if not registry.remove(job_id):
+            raise _not_failed()
+        Job.fetch(job_id, connection=registry.connection, serializer=registry.serializer).delete()
     log.info("job_dismissed", job_id=job_id, operator=operator)
 
 

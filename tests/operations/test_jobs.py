@@ -1,12 +1,15 @@
 """The operators' page and commands about background jobs."""
 
-from collections.abc import Iterator
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
 
 import pytest
 from flask import Flask
 from redis import Redis
 from rq import Queue, SimpleWorker
 from rq.job import Job
+from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 from sqlalchemy import select
 
@@ -21,7 +24,8 @@ from app.config import JobQueue
 from app.db.pages import PAGE_SIZE
 from app.extensions import REDIS, db
 from app.jobs.periodic import enqueue_periodic
-from app.lib.errors import Invalid
+from app.lib.errors import Invalid, NotFound
+from app.operations.services import dismiss, retry
 from app.outbox import services as outbox
 from app.web.permissions import FULL, OPERATE, scopes
 from tests import slots
@@ -125,6 +129,34 @@ def test_a_failed_job_is_dismissed_after_a_question(
     assert not redis.exists(failed.key)
     assert page.get(JOBS, operator).has_text("Nothing waits, runs or failed")
     assert operator.get(f"{JOBS}{failed.id}/dismiss").status_code == 404
+
+
+def test_of_a_retry_and_a_dismissal_at_once_one_happens(
+    app: Flask, operator: Person, slow: Queue, redis: Redis
+) -> None:
+    def attempt(act: Callable[..., None], job_id: str, done: list[str]) -> None:
+        with app.app_context(), contextlib.suppress(NotFound):
+            start.wait()
+            act(job_id, operator="command line")
+            done.append(act.__name__)
+
+    start = threading.Barrier(2)
+    for _ in range(40):
+        job = slow.enqueue_call("json.loads", args=(SECRET,))
+        slow.empty()  # type: ignore[no-untyped-call]
+        job.save()
+        FailedJobRegistry(queue=slow).add(job, ttl=600, exc_string="Exception")
+        done: list[str] = []
+        acts = [threading.Thread(target=attempt, args=(act, job.id, done)) for act in (retry, dismiss)]
+        for thread in acts:
+            thread.start()
+        for thread in acts:
+            thread.join()
+
+        assert len(done) == 1
+        assert slow.get_job_ids() == ([job.id] if done == ["retry"] else [])
+        assert bool(redis.exists(job.key)) == (done == ["retry"])
+        slow.empty()  # type: ignore[no-untyped-call]
 
 
 def test_nobody_else_repeats_or_dismisses(people: People, failed: Job) -> None:
