@@ -47,7 +47,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 
 
 @pytest.fixture(autouse=True)
-def _vocabulary_as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _vocabulary_as_before(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    # After `app`: what the shared app declares at its first use must outlive this test.
     monkeypatch.setattr(table, "_table", dict(table._table))
     monkeypatch.setattr(permissions, "_declared", dict(permissions._declared))
     yield
