@@ -296,6 +296,5 @@ class PeriodFilter(Filter):
         """Return what to do about an error of pydantic, in the words of the form; None: as it stands."""
         if error.startswith("datetime"):
             return "write a time such as 2026-11-21T14:00 (UTC)"
-        if error == "literal_error":
-            return f"choose one of {', '.join(label for _, label in self.choices)}"
-        return None
+        labels = ", ".join(label for _, label in self.choices)
+        return f"choose one of {labels}" if error == "literal_error" else None
