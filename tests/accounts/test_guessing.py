@@ -211,7 +211,7 @@ class TestSeam:
 
         answers = [visitor.post("/sign-in/link", {"email": ALICE}) for _ in range(5)]
 
-        assert statuses(answers) == [200] + [429] * 4
+        assert statuses(answers) == [303] + [429] * 4
         assert len(waiting_mails(app)) == 6
 
 

@@ -81,8 +81,8 @@ class TestInvitations:
     def assert_invalid(self, app: Flask, visitor: Visitor, people: People, link: str) -> None:
         assert visitor.post(f"{link}/join", FORM).status_code == 409
         assert people.charlie.post(f"{link}/accept").status_code == 409
-        answer = people.alice.get("/t/acme/members").get_data(as_text=True)
-        assert "No open invitations" in answer
+        answer = people.alice.get("/t/acme/invitations?state=open").get_data(as_text=True)
+        assert "No invitation matches" in answer
 
     def test_one_by_a_key_that_works_lets_in(self, visitor: Visitor, link: str) -> None:
         assert visitor.post(f"{link}/join", FORM).status_code == 303
