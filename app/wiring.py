@@ -13,6 +13,7 @@ from app.demo.feature import FEATURE as DEMO
 from app.events.feature import FEATURE as EVENTS
 from app.extensions import csrf
 from app.idempotency.feature import FEATURE as IDEMPOTENCY
+from app.integrations.feature import FEATURE as INTEGRATIONS
 from app.jobs import table
 from app.operations.feature import FEATURE as OPERATIONS
 from app.outbox.feature import FEATURE as OUTBOX
@@ -39,6 +40,7 @@ FEATURES: tuple[Feature, ...] = (
     ACCOUNTS,
     API_KEYS,
     WEBHOOKS,
+    INTEGRATIONS,
     DASHBOARD,
     OPERATIONS,
     DEMO,

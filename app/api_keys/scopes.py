@@ -9,8 +9,6 @@ from app.web.permissions import Permission, PermissionGroup, Role
 CONNECTIONS = tuple(
     Permission(name, note, PermissionGroup.CONNECTIONS, minimum_role)
     for name, note, minimum_role in (
-        ("integrations:read", "See integrations and their state", Role.VIEWER),
-        ("integrations:write", "Connect, change and disconnect integrations", Role.ADMIN),
         ("couriers:read", "See courier accounts and shipments", Role.VIEWER),
         ("couriers:write", "Manage courier accounts and create shipments", Role.ADMIN),
         ("marketplace:read", "See the marketplace and its plugins", Role.VIEWER),

@@ -1,9 +1,11 @@
 """What a token endpoint answers. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Self
+
+import orjson
 
 #: Longer than any provider's token lives; a longer lifetime counts as unknown.
 _LIFETIME_MAX_S = 10 * 365 * 86_400
@@ -42,6 +44,17 @@ class TokenSet:
             _text(answer.get("scope")),
             {name: value for name, value in answer.items() if name not in _OWN_FIELDS},
         )
+
+    @classmethod
+    def from_json(cls, text: bytes) -> Self:
+        """Return the set that `to_json` wrote."""
+        values = orjson.loads(text)
+        expires_at = values.pop("expires_at")
+        return cls(**values, expires_at=datetime.fromisoformat(expires_at) if expires_at else None)
+
+    def to_json(self) -> bytes:
+        """Return the set as JSON, secrets included: to be sealed."""
+        return orjson.dumps(asdict(self))
 
     def merged_into(self, earlier: "TokenSet") -> "TokenSet":
         """Return these tokens with what the provider left out because it still holds (RFC 6749 §6).

@@ -11,7 +11,7 @@ from app.extensions import AppSlot, current_settings
 from app.lib import clock
 from app.lib.errors import RateLimited
 from app.web.limits.counters import counters
-from app.web.limits.policies import MINUTE_S, TITLES, LimitStatus, Policy, subject_of_address
+from app.web.limits.policies import MINUTE_S, LimitStatus, Policy, subject_of_address
 
 log = structlog.get_logger()
 
@@ -105,7 +105,7 @@ def public_policy(name: str, address: str | None) -> Policy:
 
 
 def _sentence(status: LimitStatus, wait_s: int) -> str:
-    what, whose = TITLES[status.policy.name]
+    what, whose = status.policy.title
     clears_at = clock.now() + timedelta(seconds=status.resets_in_s)
     when = f"in {math.ceil(wait_s / 60)} minutes" if wait_s > 90 else f"in {wait_s} seconds"
     clears = "There is room again" if status.policy.is_sliding else "It clears"

@@ -18,6 +18,13 @@ class Policy:
     quota: int
     window_s: int
     is_sliding: bool = False
+    #: What is counted and whose it is, for refusals; where `TITLES` has no words for it.
+    words: tuple[str, str] | None = None
+
+    @property
+    def title(self) -> tuple[str, str]:
+        """What is counted, and whose it is."""
+        return self.words or TITLES[self.name]
 
     @property
     def counter(self) -> str:

@@ -1,0 +1,104 @@
+"""Reads and checks what people answer to a provider's fields."""
+
+from collections.abc import Mapping, Sequence
+
+from app.extensions import current_settings
+from app.integrations.addresses import (
+    MissingValue,
+    expand,
+    is_host,
+    is_host_label,
+    is_path_segment,
+    origin_of,
+)
+from app.integrations.spec import Field, Provider
+from app.lib.errors import FieldError
+from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
+from app.lib.redact import MASK
+
+_MULTILINE_CONTROLS = frozenset("\n\r\t")
+_MOVED = (
+    "The integration moves to another server: write this secret again. What was meant for one server is not sent to"
+    " another by itself."
+)
+
+
+class Answers:
+    """The answers to a provider's fields: `config` and `secrets` by name, and the `errors` of those that are not taken.
+
+    A secret that is masked or left out is the stored one.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        fields: Sequence[Field],
+        given: Mapping[str, str],
+        stored: Mapping[str, str],
+    ) -> None:
+        self._provider = provider
+        self._kept: list[Field] = []
+        self.config: dict[str, str] = {}
+        self.secrets: dict[str, str] = {}
+        self.errors: list[FieldError] = []
+        # What another way to authenticate asks for is dropped with the change to this one.
+        for name in given.keys() - {asked.name for asked in provider.all_fields}:
+            self.errors.append(FieldError(name, f"{provider.name} has no such field."))
+        for asked in fields:
+            name, text = asked.name, str(given.get(asked.name) or "").strip()
+            if asked.kind == "secret" and text in {"", MASK}:
+                if name in stored:
+                    self.secrets[name] = stored[name]
+                    self._kept.append(asked)
+                continue
+            text = text or asked.default
+            problem = _problem_of(asked, text) if text else None
+            if problem is not None:
+                self.errors.append(FieldError(name, problem))
+            elif text:
+                (self.secrets if asked.kind == "secret" else self.config)[name] = text
+
+    def refuse_moved_secrets(self, before: Mapping[str, str]) -> None:
+        """Add an error for each secret that was kept although the configuration now leads to another server."""
+        known = _destinations(self._provider, before)
+        if not self.errors and known and known != _destinations(self._provider, self.config):
+            self.errors += [FieldError(asked.name, _MOVED) for asked in self._kept]
+
+
+def _destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the origins that secrets are sent to; what is not known before it is connected is left out."""
+    templates = [provider.base_url]
+    if provider.oauth:
+        templates += [provider.oauth.token_url, provider.oauth.refresh_url, provider.oauth.revocation_url]
+    if provider.check:
+        templates.append(provider.check.url)
+    found: set[tuple[str, str]] = set()
+    for template in filter(None, templates):
+        try:
+            found.add(origin_of(expand(template, config)))
+        except MissingValue:
+            continue
+    return found
+
+
+def _problem_of(asked: Field, text: str) -> str | None:
+    """Return what is wrong with an answer, in words that say what to do; None: nothing."""
+    if len(text) > asked.max_chars:
+        return f"Write at most {asked.max_chars} characters."
+    allowed = _MULTILINE_CONTROLS if asked.kind == "multiline" else frozenset()
+    if not all(char.isprintable() or char in allowed for char in text):
+        return "It holds a character that cannot be printed. Remove it."
+    if asked.kind == "choice" and text not in {value for value, _ in asked.choices}:
+        return f"Choose one of: {', '.join(label for _, label in asked.choices)}."
+    if asked.kind == "url" or text.startswith(("http://", "https://")):
+        try:
+            check_url(text, AllowedNetworks.parse(current_settings().outbound_allowed_networks))
+        except UrlRefused as error:
+            return str(error)
+    if asked.form == "label" and not is_host_label(text):
+        return "Write the name alone: letters, digits and hyphens, without dots and slashes."
+    if asked.form == "host" and not is_host(text):
+        return "Write the host name alone, such as api.example.com: no https://, no path."
+    if asked.form == "path_segment" and not is_path_segment(text):
+        return "Leave out slashes, question marks, percent signs and #."
+    return None

@@ -1,0 +1,1 @@
+"""Finding integrations, their connections and what was called."""

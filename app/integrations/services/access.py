@@ -1,0 +1,118 @@
+"""What a call through an integration needs: read in one short transaction, and then no session is open."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from app.extensions import db
+from app.integrations.addresses import MissingValue, expand, origin_of
+from app.integrations.credentials import CredentialsUnreadable, open_credentials
+from app.integrations.models import Integration
+from app.integrations.providers import get_provider
+from app.integrations.queries.integrations import get_integration
+from app.integrations.services.settings import missing_fields
+from app.integrations.spec import OAuthAuth, Placement, Provider
+from app.lib.errors import Conflict
+from app.web.limits.policies import DAY_S, HOUR_S, Policy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """An integration as a call needs it. `values` are what templates of addresses and headers may hold, by name."""
+
+    integration_id: str
+    team_id: str
+    name: str
+    provider: Provider
+    placement: Placement
+    base_url: str
+    values: Mapping[str, str] = field(repr=False)
+    #: Masked in whatever is stored or shown of a call.
+    secret_values: Sequence[str] = field(repr=False)
+    #: None where it has no connection.
+    connection_id: str | None
+    policies: tuple[Policy, ...]
+    #: Where its credentials may go.
+    origins: frozenset[tuple[str, str]]
+
+    @property
+    def uses_oauth(self) -> bool:
+        """Whether calls carry the connection's access token."""
+        return isinstance(self.placement, OAuthAuth)
+
+
+def open_access(team_id: str, integration_id: str, *, is_test: bool = False) -> Access:
+    """Return what a call through the team's integration needs; ends the transaction.
+
+    Raises NotFound, and Conflict for one that cannot be used now, saying why and what to do. `is_test`: one that was
+    switched off can be used too.
+    """
+    integration = get_integration(team_id, integration_id)
+    try:
+        return _access_of(integration, is_test=is_test)
+    finally:
+        # What follows waits for another machine: no connection to the database is held meanwhile.
+        db.session.rollback()
+
+
+def call_policies(
+    integration_id: str, hourly_limit: int | None, daily_limit: int | None
+) -> tuple[Policy, ...]:
+    """Return the limits of an integration: those that are set."""
+    found: list[Policy] = []
+    if hourly_limit is not None:
+        words = ("calls per hour", "this integration")
+        found.append(Policy("integration-hour", integration_id, hourly_limit, HOUR_S, words=words))
+    if daily_limit is not None:
+        words = ("calls per day", "this integration")
+        found.append(Policy("integration-day", integration_id, daily_limit, DAY_S, words=words))
+    return tuple(found)
+
+
+def _access_of(integration: Integration, *, is_test: bool) -> Access:
+    provider = get_provider(integration.provider)
+    placement = provider.auth_method(integration.auth_method).placement
+    if not integration.is_enabled and not is_test:
+        raise Conflict(f"{integration.name} is switched off. Switch it on, then call it.")
+    try:
+        secrets = open_credentials(integration)
+    except CredentialsUnreadable as error:
+        raise Conflict(str(error)) from error
+    values = {**integration.config, **secrets}
+    missing = missing_fields(provider, integration.auth_method, values)
+    if missing:
+        labels = ", ".join(asked.label for asked in missing)
+        raise Conflict(f"{integration.name} is not set up yet. Fill in: {labels}.")
+    connection = integration.connection
+    if isinstance(placement, OAuthAuth):
+        if connection is None:
+            raise Conflict(f"{integration.name} is not connected yet. Connect it on its page.")
+        if connection.state != "connected":
+            raise Conflict(f"{integration.name} has to be reconnected: {connection.reason}")
+        values |= connection.details
+    base_url = _expanded(integration, provider.base_url, values).rstrip("/")
+    values["base_url"] = base_url
+    origins = {origin_of(base_url)} if base_url else set()
+    if provider.check is not None:
+        origins.add(origin_of(_expanded(integration, provider.check.url, values)))
+    return Access(
+        integration_id=integration.id,
+        team_id=integration.team_id,
+        name=integration.name,
+        provider=provider,
+        placement=placement,
+        base_url=base_url,
+        values=values,
+        secret_values=tuple(secrets.values()),
+        connection_id=connection.id if connection is not None else None,
+        policies=call_policies(integration.id, integration.hourly_limit, integration.daily_limit),
+        origins=frozenset(origins),
+    )
+
+
+def _expanded(integration: Integration, template: str, values: Mapping[str, str]) -> str:
+    try:
+        return expand(template, values)
+    except MissingValue as error:
+        raise Conflict(
+            f"{integration.name} lacks {error.name}, which its addresses need. Reconnect it, or fill it in."
+        ) from None
