@@ -17,6 +17,7 @@ class Received:
     headers: dict[str, str]
     body: bytes
     at_s: float
+    method: str = "POST"
 
     @property
     def event_id(self) -> str:
@@ -108,15 +109,20 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        reply = self.server.receiver.reply_to(Received(self.path, headers, body, time.monotonic()))
+        reply = self.server.receiver.reply_to(
+            Received(self.path, headers, body, time.monotonic(), self.command)
+        )
         self.send_response(reply.status)
         for name, value in reply.headers:
             self.send_header(name, value)
         self.send_header("Content-Length", str(len(reply.body)))
         self.end_headers()
-        self.wfile.write(reply.body)
+        if self.command != "HEAD":
+            self.wfile.write(reply.body)
+
+    do_GET = do_HEAD = do_PUT = do_PATCH = do_DELETE = do_POST
 
     def handle(self) -> None:
         try:
