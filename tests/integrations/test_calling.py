@@ -1,0 +1,180 @@
+"""Calls through an integration: what is sent, where to, and what is left behind."""
+
+import base64
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, select
+
+from app.extensions import db
+from app.integrations.models import CallCount, Integration
+from app.integrations.services.access import open_access
+from app.integrations.services.calling import send_call
+from app.integrations.services.integrations import create_integration, set_enabled, update_integration
+from app.integrations.services.outgoing import CallOutcome, OutgoingCall
+from app.integrations.services.settings import IntegrationSettings
+from app.lib.errors import Conflict, Invalid, NotFound
+from app.web.limits import QuotaExceeded
+from tests.people import People
+from tests.webhooks.dispatch.receivers import Receiver, Reply, always, in_turn
+
+SECRET = "s3cret-of-the-service"
+
+
+class Caller:
+    """Team acme's integration with the test's service, and calls through it."""
+
+    def __init__(self, app: Flask, people: People, service: Receiver) -> None:
+        self.app, self.team_id = app, people.acme.id
+        self.base_url = service.url.removesuffix("/hook")
+
+    def add(self, auth_method: str = "bearer", **more: Any) -> str:
+        secrets = {"bearer": {"token": SECRET}, "basic": {"user": "ann", "password": SECRET}}
+        answers = {"base_url": self.base_url, **secrets.get(auth_method, {"token": SECRET})}
+        settings = IntegrationSettings(name="Desk", auth_method=auth_method, answers=answers, **more)
+        with self.app.app_context():
+            return create_integration(self.team_id, "rest", settings)
+
+    def call(self, integration_id: str, path: str = "/tickets", **more: Any) -> CallOutcome:
+        with self.app.app_context():
+            access = open_access(self.team_id, integration_id)
+            call = OutgoingCall(url=self.base_url + path, purpose="rest", **more)
+            return send_call(access, call)
+
+
+@pytest.fixture
+def caller(app: Flask, people: People, service: Receiver) -> Caller:
+    return Caller(app, people, service)
+
+
+def test_a_call_carries_the_bearer_token(caller: Caller, service: Receiver) -> None:
+    outcome = caller.call(caller.add(), headers=[("Accept", "application/json")])
+    assert (outcome.result.status_code, outcome.result.body) == (200, b"ok")
+    (received,) = service.received
+    assert (received.method, received.path) == ("GET", "/tickets")
+    assert received.headers["authorization"] == f"Bearer {SECRET}"
+    assert received.headers["accept"] == "application/json"
+
+
+def test_a_call_carries_user_and_password(caller: Caller, service: Receiver) -> None:
+    caller.call(caller.add("basic"), method="POST", body=b"{}")
+    (received,) = service.received
+    pair = base64.b64encode(f"ann:{SECRET}".encode()).decode()
+    assert (received.headers["authorization"], received.body) == (f"Basic {pair}", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("path", "sent"), [("/a", f"/a?api_key={SECRET}"), ("/a?b=c", f"/a?b=c&api_key={SECRET}")]
+)
+def test_a_call_carries_the_token_in_its_query(
+    caller: Caller, service: Receiver, path: str, sent: str
+) -> None:
+    caller.call(caller.add("query"), path)
+    assert service.received[0].path == sent
+
+
+@pytest.mark.parametrize("name", ["Authorization", "host", "Content-Length", "Cookie"])
+def test_a_call_cannot_set_what_the_credentials_and_the_connection_write(
+    caller: Caller, service: Receiver, name: str
+) -> None:
+    integration_id = caller.add()
+    with pytest.raises(Invalid):
+        caller.call(integration_id, headers=[(name, "x")])
+    assert service.received == []
+
+
+@pytest.mark.parametrize("path", ["@evil.example/", ".evil.example/", ":1@evil.example/", "\\@evil.example/"])
+def test_credentials_stay_with_their_server(caller: Caller, service: Receiver, path: str) -> None:
+    integration_id = caller.add()
+    with pytest.raises(Invalid):
+        caller.call(integration_id, path)
+    assert service.received == []
+
+
+def test_an_integration_that_moves_needs_its_secret_again(caller: Caller) -> None:
+    integration_id = caller.add()
+    with caller.app.app_context():
+        with pytest.raises(Invalid) as raised:
+            update_integration(
+                caller.team_id, integration_id, {"answers": {"base_url": "https://other.example"}}
+            )
+        assert [error.field for error in raised.value.errors] == ["token"]
+        db.session.rollback()
+        moved = {"base_url": "https://other.example", "token": "another"}
+        update_integration(caller.team_id, integration_id, {"answers": moved})
+
+
+def test_strangers_and_switched_off_integrations_are_not_called(
+    caller: Caller, service: Receiver, people: People
+) -> None:
+    integration_id = caller.add()
+    with caller.app.app_context():
+        with pytest.raises(NotFound):
+            open_access(people.other.id, integration_id)
+        set_enabled(caller.team_id, integration_id, is_enabled=False)
+        with pytest.raises(Conflict):
+            open_access(caller.team_id, integration_id)
+    assert service.received == []
+
+
+def test_limits_are_taken_all_or_nothing(caller: Caller, service: Receiver) -> None:
+    integration_id = caller.add(hourly_limit=5, daily_limit=2)
+    caller.call(integration_id)
+    left = [status.remaining for status in caller.call(integration_id).limits]
+    assert left == [3, 0]
+    for _ in range(2):
+        with pytest.raises(QuotaExceeded) as raised:
+            caller.call(integration_id)
+        assert raised.value.violated == ("integration-day",)
+    with caller.app.app_context():
+        update_integration(caller.team_id, integration_id, {"daily_limit": 100})
+    # The refused calls took nothing of the hour; a higher limit keeps what is used.
+    assert [status.remaining for status in caller.call(integration_id).limits] == [2, 97]
+    assert len(service.received) == 3
+
+
+def test_safe_calls_are_repeated_once_and_others_never(caller: Caller, service: Receiver) -> None:
+    integration_id = caller.add()
+    service.behaviour = in_turn(Reply(503), Reply(200))
+    outcome = caller.call(integration_id)
+    assert (outcome.result.status_code, outcome.tries) == (200, 2)
+    service.behaviour = always(503)
+    outcome = caller.call(integration_id, method="POST", body=b"{}")
+    assert (outcome.result.status_code, outcome.tries) == (503, 1)
+
+
+def test_failures_are_counted_and_stand_on_the_integration_until_a_call_succeeds(
+    caller: Caller, service: Receiver
+) -> None:
+    integration_id = caller.add()
+    service.behaviour = always(500)
+    for _ in range(2):
+        caller.call(integration_id, method="POST")
+    assert caller_state(caller, integration_id) == ("http_5xx", 2, 2)
+    service.behaviour = always(404)
+    caller.call(integration_id)
+    assert caller_state(caller, integration_id) == (None, 3, 2)
+
+
+def test_credentials_that_are_refused_stand_on_the_integration(caller: Caller, service: Receiver) -> None:
+    integration_id = caller.add()
+    service.behaviour = always(401)
+    caller.call(integration_id)
+    assert caller_state(caller, integration_id) == ("http_401", 1, 1)
+    with caller.app.app_context():
+        update_integration(caller.team_id, integration_id, {"answers": {"token": "a new one"}})
+    assert caller_state(caller, integration_id) == (None, 1, 1)
+
+
+def caller_state(caller: Caller, integration_id: str) -> tuple[str | None, int, int]:
+    """Return what failed, the count of calls and that of failures."""
+    with caller.app.app_context():
+        kind = db.session.scalar(select(Integration.error_kind).where(Integration.id == integration_id))
+        calls, failures = db.session.execute(
+            select(func.sum(CallCount.calls), func.sum(CallCount.failures)).where(
+                CallCount.integration_id == integration_id
+            )
+        ).one()
+        db.session.rollback()
+    return kind, calls, failures
