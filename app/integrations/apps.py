@@ -36,6 +36,11 @@ class KnownApps:
         return provider.slug in self.installation and takes_installation_app(provider, answers)
 
 
+def uses_apps(provider: Provider) -> bool:
+    """Return whether apps are stored for a provider: it has OAuth, and its integrations do not name their own."""
+    return provider.oauth is not None and CLIENT_ID_FIELD not in {asked.name for asked in provider.all_fields}
+
+
 def takes_installation_app(provider: Provider, answers: Mapping[str, str]) -> bool:
     """Return whether the installation's app may be used: its secret goes to no server that a team has named."""
     oauth = provider.oauth

@@ -1,11 +1,34 @@
-"""What integrations announce: their tables, and who may see, change and use them."""
+"""What integrations announce: their tables and pages, and who may see, change and use them."""
 
-from app.web.features import Feature
-from app.web.permissions import Permission, PermissionGroup, Role
+from app.integrations.models import Integration
+from app.integrations.views import integrations_pages
+from app.web.features import AuditObject, Feature, NavigationEntry, Section, Tab
+from app.web.permissions import OPERATE, Permission, PermissionGroup, Role
 
 FEATURE = Feature(
     name="integrations",
     models=("app.integrations.models",),
+    pages=(integrations_pages,),
+    navigation=(
+        NavigationEntry(
+            section=Section.INTEGRATIONS,
+            label="Integrations",
+            icon="plug",
+            position=10,
+            tabs=(Tab("Integrations", "integrations.index", "integrations:read"),),
+        ),
+        # The last tabs, whatever stands between.
+        NavigationEntry(
+            section=Section.INTEGRATIONS,
+            label="Integrations",
+            icon="plug",
+            position=19,
+            tabs=(
+                Tab("Apps", "integrations.apps", "integrations:read"),
+                Tab("Installation apps", "integrations.installation_apps", OPERATE),
+            ),
+        ),
+    ),
     permissions=(
         Permission(
             "integrations:read", "See integrations and their state", PermissionGroup.CONNECTIONS, Role.VIEWER
@@ -21,6 +44,16 @@ FEATURE = Feature(
             "Connect, change and disconnect integrations",
             PermissionGroup.CONNECTIONS,
             Role.ADMIN,
+        ),
+    ),
+    audit_objects=(
+        AuditObject(
+            type="integration",
+            endpoint="integrations.show",
+            parameter="integration_id",
+            key=Integration.id,
+            column=Integration.id,
+            team_id=Integration.team_id,
         ),
     ),
 )

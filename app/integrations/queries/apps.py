@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
 
 from app.extensions import db
 from app.integrations.apps import KnownApps
@@ -26,12 +27,12 @@ def apps_of(team_id: str | None) -> Sequence[ProviderApp]:
     return db.session.scalars(query.order_by(ProviderApp.provider)).all()
 
 
-def known_apps(team_id: str) -> KnownApps:
+def known_apps(session: Session, team_id: str) -> KnownApps:
     """Return which providers the team can connect through an app."""
     query = select(ProviderApp.provider, ProviderApp.team_id).where(
         or_(ProviderApp.team_id == team_id, ProviderApp.team_id.is_(None))
     )
-    found = db.session.execute(query).all()
+    found = session.execute(query).all()
     return KnownApps(
         own=frozenset(slug for slug, owner in found if owner is not None),
         installation=frozenset(slug for slug, owner in found if owner is None),

@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from urllib.parse import quote
 
 from app.extensions import db
 from app.integrations.addresses import MissingValue, expand, origin_of
 from app.integrations.credentials import CredentialsUnreadable, open_credentials
+from app.integrations.facts import missing_fields
 from app.integrations.models import Integration
 from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
-from app.integrations.services.settings import missing_fields
 from app.integrations.spec import OAuthAuth, Placement, Provider
 from app.lib.errors import Conflict
 from app.web.limits.policies import DAY_S, HOUR_S, Policy
@@ -102,11 +103,16 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         placement=placement,
         base_url=base_url,
         values=values,
-        secret_values=tuple(secrets.values()),
+        secret_values=tuple(form for secret in secrets.values() for form in _forms_of(secret)),
         connection_id=connection.id if connection is not None else None,
         policies=call_policies(integration.id, integration.hourly_limit, integration.daily_limit),
         origins=frozenset(origins),
     )
+
+
+def _forms_of(secret: str) -> set[str]:
+    """Return a secret as it can turn up in what is shown of a call: in addresses it is encoded, or lacks its last slash."""
+    return {secret, secret.rstrip("/"), quote(secret, safe="")} - {""}
 
 
 def _expanded(integration: Integration, template: str, values: Mapping[str, str]) -> str:

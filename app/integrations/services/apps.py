@@ -12,6 +12,7 @@ from app.integrations.apps import (
     CLIENT_SECRET_FIELD,
     AppCredentials,
     takes_installation_app,
+    uses_apps,
 )
 from app.integrations.credentials import CredentialsUnreadable, open_client_secret, seal_client_secret
 from app.integrations.models import ProviderApp
@@ -102,6 +103,10 @@ def _provider_with_apps(slug: str) -> Provider:
     provider = provider_named(slug)
     if provider.oauth is None:
         raise Invalid.field("provider", f"{provider.name} is not connected by OAuth: it needs no app.")
+    if not uses_apps(provider):
+        raise Invalid.field(
+            "provider", f"Each integration with {provider.name} has its own client id and secret."
+        )
     return provider
 
 

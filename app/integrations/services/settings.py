@@ -9,9 +9,10 @@ import structlog
 from app.integrations import rules
 from app.integrations.answers import Answers
 from app.integrations.credentials import CredentialsUnreadable, open_credentials
+from app.integrations.facts import fields_of, missing_fields
 from app.integrations.models import Integration
 from app.integrations.providers import get_provider, providers
-from app.integrations.spec import Field, Provider
+from app.integrations.spec import Provider
 from app.lib.errors import FieldError, Invalid, NotFound
 from app.lib.redact import MASK
 from app.web.forms.versions import version_of
@@ -79,20 +80,6 @@ def integration_version(integration: Integration) -> str:
     """Return the version of an integration's settings, secrets included."""
     columns = [getattr(integration, name) for name in COLUMNS]
     return version_of(integration.provider, *columns, stored_secrets(integration))
-
-
-def missing_fields(provider: Provider, auth_method: str, answered: Mapping[str, str]) -> list[Field]:
-    """Return the required fields of this way to authenticate that have no answer."""
-    return [
-        asked
-        for asked in fields_of(provider, auth_method)
-        if asked.is_required and not answered.get(asked.name)
-    ]
-
-
-def fields_of(provider: Provider, auth_method: str) -> tuple[Field, ...]:
-    """Return the fields that are asked for with this way to authenticate."""
-    return (*provider.fields, *provider.auth_method(auth_method).fields)
 
 
 def checked(
@@ -185,16 +172,19 @@ def _checked_scopes(provider: Provider, scopes: Sequence[str] | None) -> list[st
 def _checked_details(details: Mapping[str, str]) -> dict[str, str]:
     if len(details) > rules.DETAILS_MAX:
         raise Invalid.field("metadata", f"At most {rules.DETAILS_MAX} entries are stored.")
-    for name, value in details.items():
-        if not 1 <= len(name) <= rules.DETAIL_NAME_MAX_CHARS or not name.isprintable():
+    found = {name.strip(): value.strip() for name, value in details.items()}
+    for name, value in found.items():
+        # Pages show them as lines, `name: value`.
+        if not 1 <= len(name) <= rules.DETAIL_NAME_MAX_CHARS or not name.isprintable() or ":" in name:
             raise Invalid.field(
-                "metadata", f"Names have 1 to {rules.DETAIL_NAME_MAX_CHARS} printable characters."
+                "metadata",
+                f"Names have 1 to {rules.DETAIL_NAME_MAX_CHARS} printable characters, and no colon.",
             )
-        if len(value) > rules.DETAIL_VALUE_MAX_CHARS or "\0" in value:
+        if len(value) > rules.DETAIL_VALUE_MAX_CHARS or not value.isprintable():
             raise Invalid.field(
-                "metadata", f"{name}: write at most {rules.DETAIL_VALUE_MAX_CHARS} characters."
+                "metadata", f"{name}: write one line of at most {rules.DETAIL_VALUE_MAX_CHARS} characters."
             )
-    return dict(details)
+    return found
 
 
 _CHECKS: dict[str, Callable[[Any], Any]] = {

@@ -52,7 +52,7 @@ class ReturnPage:
     is_input_kept: bool = False
 
 
-def keeps_input(form: type[AnyForm], *, prefix: str = "") -> Callable[[View], View]:
+def keeps_input(form: Callable[..., AnyForm], *, prefix: str = "") -> Callable[[View], View]:
     """Mark a view with the form that it takes, so that the input can be kept when the session has ended."""
 
     def mark(view: View) -> View:
@@ -115,8 +115,8 @@ def _take(browser: str) -> Draft | None:
     return Draft(MultiDict([(name, value) for name, value in kept["fields"]]), kept["left_out"])
 
 
-def _draft_of(form_class: type[AnyForm], prefix: str) -> Draft:
-    form = form_class(prefix=prefix)
+def _draft_of(new_form: Callable[..., AnyForm], prefix: str) -> Draft:
+    form = new_form(prefix=prefix)
     is_secret: frozenset[str] = getattr(form, "SECRET_FIELDS", frozenset())
     fields: MultiDict[str, str] = MultiDict()
     left_out = []

@@ -72,6 +72,12 @@ class ListLook(Generic[T]):
     #: What the rows need beside themselves.
     rows_context: Callable[[Sequence[T]], Mapping[str, Any]] = lambda _rows: {}
     hides_filters_when_blank: bool = False
+    #: Without columns: cards beside each other instead of entries below each other.
+    is_grid: bool = False
+    #: How soon rows that wait for something look again at the latest.
+    rows_refresh_max_s: int = PENDING_REFRESH_S
+    #: Names in the address that are no filters, such as how the list looks: kept wherever it leads.
+    keeps: Sequence[str] = ()
 
 
 @dataclass
@@ -144,12 +150,12 @@ class ListView(Generic[T]):
     def rows_refresh_s(self) -> int | None:
         """How soon the rows look again; None: never."""
         wait_s = None if self.is_paused else self.page.changes_in_s(self.rows)
-        return None if wait_s is None else min(wait_s, PENDING_REFRESH_S)
+        return None if wait_s is None else min(wait_s, self.page.rows_refresh_max_s)
 
     @property
     def refresh_s(self) -> int:
         """How soon the line above the list looks for other rows."""
-        return REFRESH_S if self.rows_refresh_s is None else PENDING_REFRESH_S
+        return REFRESH_S if self.rows_refresh_s is None else self.page.rows_refresh_max_s
 
     @cached_property
     def rows_version(self) -> str:
@@ -170,15 +176,20 @@ class ListView(Generic[T]):
 
     @cached_property
     def here(self) -> dict[str, str]:
-        """The filters that are set, and whether refreshing is paused, as they stand in the address."""
-        names = (*self.page.spec.page_query.model_fields, "paused")
+        """What is set, as it stands in the address: filters, whether refreshing is paused, and how the list looks."""
+        names = (*self.page.spec.page_query.model_fields, "paused", *self.page.keeps)
         given = {name: request.args.get(name, "").strip() for name in names if name != "cursor"}
         return {name: value for name, value in given.items() if value}
 
     @property
     def filters(self) -> dict[str, str]:
         """The filters that are set, as they stand in the address."""
-        return {name: value for name, value in self.here.items() if name != "paused"}
+        return {name: value for name, value in self.here.items() if name not in ("paused", *self.page.keeps)}
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What no filter changes: how the list looks."""
+        return {name: value for name, value in self.here.items() if name in self.page.keeps}
 
     def url(self, **parameters: str | None) -> str:
         """Return the address of the list with these parameters."""
@@ -197,7 +208,7 @@ class ListView(Generic[T]):
     @property
     def clear_url(self) -> str:
         """All rows."""
-        return self.url(paused=self.here.get("paused"))
+        return self.url(paused=self.here.get("paused"), **self.kept)
 
     @property
     def older_url(self) -> str | None:

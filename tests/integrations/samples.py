@@ -1,0 +1,24 @@
+"""Values for the parameters of the routes of integrations."""
+
+from collections.abc import Mapping
+
+from app.extensions import db
+from app.integrations.models import Integration, ProviderApp
+from tests.people import People
+
+
+def add_samples(people: People, known: Mapping[str, str]) -> dict[str, str]:
+    """Add objects of team acme; return the parameters that name them."""
+    team_id = people.acme.id
+    integration = Integration(
+        team_id=team_id,
+        provider="github",
+        name="Sample",
+        auth_method="token",
+        config={},
+        scopes=[],
+        details={},
+    )
+    db.session.add_all([integration, ProviderApp(team_id=team_id, provider="github", client_id="Iv1.sample")])
+    db.session.flush()
+    return {"integration_id": integration.id, "provider_slug": "github"}
