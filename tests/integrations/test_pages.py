@@ -133,7 +133,7 @@ def test_editing_keeps_a_secret_that_is_left_empty(app: Flask, people: People, p
     assert conflict.has_text("Save mine over it")
 
 
-def test_a_form_sent_twice_creates_once(people: People, page: Page, app: Flask) -> None:
+def test_a_form_sent_twice_runs_once(people: People, page: Page, app: Flask) -> None:
     token = page.get(NEW, people.bob).one("form", id="integration-form").find(".//*[@name='form_token']")
     assert token is not None
     form = {**FORM, "form_token": token.get("value", "")}

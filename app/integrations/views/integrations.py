@@ -27,7 +27,7 @@ from app.integrations.views.blueprint import integrations
 from app.lib.errors import PreconditionFailed, SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.forms import creates_once, keeps_input
+from app.web.forms import runs_once, keeps_input
 from app.web.lists import ListPage
 from app.web.rendering import redirect_after, render
 
@@ -92,7 +92,7 @@ def new(provider_slug: str) -> Response:
 @integrations.post("/new/<provider_slug>")
 @require("integrations:write")
 @keeps_input(sent_form)
-@creates_once
+@runs_once
 def create(provider_slug: str) -> BaseResponse:
     """Create an integration and lead to its page."""
     form = form_class(provider_slug)()
