@@ -63,7 +63,8 @@ class Field:
     """One question of the form. A `secret` is sealed, and never shown again; everything else is configuration.
 
     `form` says which values are taken, where not any text: a `host` is a host name, a `label` one part of one, so that
-    nothing typed into it can lead an address elsewhere; a `path_segment` has no slash.
+    nothing typed into it can lead an address elsewhere; a `path_segment` has no slash, a `path` begins with one; a `url`
+    is for addresses that are secrets themselves; a `token` names a header (RFC 9110 §5.6.2).
     """
 
     name: str
@@ -77,7 +78,7 @@ class Field:
     default: str = ""
     #: Of a `choice`: value and label.
     choices: tuple[tuple[str, str], ...] = ()
-    form: Literal["any", "label", "host", "path_segment"] = "any"
+    form: Literal["any", "label", "host", "path_segment", "path", "url", "token"] = "any"
     max_chars: int = 500
 
 
@@ -97,7 +98,7 @@ class NoAuth:
 
 @dataclass(frozen=True, slots=True)
 class HeaderAuth:
-    """A secret in a header. `value` is a template: `Bearer {token}`."""
+    """A secret in a header. `value` is a template, `Bearer {token}`; so is `header`, for services of the team's own."""
 
     value: str
     header: str = "Authorization"
@@ -105,7 +106,7 @@ class HeaderAuth:
 
 @dataclass(frozen=True, slots=True)
 class QueryAuth:
-    """A secret in the query, for services that know no other way."""
+    """A secret in the query, for services that know no other way. `parameter` is a template, `field` a name."""
 
     parameter: str
     field: str
@@ -139,11 +140,14 @@ class AuthMethod:
     placement: Placement
     fields: tuple[Field, ...] = ()
     note: str = ""
+    #: Where calls go that are proven so, and how that is checked, if not as the provider says.
+    base_url: str = ""
+    check: "Check | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """The request that proves that an integration works, and what its success proves.
+    """The request that proves that an integration works, and what its success proves. `body` is sent as it is.
 
     `sends`: it leaves something behind at the provider, such as a run of a workflow; the page says so before. `expected`
     are the statuses of success; `read` looks into the answer: it returns the account's name, where there is one, and
@@ -165,32 +169,41 @@ class Pkce(StrEnum):
 
     REQUIRED = "required"
     SUPPORTED = "supported"
+    #: It does not say. A challenge is sent: servers ignore parameters that they do not know (RFC 6749 §3.1).
+    UNDOCUMENTED = "undocumented"
     #: It refuses, or changes for good, what an app may do that sends a challenge.
     OFF = "off"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RevocationRequest:
-    """A provider's own way to end a grant: one request. `token` stands in templates for the token to revoke."""
+    """A provider's own way to end a grant: one request.
+
+    Templates may hold `token`, the token to revoke, and the app's `client_id` and `client_secret`. `read` raises Refused
+    for an error that comes with a status of success.
+    """
 
     url: str
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict)
-    #: Sent as JSON where it is not empty.
+    #: Sent where it is not empty.
     body: Mapping[str, str] = field(default_factory=dict)
+    encoding: Literal["json", "form"] = "json"
+    revokes: Literal["access_token", "refresh_token"] = "access_token"
     #: How the request proves who sends it: by the access token, or by the app's id and secret.
     credentials: Literal["access_token", "client_basic", "none"] = "access_token"
     expected: tuple[int, ...] = (200, 204)
+    read: Callable[[Any], object] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OAuth:
     """A provider's OAuth 2.0: its addresses, and where it differs from RFC 6749.
 
-    `read_answer` takes the JSON object of the token endpoint's answer and returns one as RFC 6749 §5.1 has it; it raises
-    Refused for an error that comes with a success status. `read_callback` takes the callback's query, the
-    configuration and the app's secret; it checks what the provider signed and returns what is to be kept of it, under
-    names of `callback_names`.
+    `read_answer` takes the JSON object of any answer of the token endpoint, before anybody else reads it, and returns one
+    as RFC 6749 §5.1 has it; it raises Refused for errors, also for those that come with a success status, with the name
+    that §5.2 has for them. `read_callback` takes the callback's query, the configuration and the app's secret; it checks
+    what the provider signed and returns what is to be kept of it, under names of `callback_names`.
     """
 
     authorization_url: str
@@ -198,12 +211,17 @@ class OAuth:
     scopes: tuple[Scope, ...] = ()
     scope_separator: str = " "
     client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
+    #: Of services of the team's own: the fields that say these two instead.
+    client_auth_field: str = ""
+    scope_field: str = ""
     pkce: Pkce = Pkce.SUPPORTED
     #: As the provider spells it.
     challenge_method: str = "S256"
-    #: Sent beside what RFC 6749 asks for; values may hold names in braces.
+    #: Sent beside what RFC 6749 asks for: to the authorization endpoint, with a code, and with a refresh token. Values may
+    #: hold names in braces; one whose names have no value is not sent.
     authorization_parameters: Mapping[str, str] = field(default_factory=dict)
-    token_parameters: Mapping[str, str] = field(default_factory=dict)
+    token_parameters: Mapping[str, str | int] = field(default_factory=dict)
+    refresh_parameters: Mapping[str, str | int] = field(default_factory=dict)
     #: Where refreshes go, if elsewhere.
     refresh_url: str = ""
     #: The token endpoint wants JSON.
@@ -235,7 +253,24 @@ class OAuth:
     #: One request after the code was exchanged, for what addresses need and the answer lacks: its JSON object's members.
     details_url: str = ""
     details_names: tuple[str, ...] = ()
+    #: Instead of the access token's usual header; `access_token` stands for it.
+    details_headers: Mapping[str, str] = field(default_factory=dict)
     read_details: Callable[[Any], Mapping[str, str]] | None = None
+    #: Instead of `read_details`, where the configuration says which of several accounts is meant.
+    choose_details: Callable[[Any, Mapping[str, str]], Mapping[str, str]] | None = None
+
+    def details_of(self, answer: Any, configuration: Mapping[str, str]) -> dict[str, str]:  # noqa: ANN401 - foreign JSON
+        """Return what the answer to `details_url` says, under names of `details_names`. Raises Refused."""
+        if self.choose_details is not None:
+            found = self.choose_details(answer, configuration)
+        elif self.read_details is not None:
+            found = self.read_details(answer)
+        else:
+            found = answer if isinstance(answer, Mapping) else {}
+        told = {name: found.get(name) for name in self.details_names}
+        if not all(isinstance(value, str) and value for value in told.values()):
+            raise Refused(f"The provider did not say {' and '.join(self.details_names)}.")
+        return {name: str(value) for name, value in told.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,6 +300,8 @@ class Provider:
     colour: str
     #: Where calls go; empty: nothing can be called.
     base_url: str
+    #: Where its GraphQL API is, if it has one.
+    graphql_url: str = ""
     auth_methods: tuple[AuthMethod, ...]
     check: Check | None = None
     fields: tuple[Field, ...] = ()
@@ -275,8 +312,8 @@ class Provider:
     setup_url: str = ""
     setup_steps: tuple[str, ...] = ()
     sunsets: tuple[Sunset, ...] = ()
-    #: When these facts were last compared with the provider's own pages, and which.
-    verified_on: date
+    #: When these facts were last compared with the provider's own pages, and which; None: never, or there are none.
+    verified_on: date | None
     source_urls: tuple[str, ...]
 
     @property
@@ -301,3 +338,11 @@ class Provider:
             if method.slug == slug:
                 return method
         raise KeyError(slug)
+
+    def base_url_of(self, method: AuthMethod) -> str:
+        """Return the template of the address that calls go to with this way to authenticate."""
+        return method.base_url or self.base_url
+
+    def check_of(self, method: AuthMethod) -> Check | None:
+        """Return how an integration that authenticates this way is checked; None: it cannot be."""
+        return method.check or self.check
