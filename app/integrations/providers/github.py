@@ -1,9 +1,13 @@
-"""GitHub: REST and GraphQL APIs, with a personal access token or an OAuth app."""
+"""GitHub: REST and GraphQL APIs, with a personal access token or an OAuth app.
+
+Errors come with 200, and granted scopes separated by commas.
+"""
 
 from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
+from app.integrations.readers import refuse_error, spaced, text_at
 from app.integrations.spec import (
     AuthMethod,
     Category,
@@ -18,10 +22,16 @@ from app.integrations.spec import (
     Scope,
 )
 
+_ERRORS = {
+    "bad_verification_code": "invalid_grant",
+    "bad_refresh_token": "invalid_grant",
+    "incorrect_client_credentials": "invalid_client",
+}
 
-def _account(answer: Any) -> str | None:  # noqa: ANN401 - foreign JSON
-    login = answer.get("login") if isinstance(answer, Mapping) else None
-    return login if isinstance(login, str) else None
+
+def _answer(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+    refuse_error(answer, _ERRORS)
+    return {**answer, "scope": spaced(answer.get("scope"))}
 
 
 PROVIDER = Provider(
@@ -35,8 +45,9 @@ PROVIDER = Provider(
         "Run stored GraphQL operations.",
     ),
     website="https://github.com",
-    colour="#24292f",
+    colour="#181717",
     base_url="https://api.github.com",
+    graphql_url="https://api.github.com/graphql",
     headers={"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"},
     auth_methods=(
         AuthMethod(slug="oauth", label="OAuth app", placement=OAuthAuth()),
@@ -56,7 +67,7 @@ PROVIDER = Provider(
             ),
         ),
     ),
-    check=Check(proves="The token is valid, and whose it is.", url="{base_url}/user", read=_account),
+    check=Check(proves="The token is valid, and whose it is.", url="{base_url}/user", read=text_at("login")),
     oauth=OAuth(
         authorization_url="https://github.com/login/oauth/authorize",
         token_url="https://github.com/login/oauth/access_token",
@@ -67,6 +78,7 @@ PROVIDER = Provider(
             Scope("public_repo", "The same, of public repositories only.", is_default=False),
             Scope("read:org", "Reads the organisations and teams of the account.", is_default=False),
         ),
+        read_answer=_answer,
         # Tokens of OAuth apps live until they are revoked, or unused for a year.
         has_refresh_tokens=False,
         idle_days=365,
