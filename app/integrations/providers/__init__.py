@@ -1,4 +1,4 @@
-"""The catalogue's providers: one module each, found by itself. To add one, add its module and its picture."""
+"""The catalogue's providers: one module each, found by itself (docs/contributing/adding-a-provider.md)."""
 
 from functools import cache
 from importlib import import_module
