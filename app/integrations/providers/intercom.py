@@ -32,7 +32,7 @@ PROVIDER = Provider(
         "Search conversations and contacts.",
     ),
     website="https://www.intercom.com",
-    colour="#1f8ded",
+    colour="#6afdef",
     base_url="https://{api_host}",
     headers={"Accept": "application/json"},
     fields=(

@@ -24,7 +24,7 @@ PROVIDER = Provider(
         "List and switch workflows through the API.",
     ),
     website="https://n8n.io",
-    colour="#ea4b71",
+    colour="#ff91ac",
     base_url="{address}/api/v1",
     auth_methods=(
         AuthMethod(
