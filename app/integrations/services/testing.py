@@ -7,7 +7,6 @@ from typing import Any
 import orjson
 from sqlalchemy import update
 
-from app.audit import redaction
 from app.audit.trail import record
 from app.extensions import db
 from app.integrations.addresses import expand
@@ -20,6 +19,7 @@ from app.integrations.spec import Check, Refused
 from app.lib import clock, redact
 from app.lib.errors import Conflict
 from app.lib.outbound import Result
+from app.request_log import redaction
 
 TIMEOUT_S = 15.0
 #: So much of an answer is read for what it proves, and so much of it is shown.
@@ -165,7 +165,7 @@ def _report(
         account=account,
         tested_at=result.started_at,
         method=call.method,
-        url=redaction.address(redact.text(call.url, secret_values=secrets)),
+        url=redact.url(redact.text(call.url, secret_values=secrets)),
         status_code=result.status_code,
         total_ms=result.total_ms,
         headers=headers,

@@ -27,7 +27,7 @@ from app.integrations.views.blueprint import integrations
 from app.lib.errors import PreconditionFailed, SignalboxError
 from app.web import limits
 from app.web.access import current_team, principal, require
-from app.web.forms import runs_once, keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
 from app.web.rendering import redirect_after, render
 
