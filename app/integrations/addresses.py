@@ -7,6 +7,7 @@ from urllib.parse import quote, urlsplit
 _NAME = re.compile(r"\{([a-z_]{1,40})\}")
 #: One part of a host name (RFC 1123 §2.1).
 _LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", re.IGNORECASE)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")
 _HOST_CHARS_MAX = 253
 
 
@@ -53,6 +54,17 @@ def is_host(text: str) -> bool:
 def is_path_segment(text: str) -> bool:
     """Return whether the text can stand between two slashes of a path and nowhere else."""
     return text not in {".", ".."} and not any(char in "/\\?#%" or not char.isprintable() for char in text)
+
+
+def is_path(text: str) -> bool:
+    """Return whether the text is a path, with or without a query, that stays on its server."""
+    is_plain = text.isascii() and text.isprintable() and not any(char in " #\\{}" for char in text)
+    return is_plain and text.startswith("/") and not text.startswith("//")
+
+
+def is_header_name(text: str) -> bool:
+    """Return whether the text can name a header (RFC 9110 §5.6.2)."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def origin_of(url: str) -> tuple[str, str]:

@@ -1,13 +1,15 @@
 """Reads and checks what people answer to a provider's fields."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from app.extensions import current_settings
 from app.integrations.addresses import (
     MissingValue,
     expand,
+    is_header_name,
     is_host,
     is_host_label,
+    is_path,
     is_path_segment,
     origin_of,
 )
@@ -16,6 +18,10 @@ from app.lib.errors import FieldError
 from app.lib.outbound import AllowedNetworks, UrlRefused, check_url
 from app.lib.redact import MASK
 
+#: Of the connection, not of the service (RFC 9110 §7.6.1, RFC 9112 §6).
+_HEADERS_OF_CONNECTIONS = frozenset(
+    {"host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer"}
+)
 _MULTILINE_CONTROLS = frozenset("\n\r\t")
 _MOVED = (
     "The integration moves to another server: write this secret again. What was meant for one server is not sent to"
@@ -67,7 +73,7 @@ class Answers:
 
 def _destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return the origins that secrets are sent to; what is not known before it is connected is left out."""
-    templates = [provider.base_url]
+    templates = [provider.base_url, *(method.base_url for method in provider.auth_methods)]
     if provider.oauth:
         templates += [provider.oauth.token_url, provider.oauth.refresh_url, provider.oauth.revocation_url]
     if provider.check:
@@ -90,15 +96,24 @@ def _problem_of(asked: Field, text: str) -> str | None:
         return "It holds a character that cannot be printed. Remove it."
     if asked.kind == "choice" and text not in {value for value, _ in asked.choices}:
         return f"Choose one of: {', '.join(label for _, label in asked.choices)}."
-    if asked.kind == "url" or text.startswith(("http://", "https://")):
+    if asked.kind == "url" or asked.form == "url" or text.startswith(("http://", "https://")):
         try:
             check_url(text, AllowedNetworks.parse(current_settings().outbound_allowed_networks))
         except UrlRefused as error:
             return str(error)
-    if asked.form == "label" and not is_host_label(text):
-        return "Write the name alone: letters, digits and hyphens, without dots and slashes."
-    if asked.form == "host" and not is_host(text):
-        return "Write the host name alone, such as api.example.com: no https://, no path."
-    if asked.form == "path_segment" and not is_path_segment(text):
-        return "Leave out slashes, question marks, percent signs and #."
-    return None
+    fits, advice = _FORMS.get(asked.form, (bool, ""))
+    return None if fits(text) else advice
+
+
+def _is_settable_header(text: str) -> bool:
+    return is_header_name(text) and text.lower() not in _HEADERS_OF_CONNECTIONS
+
+
+#: What fits each form, and what to do where a text does not.
+_FORMS: dict[str, tuple[Callable[[str], bool], str]] = {
+    "label": (is_host_label, "Write the name alone: letters, digits and hyphens, without dots and slashes."),
+    "host": (is_host, "Write the host name alone, such as api.example.com: no https://, no path."),
+    "path_segment": (is_path_segment, "Leave out slashes, question marks, percent signs and #."),
+    "path": (is_path, "Begin with a slash, and leave out spaces, # and braces: /me."),
+    "token": (_is_settable_header, "Write the name of a header alone, such as X-Api-Key."),
+}

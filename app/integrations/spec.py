@@ -343,6 +343,12 @@ class Provider:
         """Return the template of the address that calls go to with this way to authenticate."""
         return method.base_url or self.base_url
 
+    def takes_paths(self, method: AuthMethod) -> bool:
+        """Return whether paths are added to that address; to one that is a secret as a whole nothing is added."""
+        fields = (*self.fields, *method.fields)
+        whole = {f"{{{asked.name}}}" for asked in fields if asked.form == "url"}
+        return self.base_url_of(method) not in whole
+
     def check_of(self, method: AuthMethod) -> Check | None:
         """Return how an integration that authenticates this way is checked; None: it cannot be."""
         return method.check or self.check

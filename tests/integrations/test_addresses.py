@@ -6,8 +6,10 @@ from app.integrations.addresses import (
     MissingValue,
     expand,
     expand_query,
+    is_header_name,
     is_host,
     is_host_label,
+    is_path,
     is_path_segment,
     names_in,
     origin_of,
@@ -49,6 +51,27 @@ def test_what_would_leave_the_domain_is_no_host(text: str) -> None:
 @pytest.mark.parametrize("text", ["..", ".", "a/b", "a\\b", "a?b", "a#b", "%2e%2e", "a\r\nb"])
 def test_what_would_leave_its_place_is_no_path_segment(text: str) -> None:
     assert not is_path_segment(text)
+
+
+@pytest.mark.parametrize("text", ["/", "/me", "/v1/me?active=true&x=%20", "/a//b", "/@me"])
+def test_paths(text: str) -> None:
+    assert is_path(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "me", "//evil.example", "/a b", "/a#b", "/\\evil", "/{token}", "/é", "/a\n", "https://a"]
+)
+def test_what_would_leave_its_server_is_no_path(text: str) -> None:
+    assert not is_path(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "fits"),
+    [("X-Api-Key", True), ("x_key", True), ("", False), ("X Key", False), ("X:", False), ("é", False), ("a\r\nb", False),
+     ("a" * 101, False), ("a\n", False)],
+)  # fmt: skip
+def test_names_of_headers(text: str, fits: bool) -> None:
+    assert is_header_name(text) == fits
 
 
 def test_an_origin_is_scheme_host_and_port() -> None:

@@ -26,6 +26,8 @@ class Access:
     provider: Provider
     placement: Placement
     base_url: str
+    #: What every call to this provider carries.
+    headers: Mapping[str, str]
     values: Mapping[str, str] = field(repr=False)
     #: Masked in whatever is stored or shown of a call.
     secret_values: Sequence[str] = field(repr=False)
@@ -71,7 +73,8 @@ def call_policies(
 
 def _access_of(integration: Integration, *, is_test: bool) -> Access:
     provider = get_provider(integration.provider)
-    placement = provider.auth_method(integration.auth_method).placement
+    method = provider.auth_method(integration.auth_method)
+    placement, check = method.placement, provider.check_of(method)
     if not integration.is_enabled and not is_test:
         raise Conflict(f"{integration.name} is switched off. Switch it on, then call it.")
     try:
@@ -90,11 +93,13 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         if connection.state != "connected":
             raise Conflict(f"{integration.name} has to be reconnected: {connection.reason}")
         values |= connection.details
-    base_url = _expanded(integration, provider.base_url, values).rstrip("/")
+    base_url = _expanded(integration, provider.base_url_of(method), values)
+    if provider.takes_paths(method):
+        base_url = base_url.rstrip("/")
     values["base_url"] = base_url
     origins = {origin_of(base_url)} if base_url else set()
-    if provider.check is not None:
-        origins.add(origin_of(_expanded(integration, provider.check.url, values)))
+    if check is not None:
+        origins.add(origin_of(_expanded(integration, check.url, values)))
     return Access(
         integration_id=integration.id,
         team_id=integration.team_id,
@@ -102,6 +107,9 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         provider=provider,
         placement=placement,
         base_url=base_url,
+        headers={
+            name: _expanded(integration, template, values) for name, template in provider.headers.items()
+        },
         values=values,
         secret_values=tuple(form for secret in secrets.values() for form in _forms_of(secret)),
         connection_id=connection.id if connection is not None else None,

@@ -88,7 +88,7 @@ def _send(
 def _with_credentials(access: Access, call: OutgoingCall, token: str) -> tuple[str, list[tuple[str, str]]]:
     """Return address and headers of the request with what proves who sends it."""
     given = {name.lower() for name, _ in call.headers}
-    headers = [(name, value) for name, value in access.provider.headers.items() if name.lower() not in given]
+    headers = [(name, value) for name, value in access.headers.items() if name.lower() not in given]
     headers += call.headers
     url, placement = call.url, access.placement
     match placement:
@@ -97,7 +97,8 @@ def _with_credentials(access: Access, call: OutgoingCall, token: str) -> tuple[s
                 (placement.header, expand(placement.value, {**access.values, "access_token": token}))
             )
         case HeaderAuth():
-            headers.append((placement.header, expand(placement.value, access.values)))
+            value = expand(placement.value, access.values)
+            headers.append((expand(placement.header, access.values), value))
         case BasicAuth():
             user, password = expand(placement.user, access.values), _optional(placement.password, access)
             pair = base64.b64encode(f"{user}:{password}".encode()).decode()
@@ -105,7 +106,8 @@ def _with_credentials(access: Access, call: OutgoingCall, token: str) -> tuple[s
         case QueryAuth():
             separator = "&" if "?" in url else "?"
             secret = quote(access.values[placement.field], safe="")
-            url = f"{url}{separator}{quote(placement.parameter, safe='')}={secret}"
+            parameter = quote(expand(placement.parameter, access.values), safe="")
+            url = f"{url}{separator}{parameter}={secret}"
     return url, headers
 
 
@@ -121,7 +123,9 @@ def _check_call(access: Access, call: OutgoingCall) -> None:
             "The address leads to another server than the integration's. Its credentials stay with that one.",
         )
     placement = access.placement
-    own = {placement.header.lower()} if isinstance(placement, OAuthAuth | HeaderAuth) else set()
+    own: set[str] = set()
+    if isinstance(placement, OAuthAuth | HeaderAuth):
+        own.add(expand(placement.header, access.values).lower())
     for name, _ in call.headers:
         if name.lower() in _OWN_HEADERS | own:
             raise Invalid.field("headers", f"{name} is written by Signalbox. Remove it.")
