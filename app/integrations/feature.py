@@ -1,5 +1,6 @@
 """What integrations announce: their tables and pages, and who may see, change and use them."""
 
+from app.integrations.api import integrations_api
 from app.integrations.models import Integration
 from app.integrations.views import integrations_pages
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Tab
@@ -9,6 +10,7 @@ FEATURE = Feature(
     name="integrations",
     models=("app.integrations.models",),
     pages=(integrations_pages,),
+    apis=(integrations_api,),
     navigation=(
         NavigationEntry(
             section=Section.INTEGRATIONS,
