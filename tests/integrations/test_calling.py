@@ -29,9 +29,12 @@ class Caller:
         self.app, self.team_id = app, people.acme.id
         self.base_url = service.url.removesuffix("/hook")
 
-    def add(self, auth_method: str = "bearer", **more: Any) -> str:
+    def add(
+        self, auth_method: str = "bearer", more_answers: dict[str, str] | None = None, **more: Any
+    ) -> str:
         secrets = {"bearer": {"token": SECRET}, "basic": {"user": "ann", "password": SECRET}}
         answers = {"base_url": self.base_url, **secrets.get(auth_method, {"token": SECRET})}
+        answers |= more_answers or {}
         settings = IntegrationSettings(name="Desk", auth_method=auth_method, answers=answers, **more)
         with self.app.app_context():
             return create_integration(self.team_id, "rest", settings)
@@ -72,6 +75,56 @@ def test_a_call_carries_the_token_in_its_query(
 ) -> None:
     caller.call(caller.add("query"), path)
     assert service.received[0].path == sent
+
+
+def test_a_call_carries_the_token_in_the_header_that_was_named(caller: Caller, service: Receiver) -> None:
+    integration_id = caller.add("header", more_answers={"header_name": "X-Api-Key"})
+    caller.call(integration_id)
+    assert service.received[0].headers["x-api-key"] == SECRET
+    with pytest.raises(Invalid, match="X-API-KEY"):
+        caller.call(integration_id, headers=[("X-API-KEY", "mine")])
+
+
+def test_an_address_that_is_the_secret_is_called_to_the_letter(caller: Caller, service: Receiver) -> None:
+    address = f"{caller.base_url}/hooks/catch/1/"
+    settings = IntegrationSettings(name="Zap", auth_method="webhook", answers={"webhook_url": address})
+    with caller.app.app_context():
+        access = open_access(caller.team_id, create_integration(caller.team_id, "zapier", settings))
+        send_call(access, OutgoingCall(url=access.base_url, purpose="rest", method="POST", body=b"{}"))
+    assert service.received[0].path == "/hooks/catch/1/"
+    assert "/hooks/catch/1/" in access.secret_values[0]
+
+
+def test_a_way_to_authenticate_can_lead_elsewhere(caller: Caller) -> None:
+    address = f"{caller.base_url}/webhook/1"
+    settings = IntegrationSettings(name="n8n", auth_method="webhook", answers={"webhook_url": address})
+    with caller.app.app_context():
+        access = open_access(caller.team_id, create_integration(caller.team_id, "n8n", settings))
+    assert access.base_url == address
+
+
+@pytest.mark.parametrize(
+    ("provider", "auth_method", "answers"),
+    [
+        ("zapier", "webhook", {"webhook_url": "hooks.zapier.com/hooks/catch/1"}),
+        ("rest", "header", {"header_name": "X Key"}),
+        ("rest", "header", {"header_name": "X-Key:"}),
+        ("rest", "header", {"header_name": "Content-Length"}),
+        ("rest", "none", {"check_path": "me"}),
+        ("rest", "none", {"check_path": "//evil.example/"}),
+        ("rest", "none", {"check_path": "/{token}"}),
+    ],
+    ids=str,
+)
+def test_answers_that_do_not_fit_their_field_are_refused(
+    caller: Caller, provider: str, auth_method: str, answers: dict[str, str]
+) -> None:
+    others = {"base_url": caller.base_url, "token": SECRET} if provider == "rest" else {}
+    wanted = others if auth_method != "none" else {"base_url": caller.base_url}
+    settings = IntegrationSettings(name="Desk", auth_method=auth_method, answers=wanted | answers)
+    with caller.app.app_context(), pytest.raises(Invalid) as raised:
+        create_integration(caller.team_id, provider, settings)
+    assert [error.field for error in raised.value.errors] == list(answers)
 
 
 @pytest.mark.parametrize("name", ["Authorization", "host", "Content-Length", "Cookie"])

@@ -1,7 +1,6 @@
 """What providers answer, as their documentation shows it: one file each, with made-up values."""
 
 import json
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,6 @@ from typing import Any
 from app.integrations.spec import AuthMethod, Field, Provider
 
 FIXTURES = Path(__file__).parent / "fixtures"
-_NAME = re.compile(r"\{([a-z_]+)\}")
 _SAMPLES = {
     "label": "acme",
     "host": "host.example.com",
@@ -29,16 +27,6 @@ def token_answer(provider: Provider, answer: Mapping[str, Any]) -> Mapping[str, 
     """Return what a provider's hook makes of an answer of its token endpoint."""
     assert provider.oauth is not None
     return provider.oauth.read_answer(answer) if provider.oauth.read_answer else answer
-
-
-def names_in(template: str) -> set[str]:
-    """Return the names that a template holds."""
-    return set(_NAME.findall(template))
-
-
-def expand(template: str, values: Mapping[str, str]) -> str:
-    """Return the template with its names replaced. Raises KeyError for one without a value."""
-    return _NAME.sub(lambda match: values[match[1]], template)
 
 
 def values_of(provider: Provider, method: AuthMethod) -> dict[str, str]:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.config import PROJECT_DIR
+from app.integrations.addresses import expand, names_in
 from app.integrations.providers import get_provider, providers
 from app.integrations.spec import (
     AuthMethod,
@@ -22,7 +23,7 @@ from app.integrations.spec import (
     QueryAuth,
 )
 from app.lib.errors import NotFound
-from tests.integrations.providers.recorded import FIXTURES, expand, names_in, values_of
+from tests.integrations.providers.recorded import FIXTURES, values_of
 
 PROVIDERS = list(providers().values())
 METHODS = [
@@ -152,7 +153,7 @@ def test_slug_is_the_module_and_what_addresses_take(provider: Provider) -> None:
 @of_each
 def test_every_name_in_a_template_is_known(provider: Provider) -> None:
     for template, more in templates_of(provider):
-        assert names_in(template) <= provider.known_names | more, template
+        assert set(names_in(template)) <= provider.known_names | more, template
         assert "{" not in re.sub(r"\{[a-z_]+\}", "", template), template
 
 
