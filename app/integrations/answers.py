@@ -73,11 +73,10 @@ class Answers:
 
 def _destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str, str]]:
     """Return the origins that secrets are sent to; what is not known before it is connected is left out."""
-    templates = [provider.base_url, *(method.base_url for method in provider.auth_methods)]
+    templates = [provider.base_url_of(method) for method in provider.auth_methods]
+    templates += [check.url for method in provider.auth_methods if (check := provider.check_of(method))]
     if provider.oauth:
         templates += [provider.oauth.token_url, provider.oauth.refresh_url, provider.oauth.revocation_url]
-    if provider.check:
-        templates.append(provider.check.url)
     found: set[tuple[str, str]] = set()
     for template in filter(None, templates):
         try:

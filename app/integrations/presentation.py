@@ -130,7 +130,8 @@ def pretty_body(text: str) -> str:
 
 def curl_of(integration: Integration, provider: Provider) -> str:
     """Return how a program tests the integration."""
-    note = f"\n# {provider.check.sends}" if provider.check and provider.check.sends else ""
+    check = provider.check_of(provider.auth_method(integration.auth_method))
+    note = f"\n# {check.sends}" if check and check.sends else ""
     return (
         f"curl -X POST {current_settings().public_url}/api/v1/integrations/{integration.id}/test \\\n"
         f'  -H "Authorization: Bearer $SIGNALBOX_API_KEY"{note}\n'

@@ -105,7 +105,7 @@ class ProviderOut(Out):
             fields=[FieldOut.of(asked) for asked in source.fields],
             scopes=[ScopeOut.of(scope) for scope in (source.oauth.scopes if source.oauth else ())],
             uses_apps=uses_apps(source),
-            can_be_tested=source.check is not None,
+            can_be_tested=any(source.check_of(method) for method in source.auth_methods),
             **named,
         )
 

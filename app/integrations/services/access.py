@@ -11,7 +11,7 @@ from app.integrations.facts import missing_fields
 from app.integrations.models import Integration
 from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
-from app.integrations.spec import OAuthAuth, Placement, Provider
+from app.integrations.spec import Check, OAuthAuth, Placement, Provider
 from app.lib.errors import Conflict
 from app.web.limits.policies import DAY_S, HOUR_S, Policy
 
@@ -25,6 +25,8 @@ class Access:
     name: str
     provider: Provider
     placement: Placement
+    #: How this way to authenticate is tested; None: it cannot be.
+    check: Check | None
     base_url: str
     #: What every call to this provider carries.
     headers: Mapping[str, str]
@@ -106,6 +108,7 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         name=integration.name,
         provider=provider,
         placement=placement,
+        check=check,
         base_url=base_url,
         headers={
             name: _expanded(integration, template, values) for name, template in provider.headers.items()

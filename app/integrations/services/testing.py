@@ -72,7 +72,7 @@ def test_integration(team_id: str, integration_id: str) -> TestReport:
     saying why and what to do. No session is open meanwhile.
     """
     access = open_access(team_id, integration_id, is_test=True)
-    check = access.provider.check
+    check = access.check
     if check is None:
         raise Conflict(f"{access.provider.name} has no request that would test it without doing anything.")
     call = OutgoingCall(
