@@ -1,4 +1,7 @@
-"""Airtable: bases and their records, with a personal access token or OAuth. A challenge is required."""
+"""Airtable: bases and their records, with a personal access token or OAuth. A challenge is required.
+
+That a grant dies after sixty days without a refresh is from the project's own research.
+"""
 
 from datetime import date
 

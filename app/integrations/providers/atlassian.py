@@ -1,7 +1,8 @@
 """Atlassian: Jira and Confluence Cloud of one site, with an API token or OAuth (3LO).
 
 The site is chosen among those that the connection reaches, and calls go to it by its cloud id. A refresh token works once;
-it is taken for ten minutes more, but the access token before it dies at once. There is no revocation endpoint.
+it is taken for ten minutes more, but the access token before it dies at once. There is no revocation endpoint. The ten minutes are from the
+project's own research.
 """
 
 from collections.abc import Mapping

@@ -1,4 +1,7 @@
-"""Canva: Connect API, with OAuth. A challenge is required, its method spelt in lower case."""
+"""Canva: Connect API, with OAuth. A challenge is required, its method spelt in lower case.
+
+That refresh tokens work once is from the project's own research.
+"""
 
 from datetime import date
 

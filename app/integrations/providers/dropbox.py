@@ -61,5 +61,8 @@ PROVIDER = Provider(
         "Copy the app key and the app secret.",
     ),
     verified_on=date(2026, 11, 21),
-    source_urls=("https://dropbox.tech/developers/using-oauth-2-0-with-offline-access",),
+    source_urls=(
+        "https://dropbox.tech/developers/using-oauth-2-0-with-offline-access",
+        "https://dropbox.github.io/dropbox-sdk-java/api-docs/v8.0.1/com/dropbox/core/v2/auth/DbxUserAuthRequests.html",
+    ),
 )

@@ -1,4 +1,7 @@
-"""Google: Workspace APIs (Calendar, Drive, Sheets, Gmail), with OAuth."""
+"""Google: Workspace APIs (Calendar, Drive, Sheets, Gmail), with OAuth.
+
+When grants die of disuse or of the app's state is from the project's own research.
+"""
 
 from datetime import date
 

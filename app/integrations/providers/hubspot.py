@@ -49,7 +49,7 @@ PROVIDER = Provider(
     ),
     check=Check(
         proves="The credentials are valid, and of which HubSpot account.",
-        url="{base_url}/account-info/v3/details",
+        url="{base_url}/account-info/2026-03/details",
         read=text_at("portalId"),
     ),
     oauth=OAuth(
@@ -87,5 +87,6 @@ PROVIDER = Provider(
     source_urls=(
         "https://developers.hubspot.com/docs/api-reference/legacy/authentication/oauth-tokens/v1/migration-guide",
         "https://developers.hubspot.com/docs/api-reference/latest/authentication/oauth-tokens/revoke-token",
+        "https://developers.hubspot.com/docs/api-reference/latest/account/account-information/guide",
     ),
 )

@@ -1,4 +1,7 @@
-"""Linear: GraphQL API, with a personal key or OAuth. All apps have refresh tokens since April 2026."""
+"""Linear: GraphQL API, with a personal key or OAuth. All apps have refresh tokens since April 2026.
+
+That each works once, and the address that revokes them, are from the project's own research.
+"""
 
 from collections.abc import Mapping
 from datetime import date

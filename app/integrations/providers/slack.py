@@ -167,6 +167,7 @@ PROVIDER = Provider(
     source_urls=(
         "https://docs.slack.dev/authentication/installing-with-oauth",
         "https://docs.slack.dev/authentication/using-token-rotation",
+        "https://api.slack.com/methods/auth.revoke",
         "https://docs.slack.dev/tools/node-slack-sdk/reference/web-api/type-aliases/OauthV2AccessResponse",
     ),
 )
