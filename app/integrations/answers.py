@@ -66,13 +66,16 @@ class Answers:
 
     def refuse_moved_secrets(self, before: Mapping[str, str]) -> None:
         """Add an error for each secret that was kept although the configuration now leads to another server."""
-        known = _destinations(self._provider, before)
-        if not self.errors and known and known != _destinations(self._provider, self.config):
+        known = destinations(self._provider, before)
+        if not self.errors and known and known != destinations(self._provider, self.config):
             self.errors += [FieldError(asked.name, _MOVED) for asked in self._kept]
 
 
-def _destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str, str]]:
-    """Return the origins that secrets are sent to; what is not known before it is connected is left out."""
+def destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str, str]]:
+    """Return the origins that secrets are sent to with this configuration.
+
+    What is not known before it is connected is left out.
+    """
     templates = [provider.base_url_of(method) for method in provider.auth_methods]
     templates += [check.url for method in provider.auth_methods if (check := provider.check_of(method))]
     if provider.oauth:

@@ -59,6 +59,19 @@ _OAUTH_FIELDS = (
         placeholder="https://auth.example.com/oauth/revoke",
     ),
     Field(
+        name="client_id",
+        label="Client id",
+        help="Of the app that you registered at the service. Each integration has its own.",
+    ),
+    Field(
+        name="client_secret",
+        label="Client secret",
+        kind="secret",
+        is_required=False,
+        help="It is sent to the token and revocation endpoints, nowhere else. Empty for a public client.",
+        max_chars=2_000,
+    ),
+    Field(
         name="scope",
         label="Scopes",
         is_required=False,

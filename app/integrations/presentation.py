@@ -11,7 +11,7 @@ from flask import current_app, url_for
 from app.extensions import current_settings
 from app.integrations.models import Integration
 from app.integrations.queries.integrations import STATUS_LABELS, TYPE_LABELS
-from app.integrations.spec import Field, IntegrationType, Provider
+from app.integrations.spec import Check, Field, IntegrationType
 from app.integrations.status import NextStep, Status, StatusReport
 from app.lib.json_text import reindent
 from app.lib.redact import MASK
@@ -128,11 +128,10 @@ def pretty_body(text: str) -> str:
     return reindent(text)
 
 
-def curl_of(integration: Integration, provider: Provider) -> str:
-    """Return how a program tests the integration."""
-    check = provider.check_of(provider.auth_method(integration.auth_method))
-    note = f"\n# {check.sends}" if check and check.sends else ""
-    return (
-        f"curl -X POST {current_settings().public_url}/api/v1/integrations/{integration.id}/test \\\n"
-        f'  -H "Authorization: Bearer $SIGNALBOX_API_KEY"{note}\n'
-    )
+def curl_of(integration: Integration, check: Check | None) -> str:
+    """Return how a program looks at the integration, and tests it where it can be."""
+    address = f"{current_settings().public_url}/api/v1/integrations/{integration.id}"
+    if check is None:
+        return f'curl {address} \\\n  -H "Authorization: Bearer $SIGNALBOX_API_KEY"\n'
+    note = f"\n# {check.sends}" if check.sends else ""
+    return f'curl -X POST {address}/test \\\n  -H "Authorization: Bearer $SIGNALBOX_API_KEY"{note}\n'

@@ -11,6 +11,7 @@ from app.audit.trail import changed, record, snapshot
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.integrations import rules
+from app.integrations.answers import destinations
 from app.integrations.credentials import seal_credentials
 from app.integrations.models import Integration
 from app.integrations.providers import get_provider
@@ -22,6 +23,7 @@ from app.integrations.services.settings import (
     settings_of,
     stored_secrets,
 )
+from app.lib import clock
 from app.lib.errors import Conflict, NotFound
 from app.lib.ids import is_id, new_id
 from app.lib.redact import MASK
@@ -102,7 +104,7 @@ def update_integration(
 ) -> None:
     """Change some of an integration's `IntegrationSettings`, by name; the others stay as they are at that moment.
 
-    Its provider stays. Of `answers` those that are left out stay, too. Raises Invalid, NotFound and PreconditionFailed.
+    Its provider stays. One that moves to other servers has to be reconnected. Of `answers` those that are left out stay, too. Raises Invalid, NotFound and PreconditionFailed.
     """
     session = db.session()
     integration = lock_integration(session, team_id, integration_id)
@@ -115,6 +117,9 @@ def update_integration(
     if found.secrets != secrets:
         changes_made["credentials"] = (_masked(secrets), _masked(found.secrets, before=secrets))
         integration.credentials_sealed = seal_credentials(integration.id, found.secrets)
+    provider = get_provider(integration.provider)
+    if destinations(provider, integration.config) != destinations(provider, found.columns["config"]):
+        _require_consent_again(integration)
     for name, value in found.columns.items():
         setattr(integration, name, value)
     if changes_made.keys() & {"config", "credentials", "auth_method"}:
@@ -184,6 +189,19 @@ def record_integration(
         changes=changes,
         detail=detail,
     )
+
+
+def _require_consent_again(integration: Integration) -> None:
+    """End the connection of an integration that moves to other servers: its tokens were meant for those of before."""
+    connection = integration.connection
+    if connection is None or connection.state != "connected":
+        return
+    connection.state, connection.state_changed_at = "needs_reconnect", clock.now()
+    connection.reason_code = "moved"
+    connection.reason = "Its addresses were changed: consent was given to the servers of before."
+    # A refresh under way must neither go on nor win.
+    connection.due_at = connection.lease = None
+    connection.token_version += 1
 
 
 def _masked(secrets: Mapping[str, str], *, before: Mapping[str, str] | None = None) -> str:

@@ -219,6 +219,7 @@ def _show_page(
     """Return an integration's page; right after a test, with what that found or why there was none."""
     row = get_row(current_team().id, integration_id)
     integration, provider = row.integration, row.provider
+    method = provider.auth_method(integration.auth_method)
     secrets = stored_secrets(integration)
     return render(
         "integrations/show.html",
@@ -228,7 +229,8 @@ def _show_page(
         row=row,
         integration=integration,
         provider=provider,
-        method=provider.auth_method(integration.auth_method),
+        method=method,
+        check=provider.check_of(method),
         status_words=presentation.shown_status(row.report),
         step=presentation.step_button(integration, row.report),
         settings=presentation.shown_settings(
@@ -237,7 +239,7 @@ def _show_page(
         credentials_changed_at=credentials_changed_at(integration.team_id, integration.id)
         if secrets
         else None,
-        example=presentation.curl_of(integration, provider),
+        example=presentation.curl_of(integration, provider.check_of(method)),
         test_report=report,
         test_refusal=refusal,
         show=presentation,
