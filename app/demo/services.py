@@ -12,6 +12,7 @@ from app.accounts.services.teams import create_team
 from app.accounts.services.users import NewPerson, add_user, prepared_user
 from app.api_keys.services import create_key
 from app.demo.history import invent
+from app.demo.integrations import add_integrations
 from app.demo.records import Place
 from app.demo.scenery import API_KEYS, COLLEAGUES, OWN_TYPES, OWNER_EMAIL, OWNER_NAME, SCENES, Scene
 from app.events.models import Event, EventType
@@ -120,6 +121,7 @@ def _add_history(team_id: str, owner_id: str, *, seed: str) -> int:
             session.add(
                 EventType(team_id=team_id, name=own.name, description=own.description, example=own.example)
             )
+        add_integrations(session, team_id, owner_id)
         places = [_add_webhook(session, scene, team_id, owner_id) for scene in SCENES]
         session.flush()
         history = invent(team_id, places, now=now, seed=seed)

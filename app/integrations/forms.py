@@ -233,7 +233,7 @@ def _control(asked: Field) -> FormField:
             return PasswordField(asked.label, render_kw=attributes)
         case "choice":
             return SelectField(
-                asked.label, choices=list(asked.choices), default=asked.default, validate_choice=False
+                asked.label, choices=dict(asked.choices), default=asked.default, validate_choice=False
             )
         case "multiline":
             return TextAreaField(asked.label, default=asked.default, render_kw=attributes)

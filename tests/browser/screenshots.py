@@ -119,6 +119,13 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("api-keys", f"{home}api-keys/"),
         ("api-key-new", f"{home}api-keys/new"),
         ("usage", f"{home}usage/"),
+        ("integrations", f"{home}integrations/"),
+        ("integrations-table", f"{home}integrations/?view=table"),
+        ("integrations-new", f"{home}integrations/new"),
+        ("integration-new-rest", f"{home}integrations/new/rest"),
+        ("integration-new-github", f"{home}integrations/new/github"),
+        ("integration-apps", f"{home}integrations/apps/"),
+        ("integration-app", f"{home}integrations/apps/github"),
         ("audit", f"{home}audit/"),
         ("requests", f"{home}requests/"),
         ("jobs", f"{home}jobs/"),
@@ -137,6 +144,11 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield "api-key", api_key
     for name in ("edit", "regenerate", "revoke", "simulate"):
         yield f"api-key-{name}", f"{api_key}/{name}"
+    for status in ("ACTIVE", "ERROR", "PENDING_SETUP"):
+        integration = _href(page, f"{home}integrations/?status={status}", "/integrations/int_")
+        yield f"integration-{status.lower()}", integration
+    yield "integration-edit", f"{integration}/edit"
+    yield "integration-delete", f"{integration}/delete"
     for state in ("failed", "pending", "succeeded"):
         yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
 
