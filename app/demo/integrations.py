@@ -39,7 +39,7 @@ INTEGRATIONS = (
         auth_method="bearer",
         name="Demo receiver",
         description="Runs beside Signalbox in development: test it, it really answers.",
-        answers={"address": "http://127.0.0.1:{port}", "check_path": "/ok", "token": "demo-token"},
+        answers={"base_url": "http://127.0.0.1:{port}", "check_path": "/ok", "token": "demo-token"},
         hourly_limit=1_000,
     ),
     DemoIntegration(

@@ -79,7 +79,9 @@ def destinations(provider: Provider, config: Mapping[str, str]) -> set[tuple[str
     templates = [provider.base_url_of(method) for method in provider.auth_methods]
     templates += [check.url for method in provider.auth_methods if (check := provider.check_of(method))]
     if provider.oauth:
-        templates += [provider.oauth.token_url, provider.oauth.refresh_url, provider.oauth.revocation_url]
+        oauth = provider.oauth
+        templates += [oauth.token_url, oauth.refresh_url, oauth.revocation_url, oauth.introspection_url]
+        templates += [oauth.details_url, oauth.revocation.url if oauth.revocation else ""]
     found: set[tuple[str, str]] = set()
     for template in filter(None, templates):
         try:

@@ -28,8 +28,6 @@ class Access:
     #: How this way to authenticate is tested; None: it cannot be.
     check: Check | None
     base_url: str
-    #: The request that tests it; None: there is none.
-    check: Check | None
     #: What every call to this provider carries.
     headers: Mapping[str, str]
     values: Mapping[str, str] = field(repr=False)
@@ -112,7 +110,6 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         placement=placement,
         check=check,
         base_url=base_url,
-        check=check,
         headers={
             name: _expanded(integration, template, values) for name, template in provider.headers.items()
         },
