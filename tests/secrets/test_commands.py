@@ -14,6 +14,12 @@ from sqlalchemy import select, update
 from app.accounts.models import User
 from app.config import Settings
 from app.extensions import SEALER, db, sealer
+from app.integrations.credentials import seal_tokens
+from app.integrations.models import Connection
+from app.integrations.services.apps import set_app
+from app.integrations.services.integrations import create_integration
+from app.integrations.services.settings import IntegrationSettings
+from app.lib.ids import new_id
 from app.lib.sealed import Sealer
 from app.secrets import services
 from app.webhooks.models import Webhook
@@ -58,9 +64,23 @@ def webhook_ids(app: Flask, people: People, api: Api) -> list[str]:
     with app.app_context():
         secret = sealer().seal(b"x", table="users", column="totp_secret_sealed", row_id=people.alice.id)
         db.session.execute(update(User).where(User.id == people.alice.id).values(totp_secret_sealed=secret))
+        add_integration(people.acme.id)
         db.session.commit()
         db.session.remove()
     return made
+
+
+def add_integration(team_id: str) -> None:
+    """Add an integration with credentials, a connection, and the app that it was connected through."""
+    settings = IntegrationSettings(name="Code host", auth_method="token", answers={"token": "github_pat_x"})
+    integration_id, connection_id = create_integration(team_id, "github", settings), new_id("con")
+    set_app(team_id, "github", "Iv1.acme", "hush")
+    tokens = seal_tokens(connection_id, b'{"access_token": "a"}')
+    db.session.add(
+        Connection(
+            id=connection_id, integration_id=integration_id, team_id=team_id, tokens_sealed=tokens, details={}
+        )
+    )
 
 
 def set_secret(app: Flask, webhook_id: str, value: str) -> None:
@@ -112,7 +132,7 @@ def test_after_rotating_the_old_key_can_be_dropped(
     after = row(app, webhook_ids[0])
     changed = {name for name in before if after[name] != before[name]}
     assert changed == {"secret_sealed", "headers_sealed"}
-    assert run("rotate").stdout.count(": 0 sealed anew") == 4, "nothing is done twice"
+    assert run("rotate").stdout.count(": 0 sealed anew") == 7, "nothing is done twice"
 
 
 def test_dry_run_changes_nothing(
