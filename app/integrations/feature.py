@@ -1,6 +1,7 @@
 """What integrations announce: their tables and pages, and who may see, change and use them."""
 
 from app.integrations.api import integrations_api
+from app.integrations.cli import integrations_cli
 from app.integrations.models import Integration
 from app.integrations.views import integrations_pages
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Tab
@@ -11,6 +12,7 @@ FEATURE = Feature(
     models=("app.integrations.models",),
     pages=(integrations_pages,),
     apis=(integrations_api,),
+    commands=(integrations_cli,),
     navigation=(
         NavigationEntry(
             section=Section.INTEGRATIONS,

@@ -115,3 +115,22 @@ def test_the_installations_secret_goes_to_no_server_that_a_team_names(
     assert takes_installation_app(provider, answers) is is_taken
     assert KnownApps(installation=frozenset({"github"})).has_app(provider, answers) is is_taken
     assert KnownApps(own=frozenset({"github"})).has_app(provider, answers)
+
+
+def test_operators_manage_the_installations_apps_by_command(app: Flask, people: People) -> None:
+    def run(*words: str, given: str | None = None) -> str:
+        result = app.test_cli_runner().invoke(args=["integrations", "app", *words], input=given)
+        return result.output
+
+    assert "There are no apps." in run("list")
+    added = run("set", "github", "--client-id", "Iv1.all", "--secret-stdin", given="hush-hush\n")
+    assert "/integrations/callback/github" in added
+    assert "github\tIv1.all\tsecret stored" in run("list")
+    with app.app_context():
+        assert app_for(people.acme.id, "github", {}) == ("Iv1.all", "hush-hush")
+    assert "Client secret" in run("set", "github", "--client-id", "Iv1.all", given="another\n")
+    assert "hush" not in added + run("list")
+    assert "This is another app" in run("set", "github", "--client-id", "Iv1.other", "--public")
+    assert "no such provider" in run("set", "nowhere", "--client-id", "x", "--public")
+    assert "Deleted" in run("delete", "github")
+    assert "There is no app for GitHub" in run("delete", "github")
