@@ -121,9 +121,10 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
     )
 
 
-def _forms_of(secret: str) -> set[str]:
+def _forms_of(secret: str) -> tuple[str, ...]:
     """Return a secret as it can turn up in what is shown of a call: in addresses it is encoded, or lacks its last slash."""
-    return {secret, secret.rstrip("/"), quote(secret, safe="")} - {""}
+    forms = dict.fromkeys((secret, secret.rstrip("/"), quote(secret, safe="")))
+    return tuple(filter(None, forms))
 
 
 def _expanded(integration: Integration, template: str, values: Mapping[str, str]) -> str:

@@ -4,6 +4,8 @@ import base64
 from dataclasses import replace
 from urllib.parse import quote
 
+import structlog
+
 from app.extensions import outbound_client
 from app.integrations.addresses import expand, origin_of
 from app.integrations.services.access import Access
@@ -13,8 +15,10 @@ from app.integrations.services.tokens import access_token_of, replace_rejected
 from app.integrations.spec import BasicAuth, HeaderAuth, OAuthAuth, QueryAuth
 from app.lib import clock
 from app.lib.errors import Invalid
-from app.lib.outbound import Request, Result
+from app.lib.outbound import Request, Result, is_host_failure, shown_result
 from app.web.limits import LimitStatus, counters, refuse
+
+log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 5.0
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
@@ -38,8 +42,22 @@ def send_call(access: Access, call: OutgoingCall) -> CallOutcome:
     statuses, is_first = counters().take(access.policies) if access.policies else ([], False)
     if any(status.is_refusing for status in statuses):
         refuse(statuses, team_id=access.team_id, is_first=is_first)
-    outcome = _send_with_credentials(access, call, tuple(statuses))
+    outcome = _without_host_failure(access, _send_with_credentials(access, call, tuple(statuses)))
     return replace(outcome, log_id=record_call(access, call, outcome))
+
+
+def _without_host_failure(access: Access, outcome: CallOutcome) -> CallOutcome:
+    """Return the outcome as tenants may see it; what happened to the host stands in the log."""
+    result = outcome.result
+    if is_host_failure(result):
+        log.info(
+            "integration_host_unusable",
+            team_id=access.team_id,
+            integration_id=access.integration_id,
+            error_kind=result.error_kind,
+            reason=result.error_detail,
+        )
+    return replace(outcome, result=shown_result(result))
 
 
 def _send_with_credentials(
@@ -81,7 +99,11 @@ def _send(
         owner=access.team_id,
     )
     # Connections carry credentials: they are kept for this integration alone.
-    result = outbound_client().send(request, key=access.integration_id)
+    try:
+        result = outbound_client().send(request, key=access.integration_id)
+    except ValueError as error:
+        # A value of the settings or of the call that no request can carry.
+        raise Invalid.field("headers", str(error)) from None
     return CallOutcome(result, url, tuple(headers), limits, tries, token)
 
 

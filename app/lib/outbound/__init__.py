@@ -8,6 +8,7 @@ answers. Names are looked up by one resolver for each process, in fair shares.
 
 from app.lib.outbound.addresses import NOTHING_ALLOWED, AllowedNetworks, Refusal, check_address
 from app.lib.outbound.client import Client
+from app.lib.outbound.host_failures import is_host_failure, shown_result
 from app.lib.outbound.multi import Multi
 from app.lib.outbound.resolver import Resolver
 from app.lib.outbound.sending import send
@@ -28,5 +29,7 @@ __all__ = [
     "UrlRefused",
     "check_address",
     "check_url",
+    "is_host_failure",
     "send",
+    "shown_result",
 ]

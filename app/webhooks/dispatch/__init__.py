@@ -3,7 +3,7 @@
     claims           what is due, under a lease                          (database)
     targets          a webhook, ready to send to                         (database, cached)
     messages         one signed request of a delivery                    (pure)
-    host_errors      a failure of the host, for tenants and for the log  (pure)
+    host_errors      failures of hosts, in the log                       (pure)
     outcomes         what a result means for its delivery                (pure)
     results          attempts and new states, in batches                 (database)
     circuit_breaker  warns of a failing webhook, then disables it        (database)

@@ -6,8 +6,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 
 from app.lib import clock
-from app.lib.outbound import Result
-from app.webhooks.dispatch.host_errors import shown_result
+from app.lib.outbound import Result, shown_result
 from app.webhooks.dispatch.messages import ClaimedDelivery
 from app.webhooks.rules import retry_wait_s
 
