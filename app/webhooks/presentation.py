@@ -6,22 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from app.lib.json_text import pretty_json
+from app.lib.timing import Segment, shown_ms, timing_segments
 from app.webhooks.explanations import Explanation, explain
 from app.webhooks.models import Attempt, Delivery
 
 _SOON = timedelta(seconds=15)
 _SHORTLY = timedelta(minutes=3)
-
-
-@dataclass(frozen=True, slots=True)
-class Segment:
-    """A phase of a request: its duration for people, and its place in the bar in percent."""
-
-    label: str
-    css: str
-    ms: str
-    offset_percent: float
-    width_percent: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +102,7 @@ def shown_attempt(attempt: Attempt) -> ShownAttempt:
         response_headers=read_headers(attempt.response_headers),
         body=body,
         body_language=language,
-        segments=timing_segments(attempt),
+        segments=timing_segments(attempt, attempt.total_ms),
         total_ms=None if attempt.total_ms is None else shown_ms(attempt.total_ms),
     )
 
@@ -120,34 +110,6 @@ def shown_attempt(attempt: Attempt) -> ShownAttempt:
 def read_headers(stored: str | None) -> list[tuple[str, str]]:
     """Return stored headers as (name, value) pairs, in their order."""
     return [(str(name), str(value)) for name, value in json.loads(stored)] if stored else []
-
-
-def timing_segments(attempt: Attempt) -> list[Segment]:
-    """Return the phases that the attempt reached, in their order, filling the bar together."""
-    known = (
-        ("DNS", "dns", attempt.dns_ms),
-        ("Connect", "connect", attempt.connect_ms),
-        ("TLS", "tls", attempt.tls_ms),
-        ("First byte", "wait", attempt.first_byte_ms),
-    )
-    phases = [(label, css, ms) for label, css, ms in known if ms is not None]
-    spent_ms = sum(ms for _, _, ms in phases)
-    rest_ms = max(0.0, (attempt.total_ms or 0.0) - spent_ms)
-    phases.append(("Rest", "body", rest_ms))
-    whole_ms = spent_ms + rest_ms
-    if not whole_ms:
-        return []
-    segments, offset = [], 0.0
-    for label, css, ms in phases:
-        width = 100 * ms / whole_ms
-        segments.append(Segment(label, css, shown_ms(ms), round(offset, 2), round(width, 2)))
-        offset += width
-    return segments
-
-
-def shown_ms(ms: float) -> str:
-    """Return milliseconds for people: two digits below 10, whole ones above."""
-    return f"{ms:.1f}" if ms < 10 else f"{ms:,.0f}"
 
 
 def _times(count: int, noun: str) -> str:

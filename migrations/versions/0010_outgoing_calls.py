@@ -1,0 +1,71 @@
+"""the request log holds calls to other services
+
+Revision: 0010
+Follows: 0009
+"""
+
+import sqlalchemy as sa
+from alembic import op
+
+from app.db import types
+
+revision = "0010"
+down_revision = "0009"
+branch_labels = None
+depends_on = None
+
+_FAILED = "ix_logged_requests_failed"
+_FAILED_BEFORE, _FAILED_NOW = sa.text("status >= 400"), sa.text("status IS NULL OR status >= 400")
+_OUTGOING = sa.text("integration_id IS NOT NULL")
+
+
+def upgrade() -> None:
+    _drop_failed(_FAILED_BEFORE)
+    with op.batch_alter_table("logged_requests") as batch_op:
+        batch_op.add_column(sa.Column("direction", sa.String(length=3), server_default="in", nullable=False))
+        batch_op.add_column(sa.Column("integration_id", types.Id, nullable=True))
+        batch_op.add_column(sa.Column("integration_name", sa.String(length=100), nullable=True))
+        batch_op.add_column(sa.Column("purpose", sa.String(length=16), nullable=True))
+        batch_op.add_column(sa.Column("source_id", types.Id, nullable=True))
+        batch_op.add_column(sa.Column("scheme", sa.String(length=5), nullable=True))
+        batch_op.add_column(sa.Column("host", sa.String(length=255), nullable=True))
+        batch_op.add_column(sa.Column("tries", sa.SmallInteger(), server_default="1", nullable=False))
+        for phase in ("dns_ms", "connect_ms", "tls_ms", "first_byte_ms"):
+            batch_op.add_column(sa.Column(phase, sa.Float(), nullable=True))
+        batch_op.add_column(sa.Column("response_headers", sa.Text(), nullable=True))
+        batch_op.alter_column("status", existing_type=sa.Integer(), nullable=True)
+    op.create_index("ix_logged_requests_direction", "logged_requests", ["team_id", "direction", "id"])
+    op.create_index(
+        "ix_logged_requests_integration",
+        "logged_requests",
+        ["team_id", "integration_id", "id"],
+        sqlite_where=_OUTGOING,
+        postgresql_where=_OUTGOING,
+    )
+    _create_failed(_FAILED_NOW)
+
+
+def downgrade() -> None:
+    # What the version before cannot describe goes: it knows only calls of the API.
+    op.execute("DELETE FROM logged_requests WHERE direction <> 'in' OR status IS NULL")
+    op.drop_index("ix_logged_requests_integration", "logged_requests")
+    op.drop_index("ix_logged_requests_direction", "logged_requests")
+    _drop_failed(_FAILED_NOW)
+    with op.batch_alter_table("logged_requests") as batch_op:
+        batch_op.alter_column("status", existing_type=sa.Integer(), nullable=False)
+        for name in (
+            "response_headers", "first_byte_ms", "tls_ms", "connect_ms", "dns_ms", "tries", "host", "scheme",
+            "source_id", "purpose", "integration_name", "integration_id", "direction",
+        ):  # fmt: skip
+            batch_op.drop_column(name)
+    _create_failed(_FAILED_BEFORE)
+
+
+def _create_failed(where: "sa.TextClause") -> None:
+    op.create_index(
+        _FAILED, "logged_requests", ["team_id", "id"], sqlite_where=where, postgresql_where=where
+    )
+
+
+def _drop_failed(where: "sa.TextClause") -> None:
+    op.drop_index(_FAILED, "logged_requests", sqlite_where=where, postgresql_where=where)
