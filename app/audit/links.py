@@ -38,6 +38,16 @@ def links_of(team_id: str, entries: Iterable[AuditEntry]) -> dict[str, str]:
     return links
 
 
+def link_to(team_id: str, object_type: str, object_id: str) -> str | None:
+    """Return the address of an object's page; None if it is gone, or has none."""
+    page = (_pages.find() or {}).get(object_type)
+    found = page and db.session.execute(_existing(page, team_id, {object_id})).one_or_none()
+    if not page or not found:
+        return None
+    parameters: dict[str, Any] = {page.parameter: found[1]}
+    return url_for(page.endpoint, **parameters)
+
+
 def _existing(page: AuditObject, team_id: str, ids: set[str]) -> Any:  # noqa: ANN401 - a SELECT
     query = select(page.key, page.column).where(page.team_id == team_id, page.key.in_(ids))
     return query if page.is_there is None else query.where(page.is_there)

@@ -206,6 +206,33 @@ _TYPES = (
         },
     ),
     KnownType(
+        "signalbox.integration.failed",
+        "Signalbox",
+        "Calls through an integration began to fail: its service refuses the credentials, fails or cannot be reached.",
+        {
+            "integration_id": "int_01k9zq7n3q9t5w8x1c4e6g0j2m",
+            "name": "Help desk",
+            "provider": "zendesk",
+            "error_kind": "http_401",
+            "error_detail": "The service refused the credentials: it answered 401.",
+            "failing_since": "2026-03-12T08:30:00+00:00",
+        },
+    ),
+    KnownType(
+        "signalbox.integration.recovered",
+        "Signalbox",
+        "A call through an integration succeeded again; it says what had failed, and for how long.",
+        {
+            "integration_id": "int_01k9zq7n3q9t5w8x1c4e6g0j2m",
+            "name": "Help desk",
+            "provider": "zendesk",
+            "error_kind": "http_401",
+            "error_detail": "The service refused the credentials: it answered 401.",
+            "failing_since": "2026-03-12T08:30:00+00:00",
+            "failed_for_s": 1260,
+        },
+    ),
+    KnownType(
         "signalbox.test",
         "Signalbox",
         "A test sent by hand, to see that a receiver gets and verifies what Signalbox sends.",

@@ -52,18 +52,19 @@ def masked_json(text: str, *, is_secret: NameIsSecret, mask_string: MaskString) 
     return "".join(parts)
 
 
-def masked_pairs(text: str) -> str:
+def masked_pairs(text: str, secret_names: frozenset[str] = frozenset()) -> str:
     """Return any text with the values of `name=value`, `name: value`, `"name": "value"` masked where the name is secret.
 
     For what is cut off or broken, so in doubt it masks more: an object or a list to its end, a bare value to the next
-    separator.
+    separator. `secret_names`, in lower case, are secret besides.
     """
     parts: list[str] = []
     position = shown_to = 0
     while word := _WORD.search(text, position):
         position = word.end()
         between = _BETWEEN.match(text, position)
-        if between is None or not is_secret_name(_unescaped(word[0])):
+        name = _unescaped(word[0])
+        if between is None or not (is_secret_name(name) or name.lower() in secret_names):
             continue
         start = between.end()
         quote = _OPENING_QUOTE.match(text, start)

@@ -10,7 +10,6 @@ from app.db.types import Id, UtcDateTime
 from app.lib import clock
 from app.lib.ids import new_id
 
-
 #: No answer counts as a failure. Queries repeat it to the letter: so both databases see that the index of failures fits.
 FAILED = "status IS NULL OR status >= 400"
 

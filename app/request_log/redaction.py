@@ -22,12 +22,20 @@ def headers(pairs: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
     return [(name, _string(value)) for name, value in redact.headers(pairs)]
 
 
-def body(content: bytes, *, is_cut: bool, size_max: int, secrets: RequestSecrets | None = None) -> str:
+def body(
+    content: bytes,
+    *,
+    is_cut: bool,
+    size_max: int,
+    secrets: RequestSecrets | None = None,
+    secret_names: frozenset[str] = frozenset(),
+) -> str:
     """Return a body as text of at most `size_max` bytes, secret fields masked.
 
     `is_cut`: its end is missing. What is beyond `size_max` is cut off before anything is read. With `secrets` of its
     route the fields they name are masked whatever they are called, and with them all that the route does not know: a
     misspelt name must not show a secret. Where the fields cannot be found, the text says that nothing was kept.
+    `secret_names`, in lower case, are masked besides, and nothing else because of them.
     """
     is_cut = is_cut or len(content) > size_max
     content = content[:size_max]
@@ -37,16 +45,21 @@ def body(content: bytes, *, is_cut: bool, size_max: int, secrets: RequestSecrets
     if not is_json and secrets is not None and secrets.has_any:
         return CANNOT_BE_MASKED
     shown = content.decode(errors="ignore" if is_cut else "replace").replace("\x00", "\ufffd")
-    shown = _masked_object(shown, secrets or _NOTHING_MARKED) if is_json else masked_pairs(shown)
+    shown = (
+        _masked_object(shown, secrets or _NOTHING_MARKED, secret_names)
+        if is_json
+        else masked_pairs(shown, secret_names)
+    )
     return redact.own_secrets(shown).encode()[:size_max].decode(errors="ignore")
 
 
-def _masked_object(shown: str, secrets: RequestSecrets) -> str:
+def _masked_object(shown: str, secrets: RequestSecrets, secret_names: frozenset[str]) -> str:
     known = secrets.body_fields or frozenset()
 
     def is_secret(name: str, depth: int) -> bool:
         is_unknown = secrets.has_any and depth == 1 and name.lower() not in known
-        return is_unknown or name.lower() in secrets.body or is_secret_name(name)
+        folded = name.lower()
+        return is_unknown or folded in secrets.body or folded in secret_names or is_secret_name(name)
 
     return masked_json(shown, is_secret=is_secret, mask_string=_string)
 

@@ -1,14 +1,13 @@
 """Pages of the request log."""
 
-import orjson
 from flask import Response
 
 from app.audit import rules
-from app.audit.links import links_of
+from app.audit.links import link_to, links_of
 from app.audit.queries import entries_of_request
 from app.extensions import current_settings
-from app.lib.json_text import pretty_json
 from app.request_log import queries
+from app.request_log.presentation import shown_call
 from app.request_log.queries import REQUESTS
 from app.web.access import current_team, require
 from app.web.lists import ListPage
@@ -18,12 +17,13 @@ from app.web.schemes import Pages
 request_log = Pages("request_log", __name__, url_prefix="/t/<team>/requests")
 
 _COLUMNS = (
-    ("Request", ""), ("Status", ""), ("API key", ""), ("Duration", "text-end"), ("When", ""),
+    ("Request", ""), ("Status", ""), ("Caller or integration", ""), ("Duration", "text-end"), ("When", ""),
 )  # fmt: skip
 _CELLS = (
-    "time=created_at", "api_key_id", "api_key=api_key_name", "method", "path", "route", "status", "error_code",
-    "error_detail", "duration_ms", "request_bytes", "response_bytes", "address", "user_agent", "request_id",
-    "id",
+    "time=created_at", "direction", "api_key_id", "api_key=api_key_name", "integration_id",
+    "integration=integration_name", "purpose", "source_id", "method", "host", "path", "route", "status",
+    "error_code", "error_detail", "duration_ms", "tries", "dns_ms", "connect_ms", "tls_ms", "first_byte_ms",
+    "request_bytes", "response_bytes", "address", "user_agent", "request_id", "id",
 )  # fmt: skip
 _LIST = ListPage(
     spec=REQUESTS,
@@ -42,7 +42,7 @@ _LIST = ListPage(
 @request_log.get("/")
 @require("audit:read")
 def index() -> Response:
-    """Show the calls of the API, newest first, filtered; older pages and the refresh are parts of it."""
+    """Show calls, in and out, newest first, filtered; older pages and the refresh are parts of it."""
     return _LIST.show(_kept)
 
 
@@ -63,9 +63,10 @@ def show(request_log_id: str) -> Response:
     return render(
         "request_log/show.html",
         logged=logged,
-        headers=orjson.loads(logged.request_headers) if logged.request_headers else None,
-        request_body=pretty_json(logged.request_body or ""),
-        response_body=pretty_json(logged.response_body or ""),
+        call=shown_call(logged),
+        integration_url=link_to(team_id, "integration", logged.integration_id)
+        if logged.integration_id
+        else None,
         entries=entries,
         links=links_of(team_id, entries),
         words=rules,

@@ -133,7 +133,7 @@ def test_accepted_call_shows_what_it_changed(
 
     assert document.has_text("What it changed")
     assert document.has_text("Webhook created Order desk")
-    assert document.has_text("kept only of calls that were refused or failed")
+    assert document.has_text("kept only of those that were refused or failed")
 
 
 def test_filtering_and_pausing_answer_with_their_parts(

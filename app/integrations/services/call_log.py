@@ -1,28 +1,57 @@
-"""Writes down what became of calls: counts for the health page, and whether the integration works."""
+"""Records what became of calls: in the request log, in the counts of the health page, and on the integration."""
 
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, update
+import structlog
+from sqlalchemy import Connection, text
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from app.db.session import writing
 from app.extensions import db
-from app.integrations.models import CallCount, Integration
+from app.integrations.models import CallCount
 from app.integrations.rules import latency_bucket
 from app.integrations.services.access import Access
+from app.integrations.services.health import record_health
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import clock
 from app.lib.outbound import Result
+from app.request_log.outgoing import OutgoingRequest, log_outgoing
+
+log = structlog.get_logger()
 
 _REFUSED_STATUSES = frozenset({401, 403})
 
 
 def record_call(access: Access, call: OutgoingCall, outcome: CallOutcome) -> str | None:
-    """Record a call in one short transaction; returns the id of its entry in the request log."""
-    result = outcome.result
-    with db.engine.begin() as connection:
-        _count(connection, access, result)
-        _record_health(connection, access, result)
-    return None
+    """Record a call in one short transaction; returns the id of its entry in the request log, where there is one.
+
+    Log and counts are written together or not at all. A call that was sent is never failed by what cannot be recorded of
+    it: the integration may be gone by now, or the database away.
+    """
+    failure = failure_of(outcome.result)
+    try:
+        with writing(), db.engine.begin() as connection:
+            log_id = log_outgoing(connection, _logged(access, call, outcome, failure))
+            # A test knows more than its status says, and records that itself.
+            has_changed = call.purpose != "test" and record_health(
+                connection, access.team_id, access.integration_id, failure
+            )
+            if not has_changed and connection.dialect.name == "postgresql":
+                # Nothing waits for the disk: a database that crashes loses the last counts and entries with them.
+                connection.execute(text("SET LOCAL synchronous_commit = off"))
+            # Last: whoever calls the same service at the same moment waits for this row until the commit.
+            _count(connection, access, outcome.result, is_failure=failure is not None)
+    except IntegrityError:
+        log.info("call_not_recorded", integration_id=access.integration_id, reason="the integration is gone")
+        return None
+    except SQLAlchemyError as error:
+        log.warning("call_not_recorded", integration_id=access.integration_id, reason=type(error).__name__)
+        return None
+    if has_changed:
+        nudge_dispatch()
+    return log_id
 
 
 def failure_of(result: Result) -> tuple[str, str] | None:
@@ -40,10 +69,30 @@ def failure_of(result: Result) -> tuple[str, str] | None:
     return None
 
 
-def _count(connection: Connection, access: Access, result: Result) -> None:
+def _logged(
+    access: Access, call: OutgoingCall, outcome: CallOutcome, failure: tuple[str, str] | None
+) -> OutgoingRequest:
+    return OutgoingRequest(
+        team_id=access.team_id,
+        integration_id=access.integration_id,
+        integration_name=access.name,
+        purpose=call.purpose,
+        source_id=call.source_id,
+        method=call.method,
+        url=outcome.url,
+        headers=outcome.request_headers,
+        body=call.body,
+        result=outcome.result,
+        tries=outcome.tries,
+        failure=failure,
+        secret_values=(*access.secret_values, *call.secret_values, outcome.token),
+        secret_names=call.secret_names,
+    )
+
+
+def _count(connection: Connection, access: Access, result: Result, *, is_failure: bool) -> None:
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     duration_ms = result.total_ms or 0.0
-    is_failure = failure_of(result) is not None
     added = insert(CallCount).values(
         integration_id=access.integration_id,
         team_id=access.team_id,
@@ -63,28 +112,6 @@ def _count(connection: Connection, access: Access, result: Result) -> None:
             },
         )
     )
-
-
-def _record_health(connection: Connection, access: Access, result: Result) -> None:
-    """Write what changed about the integration, and nothing while nothing did: calls do not wait for one row's lock."""
-    now, failure = clock.now(), failure_of(result)
-    row = update(Integration).where(Integration.id == access.integration_id)
-    if failure is None:
-        is_news = Integration.failing_since.is_not(None) | Integration.checked_at.is_(None)
-        connection.execute(
-            row.where(is_news).values(
-                checked_at=now, failing_since=None, error_kind=None, error_detail=None,
-                updated_at=Integration.updated_at,
-            )
-        )  # fmt: skip
-        return
-    kind, detail = failure
-    connection.execute(
-        row.where(Integration.failing_since.is_(None)).values(
-            checked_at=now, failing_since=now, error_kind=kind, error_detail=detail[:500],
-            updated_at=Integration.updated_at,
-        )
-    )  # fmt: skip
 
 
 def _hour(moment: datetime) -> datetime:

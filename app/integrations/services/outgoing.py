@@ -24,6 +24,9 @@ class OutgoingCall:
     headers: Sequence[tuple[str, str]] = ()
     body: bytes = field(default=b"", repr=False)
     source_id: str | None = None
+    #: What its definition marks as secret: masked in the request log, the names as fields of bodies and queries.
+    secret_values: Sequence[str] = field(default=(), repr=False)
+    secret_names: frozenset[str] = frozenset()
     timeout_s: float = TIMEOUT_S
     max_body_bytes: int = BODY_MAX_BYTES
 

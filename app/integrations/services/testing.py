@@ -6,18 +6,18 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import update
 
 from app.audit.trail import record
 from app.extensions import db
 from app.integrations.addresses import expand
-from app.integrations.models import Integration
 from app.integrations.services.access import Access, open_access
 from app.integrations.services.call_log import failure_of
 from app.integrations.services.calling import send_call
+from app.integrations.services.health import record_health
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
 from app.integrations.spec import Check, Refused
-from app.lib import clock, redact
+from app.jobs.heartbeats import nudge_dispatch
+from app.lib import redact
 from app.lib.errors import Conflict
 from app.lib.outbound import Result
 from app.request_log import redaction
@@ -126,20 +126,13 @@ def _json_of(result: Result) -> Any:  # noqa: ANN401 - foreign JSON
 
 
 def _record(access: Access, failure: tuple[str, str] | None) -> None:
-    """Record what the test says about the integration: more than the call's status can, which is recorded already."""
-    session, now = db.session(), clock.now()
-    row = update(Integration).where(Integration.id == access.integration_id)
-    unchanged = {"updated_at": Integration.updated_at}
-    if failure is None:
-        healthy = {"failing_since": None, "error_kind": None, "error_detail": None}
-        session.execute(row.values(checked_at=now, **healthy, **unchanged))
-    elif failure[0] != _TOO_OFTEN:
-        kind, words = failure
-        session.execute(
-            row.values(checked_at=now, error_kind=kind[:40], error_detail=words[:500], **unchanged)
-        )
-        began = row.where(Integration.failing_since.is_(None))
-        session.execute(began.values(failing_since=now, **unchanged))
+    """Record what the test says about the integration: more than the call's status can, and always when it was."""
+    if failure is not None and failure[0] == _TOO_OFTEN:
+        return  # It says nothing about the integration, but that it is asked much.
+    session = db.session()
+    has_changed = record_health(
+        session.connection(), access.team_id, access.integration_id, failure, is_test=True
+    )
     record(
         session,
         "integration.tested",
@@ -150,6 +143,8 @@ def _record(access: Access, failure: tuple[str, str] | None) -> None:
         detail="It works." if failure is None else failure[1],
     )
     session.commit()
+    if has_changed:
+        nudge_dispatch()
 
 
 def _report(
