@@ -51,7 +51,11 @@ def record_health(
 
 
 def _failed(
-    connection: Connection, team_id: str, known: Row[Any], failure: tuple[str, str], is_test: bool
+    connection: Connection,
+    team_id: str,
+    known: Row[*tuple[Any, ...]],
+    failure: tuple[str, str],
+    is_test: bool,
 ) -> bool:
     now, kind, detail = clock.now(), failure[0][:40], failure[1][:500]
     if known.failing_since is not None:
@@ -65,7 +69,7 @@ def _failed(
     return True
 
 
-def _worked(connection: Connection, team_id: str, known: Row[Any], is_test: bool) -> bool:
+def _worked(connection: Connection, team_id: str, known: Row[*tuple[Any, ...]], is_test: bool) -> bool:
     if known.failing_since is None:
         if known.checked_at is None or is_test:
             _write(connection, known, checked_at=clock.now())
@@ -80,7 +84,7 @@ def _worked(connection: Connection, team_id: str, known: Row[Any], is_test: bool
     return True
 
 
-def _write(connection: Connection, known: Row[Any], **values: object) -> bool:
+def _write(connection: Connection, known: Row[*tuple[Any, ...]], **values: object) -> bool:
     """Write these values if the integration fails, or works, as it did when it was read; returns whether it was so."""
     unchanged = (
         Integration.failing_since.is_(None)
@@ -97,7 +101,7 @@ def _announce(
     connection: Connection,
     team_id: str,
     event_type: str,
-    known: Row[Any],
+    known: Row[*tuple[Any, ...]],
     *,
     failing_since: datetime,
     **more: object,

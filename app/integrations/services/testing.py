@@ -127,12 +127,12 @@ def _json_of(result: Result) -> Any:  # noqa: ANN401 - foreign JSON
 
 def _record(access: Access, failure: tuple[str, str] | None) -> None:
     """Record what the test says about the integration: more than the call's status can, and always when it was."""
-    if failure is not None and failure[0] == _TOO_OFTEN:
-        return  # It says nothing about the integration, but that it is asked much.
-    session = db.session()
-    has_changed = record_health(
-        session.connection(), access.team_id, access.integration_id, failure, is_test=True
-    )
+    session, has_changed = db.session(), False
+    # That it was asked too often says nothing about how it works.
+    if failure is None or failure[0] != _TOO_OFTEN:
+        has_changed = record_health(
+            session.connection(), access.team_id, access.integration_id, failure, is_test=True
+        )
     record(
         session,
         "integration.tested",
