@@ -1,54 +1,19 @@
 """Calls through an integration: what is sent, where to, and what is left behind."""
 
 import base64
-from typing import Any
 
 import pytest
-from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
 from app.integrations.models import CallCount, Integration
 from app.integrations.services.access import open_access
-from app.integrations.services.calling import send_call
-from app.integrations.services.integrations import create_integration, set_enabled, update_integration
-from app.integrations.services.outgoing import CallOutcome, OutgoingCall
-from app.integrations.services.settings import IntegrationSettings
+from app.integrations.services.integrations import set_enabled, update_integration
 from app.lib.errors import Conflict, Invalid, NotFound
 from app.web.limits import QuotaExceeded
+from tests.integrations.callers import SECRET, Caller
 from tests.people import People
 from tests.webhooks.dispatch.receivers import Receiver, Reply, always, in_turn
-
-SECRET = "s3cret-of-the-service"
-
-
-class Caller:
-    """Team acme's integration with the test's service, and calls through it."""
-
-    def __init__(self, app: Flask, people: People, service: Receiver) -> None:
-        self.app, self.team_id = app, people.acme.id
-        self.base_url = service.url.removesuffix("/hook")
-
-    def add(
-        self, auth_method: str = "bearer", more_answers: dict[str, str] | None = None, **more: Any
-    ) -> str:
-        secrets = {"bearer": {"token": SECRET}, "basic": {"user": "ann", "password": SECRET}}
-        answers = {"base_url": self.base_url, **secrets.get(auth_method, {"token": SECRET})}
-        answers |= more_answers or {}
-        settings = IntegrationSettings(name="Desk", auth_method=auth_method, answers=answers, **more)
-        with self.app.app_context():
-            return create_integration(self.team_id, "rest", settings)
-
-    def call(self, integration_id: str, path: str = "/tickets", **more: Any) -> CallOutcome:
-        with self.app.app_context():
-            access = open_access(self.team_id, integration_id)
-            call = OutgoingCall(url=self.base_url + path, purpose="rest", **more)
-            return send_call(access, call)
-
-
-@pytest.fixture
-def caller(app: Flask, people: People, service: Receiver) -> Caller:
-    return Caller(app, people, service)
 
 
 def test_a_call_carries_the_bearer_token(caller: Caller, service: Receiver) -> None:

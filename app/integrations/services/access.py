@@ -9,11 +9,12 @@ from app.integrations.addresses import MissingValue, expand, origin_of
 from app.integrations.credentials import CredentialsUnreadable, open_credentials
 from app.integrations.facts import missing_fields
 from app.integrations.models import Integration
+from app.integrations.policies import call_policies
 from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
 from app.integrations.spec import Check, OAuthAuth, Placement, Provider
 from app.lib.errors import Conflict
-from app.web.limits.policies import DAY_S, HOUR_S, Policy
+from app.web.limits import Policy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,20 +58,6 @@ def open_access(team_id: str, integration_id: str, *, is_test: bool = False) -> 
     finally:
         # What follows waits for another machine: no connection to the database is held meanwhile.
         db.session.rollback()
-
-
-def call_policies(
-    integration_id: str, hourly_limit: int | None, daily_limit: int | None
-) -> tuple[Policy, ...]:
-    """Return the limits of an integration: those that are set."""
-    found: list[Policy] = []
-    if hourly_limit is not None:
-        words = ("calls per hour", "this integration")
-        found.append(Policy("integration-hour", integration_id, hourly_limit, HOUR_S, words=words))
-    if daily_limit is not None:
-        words = ("calls per day", "this integration")
-        found.append(Policy("integration-day", integration_id, daily_limit, DAY_S, words=words))
-    return tuple(found)
 
 
 def _access_of(integration: Integration, *, is_test: bool) -> Access:

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, literal, select, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import writing
+from app.db.types import UtcDateTime
 from app.extensions import db
-from app.integrations.models import CallCount
+from app.integrations.models import CallCount, Integration
 from app.integrations.rules import latency_bucket
 from app.integrations.services.access import Access
 from app.integrations.services.health import record_health
@@ -43,9 +44,6 @@ def record_call(access: Access, call: OutgoingCall, outcome: CallOutcome) -> str
                 connection.execute(text("SET LOCAL synchronous_commit = off"))
             # Last: whoever calls the same service at the same moment waits for this row until the commit.
             _count(connection, access, outcome.result, is_failure=failure is not None)
-    except IntegrityError:
-        log.info("call_not_recorded", integration_id=access.integration_id, reason="the integration is gone")
-        return None
     except SQLAlchemyError as error:
         log.warning("call_not_recorded", integration_id=access.integration_id, reason=type(error).__name__)
         return None
@@ -93,15 +91,18 @@ def _logged(
 def _count(connection: Connection, access: Access, result: Result, *, is_failure: bool) -> None:
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     duration_ms = result.total_ms or 0.0
-    added = insert(CallCount).values(
-        integration_id=access.integration_id,
-        team_id=access.team_id,
-        hour=_hour(clock.now()),
-        bucket=latency_bucket(duration_ms),
-        calls=1,
-        failures=int(is_failure),
-        total_ms=duration_ms,
-    )
+    values = {
+        CallCount.integration_id: Integration.id,
+        CallCount.team_id: Integration.team_id,
+        CallCount.hour: literal(_hour(clock.now()), UtcDateTime()),
+        CallCount.bucket: literal(latency_bucket(duration_ms)),
+        CallCount.calls: literal(1),
+        CallCount.failures: literal(int(is_failure)),
+        CallCount.total_ms: literal(duration_ms),
+    }
+    # Of an integration that was deleted meanwhile nothing is counted; what was logged stays.
+    known = select(*values.values()).where(Integration.id == access.integration_id)
+    added = insert(CallCount).from_select(list(values), known)
     connection.execute(
         added.on_conflict_do_update(
             index_elements=["integration_id", "hour", "bucket"],
