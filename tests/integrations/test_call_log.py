@@ -13,6 +13,11 @@ from app.config import Settings
 from app.events.models import Event
 from app.extensions import db
 from app.integrations.models import CallCount, Integration
+from app.integrations.services.access import open_access
+from app.integrations.services.calling import send_call
+from app.integrations.services.integrations import create_integration
+from app.integrations.services.outgoing import OutgoingCall
+from app.integrations.services.settings import IntegrationSettings
 from app.integrations.services.testing import test_integration as send_test
 from app.local.ports import any_free_port
 from app.request_log.models import LoggedRequest
@@ -122,6 +127,18 @@ def test_a_secret_at_the_cut_of_a_long_answer_is_masked(caller: Caller, service:
     (row,) = logged(caller)
     assert (row.response_body or "").endswith(f"x{MASK}")
     assert row.response_bytes == 8_192 - 10 + len(SECRET) + 100
+
+
+def test_of_an_address_that_is_a_secret_only_the_host_is_logged(caller: Caller, service: Receiver) -> None:
+    address = f"{caller.base_url}/hooks/catch/1234567/"
+    settings = IntegrationSettings(name="Zap", auth_method="webhook", answers={"webhook_url": address})
+    service.behaviour = lambda request: Reply(200, body=f"got {request.path}".encode())
+    with caller.app.app_context():
+        access = open_access(caller.team_id, create_integration(caller.team_id, "zapier", settings))
+        send_call(access, OutgoingCall(url=access.base_url, purpose="rest", method="POST", body=b"{}"))
+    (row,) = logged(caller)
+    assert (row.host, row.path) == (caller.base_url.removeprefix("http://"), MASK)
+    assert row.response_body == f"got /{MASK}/"
 
 
 def test_what_a_definition_marks_as_secret_is_masked(caller: Caller) -> None:

@@ -8,7 +8,10 @@ from sqlalchemy import func, select
 from app.extensions import db
 from app.integrations.models import CallCount, Integration
 from app.integrations.services.access import open_access
-from app.integrations.services.integrations import set_enabled, update_integration
+from app.integrations.services.calling import send_call
+from app.integrations.services.integrations import create_integration, set_enabled, update_integration
+from app.integrations.services.outgoing import OutgoingCall
+from app.integrations.services.settings import IntegrationSettings
 from app.lib.errors import Conflict, Invalid, NotFound
 from app.web.limits import QuotaExceeded
 from tests.integrations.callers import SECRET, Caller
