@@ -1,9 +1,11 @@
 """What integrations announce: their tables and pages, and who may see, change and use them."""
 
+from app.config import JobQueue
 from app.integrations.api import integrations_api
 from app.integrations.cli import integrations_cli
 from app.integrations.models import Integration
 from app.integrations.views import integrations_pages
+from app.jobs.table import Job
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Tab
 from app.web.permissions import OPERATE, Permission, PermissionGroup, Role
 
@@ -21,6 +23,16 @@ FEATURE = Feature(
             position=10,
             tabs=(Tab("Integrations", "integrations.index", "integrations:read"),),
         ),
+        NavigationEntry(
+            section=Section.INTEGRATIONS,
+            label="Integrations",
+            icon="plug",
+            position=15,
+            tabs=(
+                Tab("Activity", "integrations.activity", "integrations:read"),
+                Tab("Health", "integrations.health", "integrations:read"),
+            ),
+        ),
         # The last tabs, whatever stands between.
         NavigationEntry(
             section=Section.INTEGRATIONS,
@@ -31,6 +43,15 @@ FEATURE = Feature(
                 Tab("Apps", "integrations.apps", "integrations:read"),
                 Tab("Installation apps", "integrations.installation_apps", OPERATE),
             ),
+        ),
+    ),
+    jobs=(
+        Job(
+            name="integrations.trim_counts",
+            path="app.integrations.jobs.trim_counts",
+            queue=JobQueue.SLOW,
+            timeout_s=300,
+            every_s=3_600,
         ),
     ),
     permissions=(

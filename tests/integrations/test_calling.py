@@ -60,7 +60,7 @@ def test_an_address_that_is_the_secret_is_called_to_the_letter(caller: Caller, s
         access = open_access(caller.team_id, create_integration(caller.team_id, "zapier", settings))
         send_call(access, OutgoingCall(url=access.base_url, purpose="rest", method="POST", body=b"{}"))
     assert service.received[0].path == "/hooks/catch/1/"
-    assert "/hooks/catch/1/" in access.secret_values[0]
+    assert any("/hooks/catch/1/" in secret for secret in access.secret_values)
 
 
 def test_a_way_to_authenticate_can_lead_elsewhere(caller: Caller) -> None:

@@ -128,6 +128,12 @@ def get_row(team_id: str, integration_id: str) -> IntegrationRow:
     return IntegrationRow(integration, get_provider(integration.provider), report_of(integration, apps))
 
 
+def find_name(team_id: str, integration_id: str) -> str | None:
+    """Return the name of an integration of the team; None if there is none of this id."""
+    query = select(Integration.name).where(Integration.team_id == team_id, Integration.id == integration_id)
+    return db.session.scalar(query)
+
+
 def credentials_changed_at(team_id: str, integration_id: str) -> datetime | None:
     """Return when its secrets were last written; None when the audit trail does not know (any more)."""
     query = (

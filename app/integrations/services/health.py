@@ -16,6 +16,7 @@ log = structlog.get_logger()
 
 FAILED, RECOVERED = "signalbox.integration.failed", "signalbox.integration.recovered"
 
+_State = Row[*tuple[Any, ...]]
 _STATE = (
     Integration.id,
     Integration.name,
@@ -45,17 +46,13 @@ def record_health(
     known = connection.execute(query).one_or_none()
     if known is None:
         return False
-    return _failed(connection, team_id, known, failure, is_test) if failure else _worked(
-        connection, team_id, known, is_test
-    )  # fmt: skip
+    if failure is None:
+        return _worked(connection, team_id, known, is_test)
+    return _failed(connection, team_id, known, failure, is_test)
 
 
 def _failed(
-    connection: Connection,
-    team_id: str,
-    known: Row[*tuple[Any, ...]],
-    failure: tuple[str, str],
-    is_test: bool,
+    connection: Connection, team_id: str, known: _State, failure: tuple[str, str], is_test: bool
 ) -> bool:
     now, kind, detail = clock.now(), failure[0][:40], failure[1][:500]
     if known.failing_since is not None:
@@ -69,7 +66,7 @@ def _failed(
     return True
 
 
-def _worked(connection: Connection, team_id: str, known: Row[*tuple[Any, ...]], is_test: bool) -> bool:
+def _worked(connection: Connection, team_id: str, known: _State, is_test: bool) -> bool:
     if known.failing_since is None:
         if known.checked_at is None or is_test:
             _write(connection, known, checked_at=clock.now())
@@ -84,7 +81,7 @@ def _worked(connection: Connection, team_id: str, known: Row[*tuple[Any, ...]], 
     return True
 
 
-def _write(connection: Connection, known: Row[*tuple[Any, ...]], **values: object) -> bool:
+def _write(connection: Connection, known: _State, **values: object) -> bool:
     """Write these values if the integration fails, or works, as it did when it was read; returns whether it was so."""
     unchanged = (
         Integration.failing_since.is_(None)
@@ -101,7 +98,7 @@ def _announce(
     connection: Connection,
     team_id: str,
     event_type: str,
-    known: Row[*tuple[Any, ...]],
+    known: _State,
     *,
     failing_since: datetime,
     **more: object,

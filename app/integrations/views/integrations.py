@@ -25,12 +25,14 @@ from app.integrations.services.testing import TestReport, test_integration
 from app.integrations.spec import Category, Provider
 from app.integrations.views.blueprint import integrations
 from app.lib.errors import PreconditionFailed, SignalboxError
+from app.request_log.queries import latest_outgoing
 from app.web import limits
 from app.web.access import current_team, principal, require
 from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
 from app.web.rendering import redirect_after, render
 
+_LATEST_CALLS = 5
 _REFRESH_S = 30
 _LOOK: dict[str, Any] = {
     "spec": INTEGRATIONS,
@@ -240,6 +242,7 @@ def _show_page(
         if secrets
         else None,
         example=presentation.curl_of(integration, provider.check_of(method)),
+        calls=latest_outgoing(integration.team_id, integration.id, count=_LATEST_CALLS),
         test_report=report,
         test_refusal=refusal,
         show=presentation,
