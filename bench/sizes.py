@@ -15,6 +15,9 @@ class Sizes:
     isolation_rounds: int = 3
     ingest_s: float = 8.0
     stored_events: int = 5_000
+    calls: int = 500
+    logged_calls: int = 1_000_000
+    page_views: int = 60
 
 
 FULL = Sizes()
@@ -28,4 +31,7 @@ QUICK = Sizes(
     isolation_rounds=1,
     ingest_s=2.0,
     stored_events=500,
+    calls=100,
+    logged_calls=50_000,
+    page_views=20,
 )
