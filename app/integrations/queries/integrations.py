@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import bindparam, or_, select
+from sqlalchemy.orm import joinedload
 
 from app.audit.models import AuditEntry
 from app.db.pages import Condition
@@ -42,6 +43,14 @@ TYPE_LABELS = {
     IntegrationType.COURIER: "Courier",
     IntegrationType.CUSTOM: "Custom",
 }
+
+
+# Built once, and one query for both: every call through an integration reads it.
+_BY_ID = (
+    select(Integration)
+    .where(Integration.team_id == bindparam("team_id"), Integration.id == bindparam("id"))
+    .options(joinedload(Integration.connection))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +123,10 @@ class IntegrationRow:
 
 def get_integration(team_id: str, integration_id: str) -> Integration:
     """Return an integration of the team. Raises NotFound."""
-    query = select(Integration).where(Integration.team_id == team_id, Integration.id == integration_id)
-    integration = db.session.scalars(query).one_or_none() if is_id(integration_id, "int") else None
+    parameters = {"team_id": team_id, "id": integration_id}
+    integration = (
+        db.session.scalars(_BY_ID, parameters).one_or_none() if is_id(integration_id, "int") else None
+    )
     if integration is None:
         raise NotFound("There is no such integration in this team. It may have been deleted.")
     return integration

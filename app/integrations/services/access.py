@@ -37,6 +37,8 @@ class Access:
     #: None where it has no connection.
     connection_id: str | None
     policies: tuple[Policy, ...]
+    #: It was tested or called, and did not fail, when this was read.
+    is_known_to_work: bool
     #: Where its credentials may go.
     origins: frozenset[tuple[str, str]]
 
@@ -104,6 +106,7 @@ def _access_of(integration: Integration, *, is_test: bool) -> Access:
         secret_values=tuple(form for secret in secrets.values() for form in _forms_of(secret)),
         connection_id=connection.id if connection is not None else None,
         policies=call_policies(integration.id, integration.hourly_limit, integration.daily_limit),
+        is_known_to_work=integration.checked_at is not None and integration.failing_since is None,
         origins=frozenset(origins),
     )
 

@@ -3,14 +3,12 @@
 from datetime import UTC, datetime
 
 import structlog
-from sqlalchemy import Connection, literal, select, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, bindparam, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.db.session import writing
 from app.db.types import UtcDateTime
 from app.extensions import db
-from app.integrations.models import CallCount, Integration
 from app.integrations.rules import latency_bucket
 from app.integrations.services.access import Access
 from app.integrations.services.health import record_health
@@ -22,6 +20,28 @@ from app.request_log.outgoing import OutgoingRequest, log_outgoing
 
 log = structlog.get_logger()
 
+# As text: every call runs it. Of an integration that was deleted meanwhile nothing is counted; what was logged stays.
+_COUNT_SQL = """
+    {with_durability}
+    INSERT INTO call_counts (integration_id, hour, bucket, team_id, calls, failures, total_ms)
+    SELECT integrations.id, :hour, :bucket, team_id, 1, :failures, :duration_ms
+    FROM integrations {and_durability} WHERE integrations.id = :id
+    ON CONFLICT (integration_id, hour, bucket) DO UPDATE SET
+        calls = call_counts.calls + 1, failures = call_counts.failures + excluded.failures,
+        total_ms = call_counts.total_ms + excluded.total_ms
+    """
+_COUNT = {
+    "sqlite": text(_COUNT_SQL.format(with_durability="", and_durability="")).bindparams(
+        bindparam("hour", type_=UtcDateTime())
+    ),
+    # In the same statement: whether the commit waits for the disk.
+    "postgresql": text(
+        _COUNT_SQL.format(
+            with_durability="WITH durability AS (SELECT set_config('synchronous_commit', :durability, true))",
+            and_durability=", durability",
+        )
+    ).bindparams(bindparam("hour", type_=UtcDateTime())),
+}
 _REFUSED_STATUSES = frozenset({401, 403})
 
 
@@ -35,15 +55,12 @@ def record_call(access: Access, call: OutgoingCall, outcome: CallOutcome) -> str
     try:
         with writing(), db.engine.begin() as connection:
             log_id = log_outgoing(connection, _logged(access, call, outcome, failure))
-            # A test knows more than its status says, and records that itself.
-            has_changed = call.purpose != "test" and record_health(
+            has_changed = _says_something(access, call, failure) and record_health(
                 connection, access.team_id, access.integration_id, failure
             )
-            if not has_changed and connection.dialect.name == "postgresql":
-                # Nothing waits for the disk: a database that crashes loses the last counts and entries with them.
-                connection.execute(text("SET LOCAL synchronous_commit = off"))
-            # Last: whoever calls the same service at the same moment waits for this row until the commit.
-            _count(connection, access, outcome.result, is_failure=failure is not None)
+            # Last: whoever calls the same service at the same moment waits for this row until the commit. That waits for
+            # the disk only with an event: a database that crashes loses the last counts and entries.
+            _count(connection, access, outcome.result, is_failure=failure is not None, is_durable=has_changed)
     except SQLAlchemyError as error:
         log.warning("call_not_recorded", integration_id=access.integration_id, reason=type(error).__name__)
         return None
@@ -67,6 +84,15 @@ def failure_of(result: Result) -> tuple[str, str] | None:
     return None
 
 
+def _says_something(access: Access, call: OutgoingCall, failure: tuple[str, str] | None) -> bool:
+    """Return whether a call may change what is known about its integration.
+
+    A test knows more than its status says, and records that itself. A success through one that worked when the call began
+    says nothing new; should it have begun to fail since, then the next call says that it recovered.
+    """
+    return call.purpose != "test" and (failure is not None or not access.is_known_to_work)
+
+
 def _logged(
     access: Access, call: OutgoingCall, outcome: CallOutcome, failure: tuple[str, str] | None
 ) -> OutgoingRequest:
@@ -88,31 +114,19 @@ def _logged(
     )
 
 
-def _count(connection: Connection, access: Access, result: Result, *, is_failure: bool) -> None:
-    insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
-    duration_ms = result.total_ms or 0.0
-    values = {
-        CallCount.integration_id: Integration.id,
-        CallCount.team_id: Integration.team_id,
-        CallCount.hour: literal(_hour(clock.now()), UtcDateTime()),
-        CallCount.bucket: literal(latency_bucket(duration_ms)),
-        CallCount.calls: literal(1),
-        CallCount.failures: literal(int(is_failure)),
-        CallCount.total_ms: literal(duration_ms),
+def _count(
+    connection: Connection, access: Access, result: Result, *, is_failure: bool, is_durable: bool
+) -> None:
+    parameters = {
+        "id": access.integration_id,
+        "hour": _hour(clock.now()),
+        "bucket": latency_bucket(result.total_ms or 0.0),
+        "failures": int(is_failure),
+        "duration_ms": result.total_ms or 0.0,
     }
-    # Of an integration that was deleted meanwhile nothing is counted; what was logged stays.
-    known = select(*values.values()).where(Integration.id == access.integration_id)
-    added = insert(CallCount).from_select(list(values), known)
-    connection.execute(
-        added.on_conflict_do_update(
-            index_elements=["integration_id", "hour", "bucket"],
-            set_={
-                "calls": CallCount.calls + 1,
-                "failures": CallCount.failures + int(is_failure),
-                "total_ms": CallCount.total_ms + duration_ms,
-            },
-        )
-    )
+    if connection.dialect.name == "postgresql":
+        parameters["durability"] = "on" if is_durable else "off"
+    connection.execute(_COUNT[connection.dialect.name], parameters)
 
 
 def _hour(moment: datetime) -> datetime:
