@@ -17,6 +17,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.exc import DBAPIError
 
 _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
+_is_relaxed: ContextVar[bool] = ContextVar("is_relaxed", default=False)
 _BUSY_TIMEOUT_MS = 15_000
 _LOOK_AGAIN_S = 0.001
 
@@ -49,6 +50,19 @@ def writing() -> Iterator[None]:
         yield
     finally:
         _is_reading.reset(token)
+
+
+@contextmanager
+def not_waiting_for_disk() -> Iterator[None]:
+    """Within this block commits on SQLite do not wait for the disk: a power cut, no crash, may lose the last of them.
+
+    They are lost as a whole, and only together with those after them: the next usual commit writes them down as well.
+    """
+    token = _is_relaxed.set(True)
+    try:
+        yield
+    finally:
+        _is_relaxed.reset(token)
 
 
 class WriteWhileReading(Exception):
@@ -108,9 +122,18 @@ def _begin(connection: Connection) -> None:
         raw.execute("BEGIN")
         return
     try:
+        _set_durability(connection, raw)
         _begin_writing(raw)
     except sqlite3.Error as error:
         raise DBAPIError.instance("BEGIN IMMEDIATE", None, error, sqlite3.Error) from error
+
+
+def _set_durability(connection: Connection, raw: sqlite3.Connection) -> None:
+    """Let the commit that follows wait for the disk or not; within a transaction SQLite cannot change that."""
+    is_relaxed = _is_relaxed.get()
+    if connection.info.get("is_relaxed", False) != is_relaxed:
+        raw.execute(f"PRAGMA synchronous = {'NORMAL' if is_relaxed else 'FULL'}")
+        connection.info["is_relaxed"] = is_relaxed
 
 
 def _begin_writing(raw: sqlite3.Connection) -> None:
