@@ -85,6 +85,30 @@ def claim(
     return Claim(lease, began_s + lease_s, sorted(rows.scalars()))
 
 
+def claim_row(
+    connection: Connection,
+    model: type[Leased],
+    row_id: str,
+    *,
+    lease_s: float,
+    where: Sequence[ColumnElement[bool]] = (),
+) -> Claim | None:
+    """Claim one row, due or not, that meets the conditions; None when it does not, or somebody holds it.
+
+    `settle` it with the time at which it is to be due again: the claim took its schedule away.
+    """
+    table, lease = _table(model), secrets.token_hex(16)
+    began_s = clock.steady_s()
+    is_free = table.c.lease.is_(None) | (table.c.due_at <= DatabaseNow())
+    statement = (
+        update(table)
+        .where(table.c.id == row_id, is_free, *where)
+        .values(due_at=due_in(connection, lease_s), lease=lease)
+        .returning(table.c.id)
+    )
+    return Claim(lease, began_s + lease_s, [row_id]) if _is_one(connection, statement) else None
+
+
 def renew(
     connection: Connection, model: type[Leased], ids: Sequence[str], lease: str, *, lease_s: float
 ) -> set[str]:

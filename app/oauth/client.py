@@ -7,24 +7,25 @@ leaves the encoding out of HTTP Basic.
 import base64
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
 
 from authlib.integrations.requests_client import OAuth2Session
 from authlib.oauth2.auth import ClientAuth
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from app.lib import clock
 from app.lib.outbound import Client
 from app.lib.outbound.requests_adapter import OutboundAdapter, RequestException, Response
 from app.oauth.contract import (
     Authorization,
-    ClientRefused,
     GrantRefused,
     OAuthError,
     ProviderUnavailable,
     Registration,
     RequestRefused,
+    error_of,
 )
 from app.oauth.tokens import TokenSet
 
@@ -36,30 +37,37 @@ ANSWER_MAX_BYTES = 262_144
 #: Request timeout, too early, too many requests: the same request may succeed later.
 _TRANSIENT_STATUSES = frozenset({408, 425, 429})
 _DESCRIPTION_CHARS_MAX = 200
-_KINDS: dict[str, type[OAuthError]] = {
-    "invalid_grant": GrantRefused,
-    "invalid_client": ClientRefused,
-    "unauthorized_client": ClientRefused,
-    "temporarily_unavailable": ProviderUnavailable,
-    "server_error": ProviderUnavailable,
-    "slow_down": ProviderUnavailable,
-}
+ReadAnswer = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class ProviderSession(OAuth2Session):  # type: ignore[misc]
-    """Authlib's session, which connects through our client only and reads token answers more strictly."""
+    """Authlib's session, which connects through our client only and reads token answers more strictly.
+
+    `read_answer` and `sends_json` as in `Registration`.
+    """
+
+    read_answer: ReadAnswer | None = None
+    sends_json = False
 
     def parse_response_token(self, answer: Response) -> dict[str, Any]:
         """Return the JSON object of a token endpoint's answer. Raises OAuthError."""
-        return checked_answer(answer)
+        return checked_answer(answer, self.read_answer)
+
+    def post(self, url: str, data: object = None, **options: Any) -> Response:
+        """Send a form, or its fields as JSON to a provider that wants that."""
+        if self.sends_json:
+            return super().post(url, json=data, **options)
+        return super().post(url, data=data, **options)
 
 
 def open_session(
-    outbound: Client, *, key: str, timeout_s: float = TIMEOUT_S, **options: Any
+    outbound: Client, *, key: str, timeout_s: float = TIMEOUT_S, sends_once: bool = False, **options: Any
 ) -> ProviderSession:
     """Return a session whose connections are those of `key`. `options` are Authlib's."""
     session = ProviderSession(trust_env=False, **options)
-    adapter = OutboundAdapter(outbound, key=key, timeout_s=timeout_s, max_body_bytes=ANSWER_MAX_BYTES)
+    adapter = OutboundAdapter(
+        outbound, key=key, timeout_s=timeout_s, max_body_bytes=ANSWER_MAX_BYTES, sends_once=sends_once
+    )
     session.adapters.clear()
     for scheme in ("https://", "http://"):
         session.mount(scheme, adapter)
@@ -70,16 +78,24 @@ def open_session(
 class OAuthClient:
     """The client of one registration. Threads share it.
 
-    `key` is whose connections are used: the team's, or that of the account at the provider.
+    `key` is whose connections are used: the team's, or that of the account at the provider. `sends_once`: none is kept.
+    On a kept one that had died a refresh token could be sent twice, and those that work once end the grant then.
     """
 
     def __init__(
-        self, registration: Registration, outbound: Client, *, key: str, timeout_s: float = TIMEOUT_S
+        self,
+        registration: Registration,
+        outbound: Client,
+        *,
+        key: str,
+        timeout_s: float = TIMEOUT_S,
+        sends_once: bool = False,
     ) -> None:
         self._registration = registration
         self._outbound = outbound
         self._key = key
         self._timeout_s = timeout_s
+        self._sends_once = sends_once
 
     def begin(
         self, redirect_uri: str, *, nonce: str = "", parameters: Mapping[str, str] | None = None
@@ -89,16 +105,25 @@ class OAuthClient:
         state = secrets.token_urlsafe(24)
         verifier = secrets.token_urlsafe(48) if registration.uses_pkce else ""
         more = dict(parameters or {}) | ({"nonce": nonce} if nonce else {})
+        if verifier:
+            more["code_challenge"] = create_s256_code_challenge(verifier)
+            more["code_challenge_method"] = registration.challenge_method
         with self._session(redirect_uri=redirect_uri, scope=registration.scope or None) as session:
-            url, _ = session.create_authorization_url(
-                registration.authorization_url, state=state, code_verifier=verifier or None, **more
-            )
+            url, _ = session.create_authorization_url(registration.authorization_url, state=state, **more)
         return Authorization(url, state, verifier, nonce)
 
     def exchange(self, *, code: str, redirect_uri: str, verifier: str) -> TokenSet:
         """Return the tokens for an authorization code. Raises OAuthError of each kind."""
+        registration = self._registration
         proof = {"code_verifier": verifier} if verifier else {}
-        return self._fetch("authorization_code", code=code, redirect_uri=redirect_uri, **proof)
+        return self._fetch(
+            registration.token_url,
+            "authorization_code",
+            code=code,
+            redirect_uri=redirect_uri,
+            **proof,
+            **registration.token_parameters,
+        )
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens for old ones, with what the answer leaves out. Raises OAuthError of each kind.
@@ -108,7 +133,14 @@ class OAuthClient:
         if tokens.refresh_token is None:
             raise GrantRefused("there is no refresh token")
         # Without `scope` the granted one is meant; some providers refuse any other.
-        return self._fetch("refresh_token", refresh_token=tokens.refresh_token).merged_into(tokens)
+        registration = self._registration
+        fresh = self._fetch(
+            registration.refresh_url or registration.token_url,
+            "refresh_token",
+            refresh_token=tokens.refresh_token,
+            **registration.refresh_parameters,
+        )
+        return fresh.merged_into(tokens)
 
     def revoke(self, tokens: TokenSet) -> bool:
         """Let the provider end the grant (RFC 7009). Returns False if it has no revocation endpoint. Raises OAuthError.
@@ -139,17 +171,17 @@ class OAuthClient:
         if answer.status_code != 200:
             raise _refusal(answer.status_code, _json_object(answer))
 
-    def _fetch(self, grant_type: str, **parameters: str) -> TokenSet:
-        asked_at = clock.now()
+    def _fetch(self, url: str, grant_type: str, **parameters: str | int) -> TokenSet:
+        registration, asked_at = self._registration, clock.now()
         try:
             with self._session() as session:
-                answer = session.fetch_token(
-                    self._registration.token_url, grant_type=grant_type, **parameters
-                )
+                session.read_answer = registration.read_answer
+                session.sends_json = registration.sends_json
+                answer = session.fetch_token(url, grant_type=grant_type, **parameters)
         except RequestException as error:
             raise ProviderUnavailable(str(error)) from error
         try:
-            return TokenSet.parse(answer, asked_at=asked_at)
+            return TokenSet.parse(answer, asked_at=asked_at, lifetime_s=registration.lifetime_s)
         except ValueError as error:
             raise RequestRefused(str(error)) from error
 
@@ -159,33 +191,42 @@ class OAuthClient:
             self._outbound,
             key=self._key,
             timeout_s=self._timeout_s,
+            sends_once=self._sends_once,
             client_id=registration.client_id,
             client_secret=registration.client_secret or None,
             token_endpoint_auth_method=registration.client_auth,
             revocation_endpoint_auth_method=registration.client_auth,
-            code_challenge_method="S256" if registration.uses_pkce else None,
             **options,
         )
 
 
-def checked_answer(answer: Response) -> dict[str, Any]:
-    """Return the JSON object of a token endpoint's answer. Raises OAuthError, also for errors that come with 200."""
+def checked_answer(answer: Response, read: ReadAnswer | None = None) -> dict[str, Any]:
+    """Return the JSON object of a token endpoint's answer, as `read` returns it.
+
+    Raises OAuthError, also for errors that come with 200.
+    """
     document = _json_object(answer)
+    if document is not None and read is not None and not _is_transient(answer.status_code):
+        document = dict(read(document))
     if document is None or answer.status_code >= 400 or "error" in document:
         raise _refusal(answer.status_code, document)
     return document
 
 
+def _is_transient(status: int) -> bool:
+    return status >= 500 or status in _TRANSIENT_STATUSES
+
+
 def _refusal(status: int, document: dict[str, Any] | None) -> OAuthError:
     """Return the error that an unsuccessful answer stands for (RFC 6749 §5.2)."""
-    if status >= 500 or status in _TRANSIENT_STATUSES or document is None:
+    if _is_transient(status) or document is None:
         return ProviderUnavailable(f"the provider answered {status}, not in a way that is understood")
     code = document.get("error")
     if not isinstance(code, str):
         return RequestRefused(f"the provider answered {status} without a reason")
     description = document.get("error_description")
     reason = f": {description[:_DESCRIPTION_CHARS_MAX]}" if isinstance(description, str) else ""
-    return _KINDS.get(code, RequestRefused)(f"{code[:_DESCRIPTION_CHARS_MAX]}{reason}", code)
+    return error_of(code[:_DESCRIPTION_CHARS_MAX], f"{code[:_DESCRIPTION_CHARS_MAX]}{reason}")
 
 
 def _json_object(answer: Response) -> dict[str, Any] | None:

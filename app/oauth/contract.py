@@ -3,8 +3,9 @@
 Authlib and what it brings are a tenth of a process's memory: `app.oauth.client` is imported at its first use.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 
 class OAuthError(Exception):
@@ -39,9 +40,28 @@ class WrongIssuer(OAuthError):
     """The browser was sent back by another provider than the one it was sent to (RFC 9207)."""
 
 
+#: What each error code of RFC 6749 §5.2 means for us; any other is a RequestRefused.
+_KINDS: dict[str, type[OAuthError]] = {
+    "invalid_grant": GrantRefused,
+    "invalid_client": ClientRefused,
+    "unauthorized_client": ClientRefused,
+    "temporarily_unavailable": ProviderUnavailable,
+    "server_error": ProviderUnavailable,
+    "slow_down": ProviderUnavailable,
+}
+
+
+def error_of(code: str, message: str) -> OAuthError:
+    """Return the error that a provider's error code stands for."""
+    return _KINDS.get(code, RequestRefused)(message, code)
+
+
 @dataclass(frozen=True, slots=True)
 class Registration:
-    """Our registration at a provider, and its endpoints. `scope` as the provider separates its scopes."""
+    """Our registration at a provider, its endpoints, and where it differs from RFC 6749.
+
+    `scope` as the provider separates its scopes.
+    """
 
     client_id: str
     authorization_url: str
@@ -54,6 +74,19 @@ class Registration:
     client_auth: Literal["client_secret_basic", "client_secret_post", "none"] = "client_secret_basic"
     #: Off only for providers that refuse it.
     uses_pkce: bool = True
+    #: As the provider spells it; it is SHA-256 in any case.
+    challenge_method: str = "S256"
+    #: Where refresh tokens are exchanged, if elsewhere than codes.
+    refresh_url: str = ""
+    #: Sent beside what RFC 6749 asks for, with a code and with a refresh token.
+    token_parameters: Mapping[str, str | int] = field(default_factory=dict)
+    refresh_parameters: Mapping[str, str | int] = field(default_factory=dict)
+    #: The token endpoint wants JSON.
+    sends_json: bool = False
+    #: How long an access token lives where the answer does not say; None: unknown.
+    lifetime_s: int | None = None
+    #: Takes the JSON object of any answer of the token endpoint and returns one as RFC 6749 §5.1 has it. Raises OAuthError.
+    read_answer: Callable[[Mapping[str, Any]], Mapping[str, Any]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

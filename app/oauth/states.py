@@ -32,9 +32,9 @@ class PendingAuthorization:
     purpose: str
     verifier: str = field(repr=False)
     nonce: str = field(repr=False)
-    #: Digest of what the browser's session holds.
+    #: Digest of what the browser's session holds; empty: a program began it.
     browser: str = field(repr=False)
-    #: The user and team that must be the same when the browser comes back. None where it does not matter.
+    #: The user (or API key) and team that must be the same when it comes back. None where it does not matter.
     user_id: str | None = None
     team_id: str | None = None
     details: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -48,15 +48,19 @@ def keep(
     user_id: str | None = None,
     team_id: str | None = None,
     details: Mapping[str, str] | None = None,
+    is_of_browser: bool = True,
 ) -> None:
-    """Store an authorization that this browser begins. Raises Unavailable while Redis does not answer."""
-    browser = session.setdefault(_BROWSER, secrets.token_urlsafe(24))
+    """Store an authorization that this browser begins; not `is_of_browser`: that a program begins for any browser.
+
+    Raises Unavailable while Redis does not answer.
+    """
+    browser = session.setdefault(_BROWSER, secrets.token_urlsafe(24)) if is_of_browser else ""
     pending = PendingAuthorization(
         provider,
         purpose,
         authorization.verifier,
         authorization.nonce,
-        _digest(browser),
+        _digest(browser) if is_of_browser else "",
         user_id,
         team_id,
         dict(details or {}),
@@ -71,7 +75,8 @@ def take(state: str, *, provider: str) -> PendingAuthorization | None:
     """Remove the authorization of this state and return it: of several concurrent requests, one gets it.
 
     None when there is none (any more), or it began in another browser or with another provider: each has a callback
-    of its own, so that none can finish what another began (RFC 9700 §4.4). Raises Unavailable.
+    of its own, so that none can finish what another began (RFC 9700 §4.4). For one that a program began the caller
+    checks by its purpose who may finish it. Raises Unavailable.
     """
     try:
         kept = cast(bytes | None, redis_client().getdel(_key(state)))
@@ -80,8 +85,10 @@ def take(state: str, *, provider: str) -> PendingAuthorization | None:
     if kept is None:
         return None
     pending = PendingAuthorization(**json.loads(kept))
+    if pending.provider != provider:
+        return None
     is_same_browser = hmac.compare_digest(pending.browser, _digest(session.get(_BROWSER, "")))
-    return pending if is_same_browser and pending.provider == provider else None
+    return pending if is_same_browser or not pending.browser else None
 
 
 def _key(state: str) -> str:
@@ -93,4 +100,4 @@ def _digest(text: str) -> str:
 
 
 def _no_redis() -> Unavailable:
-    return Unavailable("Redis does not answer, so this sign-in cannot be kept. Try again in a minute.")
+    return Unavailable("Redis does not answer, so nothing can be begun at a provider. Try again in a minute.")

@@ -26,19 +26,23 @@ class TokenSet:
     extras: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def parse(cls, answer: Mapping[str, Any], *, asked_at: datetime) -> Self:
+    def parse(cls, answer: Mapping[str, Any], *, asked_at: datetime, lifetime_s: int | None = None) -> Self:
         """Read the JSON object of an answer (RFC 6749 §5.1) to a request of `asked_at`.
 
-        A lifetime that is missing, zero or not a number leaves `expires_at` unknown. Raises ValueError without an
-        access token.
+        `lifetime_s` counts where the answer's is missing, zero or not a number; without it `expires_at` is unknown.
+        Raises ValueError without an access token, and for one of a type that is used otherwise than as a bearer's
+        (RFC 6749 §7.1).
         """
         access_token = answer.get("access_token")
         if not isinstance(access_token, str) or not access_token:
             raise ValueError("the answer holds no access token")
-        lifetime_s = _lifetime_s(answer.get("expires_in"))
+        token_type = _text(answer.get("token_type")) or "Bearer"
+        if token_type.lower() != "bearer":
+            raise ValueError(f"the access token is of the type {token_type[:40]}, which cannot be used")
+        lifetime_s = _lifetime_s(answer.get("expires_in")) or lifetime_s
         return cls(
             access_token,
-            _text(answer.get("token_type")) or "Bearer",
+            token_type,
             _text(answer.get("refresh_token")),
             asked_at + timedelta(seconds=lifetime_s) if lifetime_s else None,
             _text(answer.get("scope")),

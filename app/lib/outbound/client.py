@@ -20,7 +20,7 @@ from app.lib.outbound.hosts import host_of
 from app.lib.outbound.options import IDLE_CONNECTION_AGE_S
 from app.lib.outbound.pool import Connection, Origin, Pool
 from app.lib.outbound.resolver import Resolver, shared_resolver
-from app.lib.outbound.sending import send_through
+from app.lib.outbound.sending import send, send_through
 from app.lib.outbound.transfer import Request, Result
 from app.lib.outbound.trust import find_ca_file
 
@@ -89,6 +89,13 @@ class Client(Closing):
             connection.opened_at_s = monotonic()
         self._pool.put(connection)
         return result
+
+    def send_once(self, request: Request) -> Result:
+        """Send one request on a connection of its own, which is not kept: whatever happens, it is not sent again.
+
+        Raises ValueError as `send()` does.
+        """
+        return send(request, allowed=self._allowed, ca_file=self._ca_file, resolver=self._resolver)
 
     def close(self) -> None:
         """Close idle connections now, and those in use when their requests end."""

@@ -24,18 +24,22 @@ _LEFT_OUT = RESERVED_HEADERS | {"accept-encoding"}
 class OutboundAdapter(BaseAdapter):
     """Carries each request of a `requests` session through a `Client`, with its deadlines, caps and address rules.
 
-    Connections are those of `key`; closing the session leaves them to the client.
+    Connections are those of `key`; closing the session leaves them to the client. `sends_once`: each request gets one
+    of its own instead, for what must not be sent again where a kept connection turns out to be dead.
 
     The session's settings for time-outs, proxies, certificates and streaming are ignored here. Redirects
     are refused. Failures are raised as `requests` raises them.
     """
 
-    def __init__(self, client: Client, *, key: str, timeout_s: float, max_body_bytes: int) -> None:
+    def __init__(
+        self, client: Client, *, key: str, timeout_s: float, max_body_bytes: int, sends_once: bool = False
+    ) -> None:
         super().__init__()
         self._client = client
         self._key = key
         self._timeout_s = timeout_s
         self._max_body_bytes = max_body_bytes
+        self._sends_once = sends_once
 
     def send(self, request: requests.PreparedRequest, *_: Any, **__: Any) -> Response:
         """Send the request and return the whole answer. Raises the exceptions of `requests`."""
@@ -47,20 +51,21 @@ class OutboundAdapter(BaseAdapter):
             for name, value in request.headers.items()
             if name.lower() not in _LEFT_OUT
         ]
+        outgoing = Request(
+            url=request.url or "",
+            method=request.method or "GET",
+            headers=headers,
+            body=body.encode() if isinstance(body, str) else body,
+            connect_timeout_s=self._timeout_s / 2,
+            timeout_s=self._timeout_s,
+            max_body_bytes=self._max_body_bytes,
+            owner=self._key,
+        )
         try:
-            result = self._client.send(
-                Request(
-                    url=request.url or "",
-                    method=request.method or "GET",
-                    headers=headers,
-                    body=body.encode() if isinstance(body, str) else body,
-                    connect_timeout_s=self._timeout_s / 2,
-                    timeout_s=self._timeout_s,
-                    max_body_bytes=self._max_body_bytes,
-                    owner=self._key,
-                ),
-                key=self._key,
-            )
+            if self._sends_once:
+                result = self._client.send_once(outgoing)
+            else:
+                result = self._client.send(outgoing, key=self._key)
         except ValueError as error:
             raise InvalidURL(str(error), request=request) from None
         _raise_for_failure(result, request)
