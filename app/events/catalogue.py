@@ -194,6 +194,30 @@ _TYPES = (
         },
     ),
     KnownType(
+        "signalbox.integration.needs_reconnect",
+        "Signalbox",
+        "The connection of an integration ended; calls through it are refused until somebody reconnects it.",
+        {
+            "integration_id": "int_01k9zq4w6v3m8t7c5x2b9d0r1s",
+            "name": "Sales CRM",
+            "provider": "hubspot",
+            "reason_code": "invalid_grant",
+            "reason": "HubSpot ended the connection: the refresh token is not valid any more.",
+            "ended_at": "2026-03-11T15:42:10+00:00",
+        },
+    ),
+    KnownType(
+        "signalbox.integration.recovered",
+        "Signalbox",
+        "The connection of an integration works again, after it had ended.",
+        {
+            "integration_id": "int_01k9zq4w6v3m8t7c5x2b9d0r1s",
+            "name": "Sales CRM",
+            "provider": "hubspot",
+            "recovered_at": "2026-03-11T16:05:31+00:00",
+        },
+    ),
+    KnownType(
         "signalbox.api_key.expiring",
         "Signalbox",
         "An API key stops working within a week; programs that use it need a new one.",

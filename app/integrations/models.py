@@ -84,7 +84,7 @@ class Connection(Leased, Base):
     )
     #: Its integration's team, for scoping.
     team_id: Mapped[str] = mapped_column(Id)
-    #: connected or needs_reconnect.
+    #: One of `rules.CONNECTED`, `NEEDS_RECONNECT` and `APP_REFUSED`.
     state: Mapped[str] = mapped_column(String(20), default="connected")
     #: Why it has to be connected again: the provider's code, and words for people.
     reason_code: Mapped[str | None] = mapped_column(String(100))

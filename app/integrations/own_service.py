@@ -72,6 +72,14 @@ _OAUTH_FIELDS = (
         max_chars=2_000,
     ),
     Field(
+        name="issuer",
+        label="Issuer",
+        kind="url",
+        is_required=False,
+        help="If the service names itself when it sends you back: `issuer` of its metadata. Others are refused then.",
+        placeholder="https://auth.example.com",
+    ),
+    Field(
         name="scope",
         label="Scopes",
         is_required=False,
@@ -93,6 +101,7 @@ _OAUTH_FIELDS = (
 )
 
 OWN_OAUTH = OAuth(
+    issuer="{issuer}",
     authorization_url="{authorization_url}",
     token_url="{token_url}",  # noqa: S106 - an address
     revocation_url="{revocation_url}",

@@ -55,9 +55,9 @@ class ProviderSession(OAuth2Session):  # type: ignore[misc]
 
     def post(self, url: str, data: object = None, **options: Any) -> Response:
         """Send a form, or its fields as JSON to a provider that wants that."""
-        if self.sends_json:
-            return super().post(url, json=data, **options)
-        return super().post(url, data=data, **options)
+        body = {"json": data} if self.sends_json else {"data": data}
+        answer: Response = super().post(url, **body, **options)
+        return answer
 
 
 def open_session(
