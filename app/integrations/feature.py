@@ -3,8 +3,9 @@
 from app.config import JobQueue
 from app.integrations.api import integrations_api
 from app.integrations.cli import integrations_cli
+from app.integrations.mails import KINDS
 from app.integrations.models import Integration
-from app.integrations.views import integrations_pages
+from app.integrations.views import callback_pages, integrations_pages
 from app.jobs.table import Job
 from app.web.features import AuditObject, Feature, NavigationEntry, Section, Tab
 from app.web.permissions import OPERATE, Permission, PermissionGroup, Role
@@ -12,7 +13,7 @@ from app.web.permissions import OPERATE, Permission, PermissionGroup, Role
 FEATURE = Feature(
     name="integrations",
     models=("app.integrations.models",),
-    pages=(integrations_pages,),
+    pages=(integrations_pages, callback_pages),
     apis=(integrations_api,),
     commands=(integrations_cli,),
     navigation=(
@@ -47,6 +48,12 @@ FEATURE = Feature(
     ),
     jobs=(
         Job(
+            name="integrations.refresh",
+            path="app.integrations.jobs.refresh_connections",
+            queue=JobQueue.DEFAULT,
+            every_s=5,
+        ),
+        Job(
             name="integrations.trim_counts",
             path="app.integrations.jobs.trim_counts",
             queue=JobQueue.SLOW,
@@ -54,6 +61,7 @@ FEATURE = Feature(
             every_s=3_600,
         ),
     ),
+    mails=KINDS,
     permissions=(
         Permission(
             "integrations:read", "See integrations and their state", PermissionGroup.CONNECTIONS, Role.VIEWER

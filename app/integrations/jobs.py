@@ -1,6 +1,11 @@
-"""Jobs of integrations."""
+"""What workers do for integrations."""
 
-from app.integrations.services import trimming
+from app.integrations.services import refreshing, trimming
+
+
+def refresh_connections() -> None:
+    """Refresh the tokens that end soon, and those of grants that end when they are idle."""
+    refreshing.refresh_due()
 
 
 def trim_counts() -> None:

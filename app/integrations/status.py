@@ -36,11 +36,14 @@ class Facts:
     #: Credentials are stored, but no configured key opens them.
     is_unreadable: bool = False
     uses_oauth: bool = False
-    #: There are a client id and secret to connect with.
+    #: There are a client id and secret to connect with; `uses_apps`: they are not among its own settings.
     has_app: bool = True
+    uses_apps: bool = True
     #: None: never connected.
     connection_state: str | None = None
     connection_reason: str | None = None
+    #: The access token has ended, and this is why it was not refreshed.
+    refresh_error: str | None = None
     checked_at: datetime | None = None
     error_detail: str | None = None
     failing_since: datetime | None = None
@@ -106,6 +109,20 @@ def _connection_report(facts: Facts) -> StatusReport | None:
             facts.connection_reason or "The provider ended the connection.",
             NextStep.RECONNECT,
             "Reconnect it: its settings, and everything that uses it, stay.",
+        )
+    if facts.connection_state == "app_refused":
+        return StatusReport(
+            Status.ERROR,
+            facts.connection_reason or "The provider refuses the app that it is connected through.",
+            NextStep.ADD_APP if facts.uses_apps else NextStep.FILL_IN,
+            "Correct the app's client id and secret. The connection goes on by itself then.",
+        )
+    if facts.refresh_error is not None:
+        return StatusReport(
+            Status.ERROR,
+            f"The access token has ended, and was not refreshed yet: {facts.refresh_error}",
+            NextStep.NONE,
+            "Nothing: it is tried again every few minutes.",
         )
     if facts.connection_state is not None:
         return None

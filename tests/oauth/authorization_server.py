@@ -62,14 +62,17 @@ class RegisteredClient:
 
     client_id = CLIENT_ID
 
+    def __init__(self, authority: "Authority") -> None:
+        self._authority = authority
+
     def check_redirect_uri(self, uri: str) -> bool:
-        return uri == REDIRECT_URI
+        return uri == self._authority.redirect_uri
 
     def get_allowed_scope(self, scope: str) -> str:
         return scope
 
     def check_client_secret(self, secret: str) -> bool:
-        return secret == CLIENT_SECRET
+        return secret == self._authority.client_secret
 
     def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
         return method in ("client_secret_basic", "client_secret_post")
@@ -92,6 +95,11 @@ class Authority:
     seen: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     #: Given to the next request with a body in place of the true answer: status, body and delay in seconds.
     instead: tuple[int, bytes, float] | None = None
+    #: What its client is registered with.
+    redirect_uri: str = REDIRECT_URI
+    client_secret: str = CLIENT_SECRET
+    #: Added to each answer of the token endpoint; None takes a member away.
+    in_answers: dict[str, Any] = field(default_factory=dict)
 
     def by_access_token(self, text: str) -> Token | None:
         """Return the token that a resource server would accept."""
@@ -180,7 +188,7 @@ def _app(authority: Authority) -> flask.Flask:
 
     server = AuthorizationServer(
         app,
-        query_client=lambda name: RegisteredClient() if name == CLIENT_ID else None,
+        query_client=lambda name: RegisteredClient(authority) if name == CLIENT_ID else None,
         save_token=save_token,
     )
     server.authority = authority
@@ -210,7 +218,23 @@ def _add_routes(app: flask.Flask, server: AuthorizationServer, authority: Author
         grant = server.get_consent_grant(end_user="alice")
         return server.create_authorization_response(grant_user="alice", grant=grant)
 
-    app.post("/token", endpoint="token")(server.create_token_response)
+    @app.post("/token")
+    def token() -> Any:
+        answer = flask.make_response(server.create_token_response())
+        if answer.status_code == 200 and authority.in_answers:
+            members = {**(answer.get_json() or {}), **authority.in_answers}
+            answer.data = flask.json.dumps(
+                {name: value for name, value in members.items() if value is not None}
+            )
+        return answer
+
+    @app.get("/me")
+    def me() -> Any:
+        _, _, text = flask.request.headers.get("Authorization", "").partition(" ")
+        if authority.by_access_token(text) is None:
+            return {"error": "invalid_token"}, 401
+        return {"name": "alice"}
+
     app.post("/revoke", endpoint="revoke")(lambda: server.create_endpoint_response("revocation"))
 
 

@@ -84,12 +84,21 @@ class StatusIn(Body):
 class ConnectionOut(Out):
     """An OAuth grant. Its tokens are never returned."""
 
-    state: Literal["connected", "needs_reconnect"]
+    state: Literal["connected", "needs_reconnect", "app_refused"] = Field(
+        description="`app_refused`: the provider does not accept the app's client id or secret; it goes on by itself once"
+        " they are right."
+    )
+    reason: str | None = Field(description="Why it does not work, if so.", examples=[None])
     account: str | None = Field(
         description="Whose account it is at the provider, if known.", examples=["ada"]
     )
     granted_scope: str | None = Field(description="As the provider wrote it.", examples=["repo"])
     expires_at: datetime | None = Field(description="When the access token ends; null: unknown.")
+    grant_expires_at: datetime | None = Field(
+        description="When the grant itself ends; null: unknown, or never."
+    )
+    refreshed_at: datetime = Field(description="When its tokens were last given.")
+    last_refresh_error: str | None = Field(description="Why the last refresh failed, if so.", examples=[None])
     connected_at: datetime
 
 

@@ -13,6 +13,7 @@ from app.extensions import current_settings, db, outbound_client
 from app.integrations.addresses import MissingValue, expand
 from app.integrations.credentials import CredentialsUnreadable, open_tokens
 from app.integrations.models import Connection, Integration
+from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
 from app.integrations.rules import CONNECTED
 from app.integrations.services import notices
@@ -270,6 +271,15 @@ def note_account(team_id: str, integration_id: str, account: str | None) -> None
     if connection is not None and account:
         connection.account = account[:200]
     db.session.commit()
+
+
+def harmless_check(team_id: str, integration_id: str) -> bool:
+    """Return whether the integration can be tested without leaving anything behind at the provider."""
+    integration = get_integration(team_id, integration_id)
+    provider = get_provider(integration.provider)
+    check = provider.check_of(provider.auth_method(integration.auth_method))
+    db.session.rollback()
+    return check is not None and not check.sends
 
 
 def _refused_there(setup: OAuthSetup, code: str) -> SignalboxError:

@@ -22,6 +22,7 @@ from app.integrations.queries.integrations import (
 from app.integrations.services import integrations as services
 from app.integrations.services.settings import IntegrationSettings, stored_secrets
 from app.integrations.services.testing import TestReport, test_integration
+from app.integrations.shown_connection import shown_connection
 from app.integrations.spec import Category, Provider
 from app.integrations.views.blueprint import integrations
 from app.lib.errors import PreconditionFailed, SignalboxError
@@ -241,6 +242,7 @@ def _show_page(
         credentials_changed_at=credentials_changed_at(integration.team_id, integration.id)
         if secrets
         else None,
+        connection=shown_connection(integration, provider, row.report),
         example=presentation.curl_of(integration, provider.check_of(method)),
         calls=latest_outgoing(integration.team_id, integration.id, count=_LATEST_CALLS),
         test_report=report,

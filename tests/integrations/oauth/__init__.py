@@ -1,0 +1,1 @@
+"""Connections by OAuth, against Authlib's own authorization server."""
