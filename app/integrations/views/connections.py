@@ -1,6 +1,6 @@
 """Connecting an integration by OAuth: to the provider and back, refreshing by hand, and disconnecting."""
 
-from flask import Response, flash, request, url_for
+from flask import flash, redirect, request, url_for
 from flask_login import current_user
 from werkzeug.wrappers import Response as BaseResponse
 
@@ -64,10 +64,12 @@ def refresh(integration_id: str) -> BaseResponse:
 
 @integrations.get("/<integration_id>/disconnect")
 @require("integrations:write")
-def confirm_disconnect(integration_id: str) -> Response:
+def confirm_disconnect(integration_id: str) -> BaseResponse:
     """Ask before a connection is ended."""
     integration = get_integration(current_team().id, integration_id)
-    services.get_connection(current_team().id, integration_id)
+    if integration.connection is None:
+        flash("It is not connected (any more).", "info")
+        return redirect(url_for(".show", integration_id=integration_id), 303)
     return render(
         "integrations/disconnect.html",
         fragment="integrations/_disconnect.html",

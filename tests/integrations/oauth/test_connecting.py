@@ -246,7 +246,7 @@ def test_errors_of_the_authorization_endpoint_are_explained(
     answer = page.read(connecting.people.bob.visitor.get(f"{CALLBACK}?{query}"))
     assert answer.status == status
     assert answer.has_text(words), answer.text(answer.root)
-    assert "foreign" not in answer.html
+    assert "foreign" not in answer.text(answer.root)
     refused_to_others(connecting)
 
 
