@@ -48,8 +48,13 @@ class Answers:
         self.secrets: dict[str, str] = {}
         self.errors: list[FieldError] = []
         # What another way to authenticate asks for is dropped with the change to this one.
-        for name in given.keys() - {asked.name for asked in provider.all_fields}:
-            self.errors.append(FieldError(name, f"{provider.name} has no such field."))
+        known = [asked.name for asked in provider.all_fields]
+        if given.keys() - set(known):
+            # The unknown name is not repeated: it may be a secret in the wrong place.
+            fields_taken = ", ".join(known) or "none"
+            self.errors.append(
+                FieldError("config", f"{provider.name} has no such field. It has: {fields_taken}.")
+            )
         for asked in fields:
             name, text = asked.name, str(given.get(asked.name) or "").strip()
             if asked.kind == "secret" and text in {"", MASK}:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from app.extensions import db
 from app.integrations.models import Integration, ProviderApp
+from app.request_log.models import LoggedRequest
 from tests.people import People
 
 
@@ -21,4 +22,16 @@ def add_samples(people: People, known: Mapping[str, str]) -> dict[str, str]:
     )
     db.session.add_all([integration, ProviderApp(team_id=team_id, provider="github", client_id="Iv1.sample")])
     db.session.flush()
-    return {"integration_id": integration.id, "provider_slug": "github"}
+    called = LoggedRequest(
+        team_id=team_id,
+        direction="out",
+        integration_id=integration.id,
+        integration_name=integration.name,
+        method="GET",
+        path="/user",
+        status=200,
+        duration_ms=1,
+    )
+    db.session.add(called)
+    db.session.flush()
+    return {"integration_id": integration.id, "provider_slug": "github", "call_id": called.id}

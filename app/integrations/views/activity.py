@@ -46,12 +46,12 @@ def download_activity() -> Response:
     return _LIST.download(_kept)
 
 
-@integrations.get("/activity/<request_log_id>")
+@integrations.get("/activity/<call_id>")
 @require("integrations:read")
-def show_call(request_log_id: str) -> Response:
+def show_call(call_id: str) -> Response:
     """Show one call through an integration: where its time went, what was sent and answered."""
     team_id = current_team().id
-    logged = get_outgoing(team_id, request_log_id)
+    logged = get_outgoing(team_id, call_id)
     return render(
         "integrations/activity/show.html",
         call=shown_call(logged),

@@ -18,7 +18,7 @@ from app.integrations.spec import Provider
 from app.integrations.views.blueprint import integrations
 from app.lib.errors import NotFound, SignalboxError
 from app.web.access import current_team, require
-from app.web.forms import keeps_input
+from app.web.forms import keeps_input, runs_once
 from app.web.permissions import OPERATE
 from app.web.rendering import redirect_after, render
 
@@ -60,6 +60,7 @@ def app(provider_slug: str) -> Response:
 @integrations.post("/apps/<provider_slug>")
 @require("integrations:write")
 @keeps_input(AppForm)
+@runs_once
 def save_app(provider_slug: str) -> BaseResponse:
     """Store the team's app with a provider."""
     return _save(_TEAM, _provider(provider_slug))
@@ -74,6 +75,7 @@ def confirm_remove_app(provider_slug: str) -> Response:
 
 @integrations.post("/apps/<provider_slug>/remove")
 @require("integrations:write")
+@runs_once
 def delete_app(provider_slug: str) -> BaseResponse:
     """Remove the team's app with a provider."""
     return _remove(_TEAM, _provider(provider_slug))
@@ -96,6 +98,7 @@ def installation_app(provider_slug: str) -> Response:
 @integrations.post("/installation-apps/<provider_slug>")
 @require(OPERATE)
 @keeps_input(AppForm)
+@runs_once
 def save_installation_app(provider_slug: str) -> BaseResponse:
     """Store the installation's app with a provider."""
     return _save(_INSTALLATION, _provider(provider_slug))
@@ -110,6 +113,7 @@ def installation_confirm_remove_app(provider_slug: str) -> Response:
 
 @integrations.post("/installation-apps/<provider_slug>/remove")
 @require(OPERATE)
+@runs_once
 def delete_installation_app(provider_slug: str) -> BaseResponse:
     """Remove the installation's app with a provider."""
     return _remove(_INSTALLATION, _provider(provider_slug))

@@ -33,7 +33,7 @@ def connect(integration_id: str) -> BaseResponse:
     try:
         begun = services.begin(current_team().id, integration_id, principal_id=principal().id)
     except SignalboxError as error:
-        flash(error.detail, "danger")
+        flash(error.detail, "error")
         return redirect_after(url_for(".show", integration_id=integration_id))
     response = render(
         "integrations/connect.html",
@@ -58,7 +58,7 @@ def refresh(integration_id: str) -> BaseResponse:
     except NotFound:
         raise
     except SignalboxError as error:
-        flash(error.detail, "danger")
+        flash(error.detail, "error")
     return redirect_after(url_for(".show", integration_id=integration_id, _anchor="connection"))
 
 

@@ -131,6 +131,7 @@ def edit(integration_id: str) -> Response:
 @integrations.post("/<integration_id>/edit")
 @require("integrations:write")
 @keeps_input(sent_form)
+@runs_once
 def update(integration_id: str) -> BaseResponse:
     """Change an integration."""
     integration = get_integration(current_team().id, integration_id)
@@ -154,6 +155,7 @@ def update(integration_id: str) -> BaseResponse:
 
 @integrations.post("/<integration_id>/enable")
 @require("integrations:write")
+@runs_once
 def enable(integration_id: str) -> BaseResponse:
     """Let calls through again."""
     services.set_enabled(current_team().id, integration_id, is_enabled=True)
@@ -163,6 +165,7 @@ def enable(integration_id: str) -> BaseResponse:
 
 @integrations.post("/<integration_id>/disable")
 @require("integrations:write")
+@runs_once
 def disable(integration_id: str) -> BaseResponse:
     """Let nothing through until somebody switches it on."""
     services.set_enabled(current_team().id, integration_id, is_enabled=False)
@@ -204,6 +207,7 @@ def confirm_delete(integration_id: str) -> Response:
 
 @integrations.post("/<integration_id>/delete")
 @require("integrations:write")
+@runs_once
 def delete(integration_id: str) -> BaseResponse:
     """Delete an integration; what was logged of its calls stays."""
     name = get_integration(current_team().id, integration_id).name

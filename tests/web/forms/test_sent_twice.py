@@ -1,39 +1,34 @@
 """Every form of every page, sent twice: the second gets what came of the first, and nothing is done again."""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import pyotp
 import pytest
 from flask import Flask
-from redis import Redis
-from rq import Queue, SimpleWorker
-from rq.serializers import JSONSerializer
 from sqlalchemy import func, select, update
 from werkzeug.test import TestResponse
 
 from app.accounts import tokens
-from app.accounts.models import User, UserSession
-from app.accounts.services import invitations
-from app.accounts.services.operators import set_operator
+from app.accounts.models import User
 from app.api_keys.models import ApiKey
-from app.api_keys.services import create_key
 from app.audit.models import AuditEntry
-from app.config import JobQueue, SignUp
-from app.events.services import create_type
+from app.config import SignUp
 from app.extensions import db
 from app.lib import clock
-from app.web.permissions import FULL, Role
 from app.web.schemes import SESSION, scheme_of
 from app.webhooks.models import Webhook
+from app.wiring import FEATURES
 from tests.page import Page
 from tests.people import PASSWORD, People, Visitor
 from tests.races import at_once
 from tests.waiting_jobs import waiting_mails
 from tests.web.forms.sending import KEY, WEBHOOK, copy_of, hidden_fields, send
+from tests.web.forms.sent import FormScene, Sent, in_team
 
 NEW_PASSWORD = "seven slow herons"
 PERSON = {"name": "Nora", "email": "nora@example.com", "password": NEW_PASSWORD}
@@ -51,241 +46,145 @@ REPEATABLE = {
 SEVERAL = {"audit_entries", "outgoing_mails", "recovery_codes"}
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A form: who sends it, from which page, where to, and what is typed."""
-
-    visitor: Visitor
-    page: str
-    action: str
-    typed: Mapping[str, Any] = field(default_factory=dict)
+def _job(scene: FormScene, *, act: str, is_asked: bool) -> Sent:
+    path = f"/t/acme/jobs/{scene.failed_job()}/{act}"
+    return Sent(scene.owner, path if is_asked else "/t/acme/jobs/", path)
 
 
-class Stage:
-    """What the forms are about."""
-
-    def __init__(
-        self, app: Flask, people: People, page: Page, redis_url: str, samples: Mapping[str, str]
-    ) -> None:
-        self.app, self.people, self.page = app, people, page
-        self.ids = samples
-        self._redis_url = redis_url
-
-    @property
-    def owner(self) -> Visitor:
-        return self.people.alice.visitor
-
-    def stored(self, statement: Any) -> None:
-        with self.app.app_context():
-            db.session.execute(statement)
-            db.session.commit()
-
-    def token(self, make: Callable[[User], str], user_id: str | None = None) -> str:
-        with self.app.app_context():
-            return make(db.session.get_one(User, user_id or self.people.alice.id))
-
-    def invitation(self, email: str | None = None) -> str:
-        with self.app.app_context():
-            return invitations.invite(
-                self.people.acme.id, role=Role.VIEWER, email=email, actor_id=self.people.alice.id
-            ).token
-
-    def key(self) -> str:
-        """Return a key that the owner may do everything with."""
-        with self.app.app_context():
-            return create_key(
-                self.people.acme.id,
-                "key",
-                scopes=["events:read"],
-                granted_by=frozenset({FULL}),
-                created_by_id=self.people.alice.id,
-            ).id
-
-    def event_type(self) -> None:
-        with self.app.app_context():
-            create_type(self.people.acme.id, name="order.sent", description="", example={})
-
-    def failed_job(self) -> str:
-        """Return a job that failed, for the owner as an operator."""
-        with self.app.app_context():
-            set_operator(self.people.alice.email, is_operator=True)
-            db.session.remove()
-        with Redis.from_url(self._redis_url) as redis:
-            queue = Queue(JobQueue.SLOW, connection=redis, serializer=JSONSerializer)
-            job = queue.enqueue_call("json.loads", args=("no JSON",))
-            SimpleWorker([queue], connection=redis, serializer=JSONSerializer).work(
-                burst=True, logging_level="CRITICAL"
-            )
-        return str(job.id)
-
-    def second_factor(self) -> tuple[str, list[str]]:
-        """Turn it on for the owner; return what makes a code, and the recovery codes."""
-        shown = self.page.get("/account/second-factor", self.owner)
-        secret = shown.text(shown.by_id("totp-secret")).replace(" ", "")
-        typed = {"code": pyotp.TOTP(secret).now(), "current_password": PASSWORD}
-        answer = self.owner.post("/account/second-factor", typed)
-        assert answer.status_code == 303
-        shown = self.page.get("/account/second-factor", self.owner)
-        # The same code counts once, and these tests do not wait for the next.
-        self.stored(update(User).values(totp_last_step=None))
-        return secret, [shown.text(item) for item in shown.by_id("recovery-codes")]
-
-    def latest_session(self) -> str:
-        with self.app.app_context():
-            found = db.session.scalars(select(UserSession.id).order_by(UserSession.id.desc())).first()
-        assert found
-        return found
-
-
-def _job(stage: Stage, *, act: str, is_asked: bool) -> Sent:
-    path = f"/t/acme/jobs/{stage.failed_job()}/{act}"
-    return Sent(stage.owner, path if is_asked else "/t/acme/jobs/", path)
-
-
-def _account(form: str, **typed: str) -> Callable[[Stage], Sent]:
+def _account(form: str, **typed: str) -> Callable[[FormScene], Sent]:
     fields = {f"{form}-{name}": value for name, value in typed.items()}
-    return lambda stage: Sent(stage.owner, "/account", f"/account/{form}", fields)
+    return lambda scene: Sent(scene.owner, "/account", f"/account/{form}", fields)
 
 
-def _cancel_email_change(stage: Stage) -> Sent:
-    stage.stored(update(User).where(User.id == stage.people.alice.id).values(new_email="al@example.com"))
-    return Sent(stage.owner, "/account", "/account/email/cancel")
+def _cancel_email_change(scene: FormScene) -> Sent:
+    scene.stored(update(User).where(User.id == scene.people.alice.id).values(new_email="al@example.com"))
+    return Sent(scene.owner, "/account", "/account/email/cancel")
 
 
-def _confirm_email_change(stage: Stage) -> Sent:
-    stage.stored(update(User).where(User.id == stage.people.alice.id).values(new_email="al@example.com"))
-    path = f"/account/email/{stage.token(tokens.email_token)}"
-    return Sent(stage.people.anybody(), path, path)
+def _confirm_email_change(scene: FormScene) -> Sent:
+    scene.stored(update(User).where(User.id == scene.people.alice.id).values(new_email="al@example.com"))
+    path = f"/account/email/{scene.token(tokens.email_token)}"
+    return Sent(scene.people.anybody(), path, path)
 
 
-def _enable_second_factor(stage: Stage) -> Sent:
+def _enable_second_factor(scene: FormScene) -> Sent:
     path = "/account/second-factor"
-    shown = stage.page.get(path, stage.owner)
+    shown = scene.page.get(path, scene.owner)
     code = pyotp.TOTP(shown.text(shown.by_id("totp-secret")).replace(" ", "")).now()
-    return Sent(stage.owner, path, path, {"code": code, "current_password": PASSWORD})
+    return Sent(scene.owner, path, path, {"code": code, "current_password": PASSWORD})
 
 
-def _with_second_factor(act: str) -> Callable[[Stage], Sent]:
-    def sent(stage: Stage) -> Sent:
-        secret, _ = stage.second_factor()
+def _with_second_factor(act: str) -> Callable[[FormScene], Sent]:
+    def sent(scene: FormScene) -> Sent:
+        secret, _ = scene.second_factor()
         path = f"/account/second-factor/{act}"
         typed = {"code": pyotp.TOTP(secret).now(), "current_password": PASSWORD}
-        return Sent(stage.owner, path, path, typed)
+        return Sent(scene.owner, path, path, typed)
 
     return sent
 
 
-def _code(stage: Stage, *, is_recovery: bool) -> Sent:
-    secret, recovery_codes = stage.second_factor()
-    visitor = stage.people.anybody()
+def _code(scene: FormScene, *, is_recovery: bool) -> Sent:
+    secret, recovery_codes = scene.second_factor()
+    visitor = scene.people.anybody()
     assert visitor.sign_in("alice@example.com").location == "/sign-in/code"
     if is_recovery:
         return Sent(visitor, "/sign-in/recovery-code", "/sign-in/recovery-code", {"code": recovery_codes[0]})
     return Sent(visitor, "/sign-in/code", "/sign-in/code", {"code": pyotp.TOTP(secret).now()})
 
 
-def _end_one_session(stage: Stage) -> Sent:
-    assert stage.owner.get("/account").status_code == 200
-    stage.people.alice.new_visitor()
-    path = f"/account/sessions/{stage.latest_session()}/end"
-    return Sent(stage.owner, path, path)
+def _end_one_session(scene: FormScene) -> Sent:
+    assert scene.owner.get("/account").status_code == 200
+    scene.people.alice.new_visitor()
+    path = f"/account/sessions/{scene.latest_session()}/end"
+    return Sent(scene.owner, path, path)
 
 
-def _end_own_session(stage: Stage) -> Sent:
-    visitor = stage.people.alice.new_visitor()
-    path = f"/account/sessions/{stage.latest_session()}/end"
+def _end_own_session(scene: FormScene) -> Sent:
+    visitor = scene.people.alice.new_visitor()
+    path = f"/account/sessions/{scene.latest_session()}/end"
     return Sent(visitor, path, path)
 
 
-def _end_other_sessions(stage: Stage) -> Sent:
-    stage.people.alice.new_visitor()
-    return Sent(stage.owner, "/account/sessions", "/account/end-sessions")
+def _end_other_sessions(scene: FormScene) -> Sent:
+    scene.people.alice.new_visitor()
+    return Sent(scene.owner, "/account/sessions", "/account/end-sessions")
 
 
-def _sign_up(stage: Stage) -> Sent:
-    return Sent(stage.people.anybody(), "/sign-up", "/sign-up", {**PERSON, "team_name": "Fourth"})
+def _sign_up(scene: FormScene) -> Sent:
+    return Sent(scene.people.anybody(), "/sign-up", "/sign-up", {**PERSON, "team_name": "Fourth"})
 
 
-def _use_link(prefix: str, make: Callable[[User], str], **typed: str) -> Callable[[Stage], Sent]:
-    def sent(stage: Stage) -> Sent:
-        path = f"{prefix}/{stage.token(make)}"
-        return Sent(stage.people.anybody(), path, path, typed)
-
-    return sent
-
-
-def _accept(stage: Stage) -> Sent:
-    path = f"/invitations/{stage.invitation()}"
-    return Sent(stage.people.charlie.visitor, path, f"{path}/accept")
-
-
-def _join(stage: Stage) -> Sent:
-    path = f"/invitations/{stage.invitation()}"
-    return Sent(stage.people.anybody(), path, f"{path}/join", PERSON)
-
-
-def _public(path: str, **typed: str) -> Callable[[Stage], Sent]:
-    return lambda stage: Sent(stage.people.anybody(), path, path, typed)
-
-
-def _in_team(page: str, action: str | None = None, **typed: Any) -> Callable[[Stage], Sent]:
-    """Return a form of the owner below /t/acme/ about the samples."""
-
-    def sent(stage: Stage) -> Sent:
-        where, to = (f"/t/acme/{path.format(**stage.ids)}" for path in (page, action or page))
-        return Sent(stage.owner, where, to, typed)
+def _use_link(prefix: str, make: Callable[[User], str], **typed: str) -> Callable[[FormScene], Sent]:
+    def sent(scene: FormScene) -> Sent:
+        path = f"{prefix}/{scene.token(make)}"
+        return Sent(scene.people.anybody(), path, path, typed)
 
     return sent
 
 
-def _key(act: str, *, asked_at: str | None = None, **typed: Any) -> Callable[[Stage], Sent]:
-    def sent(stage: Stage) -> Sent:
-        key = f"/t/acme/api-keys/{stage.key()}"
+def _accept(scene: FormScene) -> Sent:
+    path = f"/invitations/{scene.invitation()}"
+    return Sent(scene.people.charlie.visitor, path, f"{path}/accept")
+
+
+def _join(scene: FormScene) -> Sent:
+    path = f"/invitations/{scene.invitation()}"
+    return Sent(scene.people.anybody(), path, f"{path}/join", PERSON)
+
+
+def _public(path: str, **typed: str) -> Callable[[FormScene], Sent]:
+    return lambda scene: Sent(scene.people.anybody(), path, path, typed)
+
+
+def _key(act: str, *, asked_at: str | None = None, **typed: Any) -> Callable[[FormScene], Sent]:
+    def sent(scene: FormScene) -> Sent:
+        key = f"/t/acme/api-keys/{scene.key()}"
         if act == "end-grace":
-            assert stage.owner.post(f"{key}/regenerate", {"grace_s": "3600"}).status_code == 303
+            assert scene.owner.post(f"{key}/regenerate", {"grace_s": "3600"}).status_code == 303
         if act == "keep":
-            stage.stored(update(ApiKey).values(review_since=clock.now(), review_reason="left"))
-        return Sent(stage.owner, key if act == "keep" else f"{key}/{act}", f"{key}/{act}", typed)
+            scene.stored(update(ApiKey).values(review_since=clock.now(), review_reason="left"))
+        return Sent(scene.owner, key if act == "keep" else f"{key}/{act}", f"{key}/{act}", typed)
 
     return sent
 
 
-def _event_type(act: str, **typed: str) -> Callable[[Stage], Sent]:
-    def sent(stage: Stage) -> Sent:
-        stage.event_type()
+def _event_type(act: str, **typed: str) -> Callable[[FormScene], Sent]:
+    def sent(scene: FormScene) -> Sent:
+        scene.event_type()
         path = f"/t/acme/event-types/order.sent/{act}"
-        return Sent(stage.owner, path, path, typed)
+        return Sent(scene.owner, path, path, typed)
 
     return sent
 
 
-def _resume(stage: Stage) -> Sent:
-    stage.stored(update(Webhook).values(status="paused"))
-    return _in_team("webhooks/{webhook_id}/resume", backlog="discard")(stage)
+def _resume(scene: FormScene) -> Sent:
+    scene.stored(update(Webhook).values(status="paused"))
+    return in_team("webhooks/{webhook_id}/resume", backlog="discard")(scene)
 
 
-def _leave(stage: Stage) -> Sent:
-    return Sent(stage.people.vic.visitor, "/t/acme/leave", "/t/acme/leave")
+def _leave(scene: FormScene) -> Sent:
+    return Sent(scene.people.vic.visitor, "/t/acme/leave", "/t/acme/leave")
 
 
-def _step_down(stage: Stage) -> Sent:
+def _step_down(scene: FormScene) -> Sent:
     """Return the form with which an admin makes a viewer of themselves: they may not send it again."""
-    path = f"/t/acme/members/{stage.people.bob.id}/role"
-    return Sent(stage.people.bob.visitor, "/t/acme/members", path, {"role": "viewer"})
+    path = f"/t/acme/members/{scene.people.bob.id}/role"
+    return Sent(scene.people.bob.visitor, "/t/acme/members", path, {"role": "viewer"})
 
 
-def _remove_oneself(stage: Stage) -> Sent:
-    path = f"/t/acme/members/{stage.people.bob.id}/remove"
-    return Sent(stage.people.bob.visitor, path, path)
+def _remove_oneself(scene: FormScene) -> Sent:
+    path = f"/t/acme/members/{scene.people.bob.id}/remove"
+    return Sent(scene.people.bob.visitor, path, path)
 
 
-def _transfer(stage: Stage) -> Sent:
-    to = stage.people.bob.id
-    return Sent(stage.owner, f"/t/acme/settings/transfer?to={to}", "/t/acme/settings/transfer", {"to": to})
+def _transfer(scene: FormScene) -> Sent:
+    to = scene.people.bob.id
+    return Sent(scene.owner, f"/t/acme/settings/transfer?to={to}", "/t/acme/settings/transfer", {"to": to})
 
 
 #: By endpoint; what stands behind a colon is another way to send the same form.
-FORMS: dict[str, Callable[[Stage], Sent]] = {
+FORMS: dict[str, Callable[[FormScene], Sent]] = {
     "accounts.accept_invitation": _accept,
     "accounts.cancel_email_change": _cancel_email_change,
     "accounts.change_email": _account("email", email="al@example.com", current_password=PASSWORD),
@@ -293,11 +192,11 @@ FORMS: dict[str, Callable[[Stage], Sent]] = {
     "accounts.change_password": _account("password", current_password=PASSWORD, new_password=NEW_PASSWORD),
     "accounts.confirm_email_change": _confirm_email_change,
     "accounts.create_account": _sign_up,
-    "accounts.create_team": lambda stage: Sent(stage.owner, "/teams/new", "/teams/new", {"name": "Third"}),
+    "accounts.create_team": lambda scene: Sent(scene.owner, "/teams/new", "/teams/new", {"name": "Third"}),
     "accounts.disable_second_factor": _with_second_factor("disable"),
     "accounts.enable_second_factor": _enable_second_factor,
-    "accounts.end_all_sessions": lambda stage: Sent(
-        stage.owner, "/account/sessions/end-all", "/account/sessions/end-all"
+    "accounts.end_all_sessions": lambda scene: Sent(
+        scene.owner, "/account/sessions/end-all", "/account/sessions/end-all"
     ),
     "accounts.end_one_session": _end_one_session,
     "accounts.end_one_session: one's own": _end_own_session,
@@ -311,7 +210,7 @@ FORMS: dict[str, Callable[[Stage], Sent]] = {
     "accounts.start_signed_in_session": _public("/sign-in", email="alice@example.com", password=PASSWORD),
     "accounts.store_new_password": _use_link("/reset-password", tokens.reset_token, password=NEW_PASSWORD),
     "accounts.use_sign_in_link": _use_link("/sign-in/link", tokens.sign_in_token),
-    "api_keys.create": _in_team("api-keys/new", **KEY),
+    "api_keys.create": in_team("api-keys/new", **KEY),
     "api_keys.end_grace": _key("end-grace"),
     "api_keys.keep": _key("keep"),
     "api_keys.regenerate": _key("regenerate", grace_s="0"),
@@ -319,27 +218,27 @@ FORMS: dict[str, Callable[[Stage], Sent]] = {
     "api_keys.update": _key(
         "edit", name="Renamed", scopes=["events:read"], expiry="keep", per_hour="1000", per_day="10000"
     ),
-    "deliveries.retry": _in_team("deliveries/{delivery_id}", "deliveries/{delivery_id}/retry"),
-    "event_types.create": _in_team("event-types/new", **TYPE),
+    "deliveries.retry": in_team("deliveries/{delivery_id}", "deliveries/{delivery_id}/retry"),
+    "event_types.create": in_team("event-types/new", **TYPE),
     "event_types.delete": _event_type("delete"),
     "event_types.update": _event_type("edit", description="Sent off", example="{}"),
     "jobs.dismiss": partial(_job, act="dismiss", is_asked=True),
     "jobs.retry": partial(_job, act="retry", is_asked=False),
-    "teams.change_role": _in_team("members", "members/{user_id}/role", role="viewer"),
+    "teams.change_role": in_team("members", "members/{user_id}/role", role="viewer"),
     "teams.change_role: one's own": _step_down,
-    "teams.invite": _in_team("invitations/new", role="viewer", email=""),
+    "teams.invite": in_team("invitations/new", role="viewer", email=""),
     "teams.leave": _leave,
-    "teams.remove_member": _in_team("members/{user_id}/remove"),
+    "teams.remove_member": in_team("members/{user_id}/remove"),
     "teams.remove_member: oneself": _remove_oneself,
-    "teams.rename": _in_team("settings", name="Renamed"),
-    "teams.revoke_invitation": _in_team("invitations/{invitation_id}/revoke"),
+    "teams.rename": in_team("settings", name="Renamed"),
+    "teams.revoke_invitation": in_team("invitations/{invitation_id}/revoke"),
     "teams.transfer": _transfer,
-    "webhooks.create": _in_team("webhooks/new", **WEBHOOK),
-    "webhooks.delete": _in_team("webhooks/{webhook_id}/delete"),
-    "webhooks.pause": _in_team("webhooks/{webhook_id}", "webhooks/{webhook_id}/pause"),
+    "webhooks.create": in_team("webhooks/new", **WEBHOOK),
+    "webhooks.delete": in_team("webhooks/{webhook_id}/delete"),
+    "webhooks.pause": in_team("webhooks/{webhook_id}", "webhooks/{webhook_id}/pause"),
     "webhooks.resume": _resume,
-    "webhooks.test": _in_team("webhooks/{webhook_id}", "webhooks/{webhook_id}/test", event_type=""),
-    "webhooks.update": _in_team("webhooks/{webhook_id}/edit", **{**WEBHOOK, "name": "Renamed"}),
+    "webhooks.test": in_team("webhooks/{webhook_id}", "webhooks/{webhook_id}/test", event_type=""),
+    "webhooks.update": in_team("webhooks/{webhook_id}/edit", **{**WEBHOOK, "name": "Renamed"}),
 }
 #: They are proved where what they need stands.
 ELSEWHERE = {
@@ -348,18 +247,27 @@ ELSEWHERE = {
 }
 
 
+# A feature can prove its forms beside its tests.
+for feature in FEATURES:
+    named = f"tests.{feature.name}.sent_twice"
+    if find_spec(f"tests.{feature.name}") is not None and find_spec(named) is not None:
+        module = import_module(named)
+        FORMS |= module.FORMS
+        REPEATABLE |= module.REPEATABLE
+
+
 @pytest.fixture
-def stage(
+def scene(
     app: Flask,
     people: People,
     page: Page,
     redis_url: str,
     samples: dict[str, str],
     monkeypatch: pytest.MonkeyPatch,
-) -> Stage:
+) -> FormScene:
     open_to_all = app.config["SETTINGS"].model_copy(update={"sign_up": SignUp.OPEN})
     monkeypatch.setitem(app.config, "SETTINGS", open_to_all)
-    return Stage(app, people, page, redis_url, samples)
+    return FormScene(app, people, page, redis_url, samples)
 
 
 def rows(app: Flask) -> dict[str, int]:
@@ -400,18 +308,18 @@ def test_every_form_is_proved_here_or_may_be_repeated(app: Flask) -> None:
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_second_gets_what_came_of_the_first(stage: Stage, name: str) -> None:
-    sent = FORMS[name](stage)
-    hidden = hidden_fields(stage.page, sent.page, sent.action, sent.visitor)
+def test_second_gets_what_came_of_the_first(scene: FormScene, name: str) -> None:
+    sent = FORMS[name](scene)
+    hidden = hidden_fields(scene.page, sent.page, sent.action, sent.visitor)
     clicked_twice = copy_of(sent.visitor)
 
     first = send(sent.visitor, sent.action, sent.typed, hidden)
-    after_first = rows(stage.app)
+    after_first = rows(scene.app)
     second = send(clicked_twice, sent.action, sent.typed, hidden)
 
     assert (first.status_code, second.status_code) == (303, 303)
     assert second.location == first.location
-    assert rows(stage.app) == after_first
+    assert rows(scene.app) == after_first
     landed = where_it_leads(clicked_twice, second)
     assert landed == where_it_leads(sent.visitor, first)
     assert landed[1] == 200
@@ -419,10 +327,10 @@ def test_second_gets_what_came_of_the_first(stage: Stage, name: str) -> None:
 
 @pytest.mark.postgresql
 @pytest.mark.parametrize("name", FORMS)
-def test_of_two_at_once_one_is_carried_out(stage: Stage, name: str) -> None:
-    sent = FORMS[name](stage)
-    hidden = hidden_fields(stage.page, sent.page, sent.action, sent.visitor)
-    before, told_before = rows(stage.app), acts(stage.app)
+def test_of_two_at_once_one_is_carried_out(scene: FormScene, name: str) -> None:
+    sent = FORMS[name](scene)
+    hidden = hidden_fields(scene.page, sent.page, sent.action, sent.visitor)
+    before, told_before = rows(scene.app), acts(scene.app)
     clicks = [partial(send, copy_of(sent.visitor), sent.action, sent.typed, hidden) for _ in range(2)]
 
     answers = at_once(clicks)
@@ -430,13 +338,13 @@ def test_of_two_at_once_one_is_carried_out(stage: Stage, name: str) -> None:
     # On a machine so busy that the first takes seconds, the second says that it runs.
     assert sorted(answer.status_code for answer in answers) in ([303, 303], [303, 409])
     assert len({answer.location for answer in answers if answer.status_code == 303}) == 1
-    done = rows(stage.app)
+    done = rows(scene.app)
     assert {table for table in done if done[table] > before[table] + 1} <= SEVERAL
-    told = acts(stage.app) - told_before
+    told = acts(scene.app) - told_before
     assert max(told.values(), default=1) == 1, told
     third = send(copy_of(sent.visitor), sent.action, sent.typed, hidden)
     assert third.status_code == 303
-    assert rows(stage.app) == done
+    assert rows(scene.app) == done
 
 
 def test_first_owner_is_created_once(app: Flask, page: Page, visitor: Visitor) -> None:
@@ -455,12 +363,12 @@ def test_first_owner_is_created_once(app: Flask, page: Page, visitor: Visitor) -
     assert (rows(app)["users"], rows(app)["user_sessions"]) == (1, 1)
 
 
-def test_who_was_refused_by_a_message_may_send_the_same_again(stage: Stage) -> None:
-    sent = FORMS["webhooks.test"](stage)
-    hidden = hidden_fields(stage.page, sent.page, sent.action, sent.visitor)
-    stage.stored(update(Webhook).values(status="paused"))
+def test_who_was_refused_by_a_message_may_send_the_same_again(scene: FormScene) -> None:
+    sent = FORMS["webhooks.test"](scene)
+    hidden = hidden_fields(scene.page, sent.page, sent.action, sent.visitor)
+    scene.stored(update(Webhook).values(status="paused"))
     refused = send(sent.visitor, sent.action, sent.typed, hidden)
-    stage.stored(update(Webhook).values(status="active"))
+    scene.stored(update(Webhook).values(status="active"))
 
     sent_now = send(sent.visitor, sent.action, sent.typed, hidden)
 
@@ -469,10 +377,10 @@ def test_who_was_refused_by_a_message_may_send_the_same_again(stage: Stage) -> N
 
 
 def test_session_that_a_form_renewed_is_not_given_to_an_old_cookie_later(
-    stage: Stage, advance_clock: Callable[[float], None]
+    scene: FormScene, advance_clock: Callable[[float], None]
 ) -> None:
-    sent = FORMS["accounts.end_other_sessions"](stage)
-    hidden = hidden_fields(stage.page, sent.page, sent.action, sent.visitor)
+    sent = FORMS["accounts.end_other_sessions"](scene)
+    hidden = hidden_fields(scene.page, sent.page, sent.action, sent.visitor)
     old_cookie = copy_of(sent.visitor)
     send(sent.visitor, sent.action, sent.typed, hidden)
 
@@ -484,10 +392,10 @@ def test_session_that_a_form_renewed_is_not_given_to_an_old_cookie_later(
     assert sent.visitor.get(sent.page).status_code == 200
 
 
-def test_result_is_for_the_browser_that_sent_the_form(stage: Stage) -> None:
-    sent = FORMS["teams.leave"](stage)
-    hidden = hidden_fields(stage.page, sent.page, sent.action, sent.visitor)
-    other = stage.people.vic.new_visitor()
+def test_result_is_for_the_browser_that_sent_the_form(scene: FormScene) -> None:
+    sent = FORMS["teams.leave"](scene)
+    hidden = hidden_fields(scene.page, sent.page, sent.action, sent.visitor)
+    other = scene.people.vic.new_visitor()
     send(sent.visitor, sent.action, sent.typed, hidden)
 
     taken = other.post(sent.action, {**sent.typed, "form_token": hidden["form_token"]})
