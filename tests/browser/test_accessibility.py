@@ -39,8 +39,10 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "members", "invitations",
-    "settings", "/account", "/account/sessions", "/account/sessions/end-all", "/account/second-factor", "/teams",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "integrations/",
+    "integrations/?view=table", "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
+    "integrations/apps/github", "integrations/installation-apps/", "members", "invitations", "settings", "/account", "/account/sessions",
+    "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
 LINKED = {
     "webhooks/": "/webhooks/wh_",
@@ -48,6 +50,9 @@ LINKED = {
     "deliveries/?state=failed": "/deliveries/dlv_",
     "deliveries/?state=pending": "/deliveries/dlv_",
     "api-keys/": "/api-keys/key_",
+    "integrations/?status=ACTIVE": "/integrations/int_",
+    "integrations/?status=ERROR": "/integrations/int_",
+    "integrations/?status=PENDING_SETUP": "/integrations/int_",
 }
 SIGNED_OUT = ("/sign-in", "/forgot-password", "/no-such-page")
 

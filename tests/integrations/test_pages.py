@@ -21,6 +21,8 @@ from app.integrations.status import Status
 from app.lib import clock
 from tests.page import Page
 from tests.people import People
+from tests.web.forms.sending import hidden_fields, send
+from tests.web.forms.test_drafts import cookie_gone, signed_in_again
 
 LIST = "/t/acme/integrations/"
 NEW = LIST + "new/github"
@@ -131,6 +133,18 @@ def test_editing_keeps_a_secret_that_is_left_empty(app: Flask, people: People, p
     assert conflict.status == 412
     assert conflict.has_text("Renamed")
     assert conflict.has_text("Save mine over it")
+
+
+def test_input_is_back_after_the_session_ended_without_its_secret(people: People, page: Page) -> None:
+    hidden = hidden_fields(page, NEW, NEW, people.bob)
+    cookie_gone(people.bob)
+    sent = send(people.bob, NEW, FORM, hidden)
+    assert sent.status_code == 303
+    back = signed_in_again(page, people.bob, sent.location)
+    assert back.has_text("Your input is back.")
+    assert back.has_text("fill in again: Personal access token.")
+    assert back.one("input", name="name").get("value") == "Code host"
+    assert SECRET not in back.html
 
 
 def test_a_form_sent_twice_runs_once(people: People, page: Page, app: Flask) -> None:
