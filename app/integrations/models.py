@@ -2,13 +2,14 @@
 
 from datetime import datetime
 
-from sqlalchemy import Float, ForeignKey, Index, SmallInteger, String, Text, false, text, true
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base
 from app.db.leases import Leased
 from app.db.sealed import sealed
 from app.db.types import Id, Json, UtcDateTime
+from app.integrations.rules import BUCKETS
 from app.lib import clock
 from app.lib.ids import new_id
 
@@ -141,21 +142,22 @@ class ProviderApp(Base):
 
 
 class CallCount(Base):
-    """Calls through one integration in one hour that took about so long: what health is read from.
+    """Calls through one integration in one hour: what health is read from.
 
-    `bucket` is the place of their duration in `rules.LATENCY_BUCKETS_MS`.
+    `bucket_0`, `bucket_1`, …: how many took so long as `rules.LATENCY_BUCKETS_MS` says. A column for each, for a page adds
+    up the hours of a month.
     """
 
-    __tablename__ = "call_counts"
-    __table_args__ = (Index(None, "team_id", "hour"),)
-
-    integration_id: Mapped[str] = mapped_column(
-        Id, ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True
+    __table__ = Table(
+        "call_counts",
+        Base.metadata,
+        Column("integration_id", Id, ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True),
+        Column("hour", UtcDateTime, primary_key=True),
+        #: Its integration's team, for scoping.
+        Column("team_id", Id, nullable=False),
+        *(
+            Column(name, Integer, default=0, server_default="0", nullable=False)
+            for name in ("calls", "failures", *BUCKETS)
+        ),
+        Index(None, "team_id", "hour"),
     )
-    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
-    bucket: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
-    #: Its integration's team, for scoping.
-    team_id: Mapped[str] = mapped_column(Id)
-    calls: Mapped[int] = mapped_column(default=0, server_default="0")
-    failures: Mapped[int] = mapped_column(default=0, server_default="0")
-    total_ms: Mapped[float] = mapped_column(Float, default=0.0, server_default="0")

@@ -18,6 +18,9 @@ DETAIL_VALUE_MAX_CHARS = 500
 #: Upper ends of the buckets that durations are counted in; the last one has none.
 LATENCY_BUCKETS_MS = (10, 25, 50, 75, 100, 150, 250, 400, 600, 1_000, 1_500, 2_500, 5_000, 10_000, 20_000)
 
+#: What counts of each bucket are called, in their order.
+BUCKETS = tuple(f"bucket_{number}" for number in range(len(LATENCY_BUCKETS_MS) + 1))
+
 
 def latency_bucket(duration_ms: float) -> int:
     """Return the index of the bucket of a duration: 0 to `len(LATENCY_BUCKETS_MS)`."""

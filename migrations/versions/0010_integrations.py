@@ -91,7 +91,10 @@ def upgrade() -> None:
             ondelete="CASCADE",
         ),
         sa.ForeignKeyConstraint(
-            ["connected_by_id"], ["users.id"], name=op.f("fk_connections_connected_by_id"), ondelete="SET NULL"
+            ["connected_by_id"],
+            ["users.id"],
+            name=op.f("fk_connections_connected_by_id"),
+            ondelete="SET NULL",
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_connections")),
         sa.UniqueConstraint("integration_id", name=op.f("uq_connections_integration_id")),

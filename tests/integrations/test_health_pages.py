@@ -28,17 +28,8 @@ def count(
     """Store calls of so long ago that took about so long."""
     hour = (clock.now() - ago).replace(minute=0, second=0, microsecond=0)
     with caller.app.app_context():
-        db.session.add(
-            CallCount(
-                integration_id=integration_id,
-                team_id=caller.team_id,
-                hour=hour,
-                calls=calls,
-                failures=failures,
-                bucket=rules.latency_bucket(ms),
-                total_ms=float(ms * calls),
-            )
-        )
+        values = {"calls": calls, "failures": failures, rules.BUCKETS[rules.latency_bucket(ms)]: calls}
+        db.session.add(CallCount(integration_id=integration_id, team_id=caller.team_id, hour=hour, **values))
         db.session.commit()
 
 

@@ -14,12 +14,13 @@ from app.integrations.models import CallCount, Connection, Integration
 from app.integrations.policies import call_policies
 from app.integrations.providers import get_provider
 from app.integrations.queries.apps import known_apps
-from app.integrations.rules import percentile_ms
+from app.integrations.rules import BUCKETS, percentile_ms
 from app.integrations.spec import Provider
 from app.integrations.status import Status
 from app.lib import clock
 from app.web import limits
 
+_SUMS = tuple(func.sum(CallCount.__table__.c[name]) for name in ("calls", "failures", *BUCKETS))
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 
 
@@ -55,11 +56,13 @@ class CallFigures:
     failures: int = 0
     buckets: dict[int, int] = field(default_factory=dict)
 
-    def add(self, bucket: int, calls: int, failures: int) -> None:
-        """Count calls of one bucket."""
+    def add(self, calls: int, failures: int, buckets: Iterable[int]) -> None:
+        """Add calls, in the order of the buckets."""
         self.calls += calls
         self.failures += failures
-        self.buckets[bucket] = self.buckets.get(bucket, 0) + calls
+        for bucket, count in enumerate(buckets):
+            if count:
+                self.buckets[bucket] = self.buckets.get(bucket, 0) + count
 
     @property
     def error_percent(self) -> float | None:
@@ -86,22 +89,17 @@ def figures_of(team_id: str, integration_ids: Sequence[str], wanted: TimeRange) 
     """Return the figures of each of these integrations of the team, by id; none for those without calls."""
     # As many as fit on a page: their primary key finds the counts, whatever else the team has.
     query = (
-        select(
-            CallCount.integration_id,
-            CallCount.bucket,
-            func.sum(CallCount.calls),
-            func.sum(CallCount.failures),
-        )
+        select(CallCount.integration_id, *_SUMS)
         .where(
             CallCount.team_id == team_id,
             CallCount.integration_id.in_(integration_ids),
             CallCount.hour >= wanted.starts(clock.now())[0],
         )
-        .group_by(CallCount.integration_id, CallCount.bucket)
+        .group_by(CallCount.integration_id)
     )
     found: dict[str, CallFigures] = {}
-    for integration_id, bucket, calls, failures in db.session.execute(query):
-        found.setdefault(integration_id, CallFigures()).add(bucket, int(calls), int(failures))
+    for integration_id, calls, failures, *buckets in db.session.execute(query):
+        found.setdefault(integration_id, CallFigures()).add(calls, failures, buckets)
     return found
 
 
@@ -111,17 +109,17 @@ def figures_by_time(
     """Return the figures of all integrations of the team, or of one, for each bar of the chart, the oldest first."""
     starts = wanted.starts(clock.now())
     query = (
-        select(CallCount.hour, CallCount.bucket, func.sum(CallCount.calls), func.sum(CallCount.failures))
+        select(CallCount.hour, *_SUMS)
         .where(CallCount.team_id == team_id, CallCount.hour >= starts[0])
-        .group_by(CallCount.hour, CallCount.bucket)
+        .group_by(CallCount.hour)
     )
     if integration_id is not None:
         query = query.where(CallCount.integration_id == integration_id)
     bars = {start: CallFigures() for start in starts}
-    for hour, bucket, calls, failures in db.session.execute(query):
+    for hour, calls, failures, *buckets in db.session.execute(query):
         start = hour if wanted.step == HOUR else hour.replace(hour=0)
         if start in bars:
-            bars[start].add(bucket, int(calls), int(failures))
+            bars[start].add(calls, failures, buckets)
     return list(bars.items())
 
 
@@ -129,17 +127,20 @@ def total_of(bars: Iterable[tuple[datetime, CallFigures]]) -> CallFigures:
     """Return all of them together."""
     total = CallFigures()
     for _, figures in bars:
-        total.failures += figures.failures
-        total.calls += figures.calls
-        for bucket, calls in figures.buckets.items():
-            total.buckets[bucket] = total.buckets.get(bucket, 0) + calls
+        total.add(
+            figures.calls, figures.failures, [figures.buckets.get(index, 0) for index in range(len(BUCKETS))]
+        )
     return total
 
 
 def limits_left(integrations: Sequence[Integration]) -> dict[str, list[LimitNow]]:
     """Return the limits of each integration as they stand, by its id; one without limits has none."""
     policies = {one.id: call_policies(one.id, one.hourly_limit, one.daily_limit) for one in integrations}
-    # Redis may not answer, and no transaction should stay open meanwhile.
+    # Redis may not answer, and no transaction should stay open meanwhile. What was read is shown all the same: the end of
+    # the transaction would have each of them read again.
+    for one in integrations:
+        for read in filter(None, (one, one.connection)):
+            db.session.expunge(read)
     db.session.rollback()
     statuses = iter(limits_now(limits.peek([policy for found in policies.values() for policy in found])))
     return {integration_id: [next(statuses) for _ in found] for integration_id, found in policies.items()}
