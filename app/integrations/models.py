@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, false, text, true
+from sqlalchemy import ForeignKey, Index, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db.base import Base
 from app.db.leases import Leased
 from app.db.sealed import sealed
 from app.db.types import Id, Json, UtcDateTime
-from app.integrations.rules import BUCKETS
 from app.lib import clock
 from app.lib.ids import new_id
 
@@ -148,16 +147,30 @@ class CallCount(Base):
     up the hours of a month.
     """
 
-    __table__ = Table(
-        "call_counts",
-        Base.metadata,
-        Column("integration_id", Id, ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True),
-        Column("hour", UtcDateTime, primary_key=True),
-        #: Its integration's team, for scoping.
-        Column("team_id", Id, nullable=False),
-        *(
-            Column(name, Integer, default=0, server_default="0", nullable=False)
-            for name in ("calls", "failures", *BUCKETS)
-        ),
-        Index(None, "team_id", "hour"),
+    __tablename__ = "call_counts"
+    __table_args__ = (Index(None, "team_id", "hour"),)
+
+    integration_id: Mapped[str] = mapped_column(
+        Id, ForeignKey("integrations.id", ondelete="CASCADE"), primary_key=True
     )
+    hour: Mapped[datetime] = mapped_column(UtcDateTime, primary_key=True)
+    #: Its integration's team, for scoping.
+    team_id: Mapped[str] = mapped_column(Id)
+    calls: Mapped[int] = mapped_column(default=0, server_default="0")
+    failures: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_0: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_1: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_2: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_3: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_4: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_5: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_6: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_7: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_8: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_9: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_10: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_11: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_12: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_13: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_14: Mapped[int] = mapped_column(default=0, server_default="0")
+    bucket_15: Mapped[int] = mapped_column(default=0, server_default="0")
