@@ -22,16 +22,19 @@ def add_samples(people: People, known: Mapping[str, str]) -> dict[str, str]:
     )
     db.session.add_all([integration, ProviderApp(team_id=team_id, provider="github", client_id="Iv1.sample")])
     db.session.flush()
-    called = LoggedRequest(
+    call = LoggedRequest(
         team_id=team_id,
         direction="out",
         integration_id=integration.id,
-        integration_name=integration.name,
+        integration_name="Sample",
+        purpose="rest",
         method="GET",
+        scheme="https",
+        host="api.github.com",
         path="/user",
         status=200,
         duration_ms=1,
     )
-    db.session.add(called)
+    db.session.add(call)
     db.session.flush()
-    return {"integration_id": integration.id, "provider_slug": "github", "call_id": called.id}
+    return {"integration_id": integration.id, "provider_slug": "github", "call_id": call.id}
