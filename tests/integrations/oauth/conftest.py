@@ -128,7 +128,7 @@ class Connecting:
         """Call the service through the integration."""
         with self.app.app_context():
             access = open_access(self.team_id, self.integration_id)
-            return send_call(access, OutgoingCall(url=f"{self.authority.url}/me", purpose="rest"))
+            return send_call(access, OutgoingCall(url=f"{access.base_url}/me", purpose="rest"))
 
     def refreshes(self) -> int:
         """Return how many refreshes the server was asked for."""
