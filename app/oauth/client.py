@@ -55,8 +55,13 @@ class ProviderSession(OAuth2Session):  # type: ignore[misc]
 
     def post(self, url: str, data: object = None, **options: Any) -> Response:
         """Send a form, or its fields as JSON to a provider that wants that."""
-        body = {"json": data} if self.sends_json else {"data": data}
-        answer: Response = super().post(url, **body, **options)
+        if self.sends_json:
+            # Authlib's own headers name a form.
+            headers = {**(options.pop("headers", None) or {}), "Content-Type": "application/json"}
+            options |= {"json": data, "headers": headers}
+        else:
+            options["data"] = data
+        answer: Response = super().post(url, **options)
         return answer
 
 

@@ -256,3 +256,54 @@ def test_the_next_due_time_is_told(app: Flask) -> None:
         next_due_at = leases.next_due_at(connection, OutgoingMail)
     assert next_due_at is not None
     assert timedelta(minutes=50) < next_due_at - clock.now() < timedelta(minutes=70)
+
+
+@pytest.mark.parametrize("due_in_s", [-1.0, HOUR_S, None])
+def test_one_row_is_claimed_due_or_not(app: Flask, due_in_s: float | None) -> None:
+    first, second = add(app, 2, due_in_s=due_in_s)
+    with transaction(app) as connection:
+        claimed = leases.claim_row(connection, OutgoingMail, second, lease_s=LEASE_S)
+    assert claimed
+    assert claimed.ids == [second]
+    assert row(app, second).lease == claimed.lease
+    assert row(app, first).lease is None
+    with transaction(app) as connection:
+        assert leases.settle(connection, OutgoingMail, second, claimed.lease, due_in_s=HOUR_S)
+
+
+def test_a_row_that_somebody_holds_is_not_claimed(app: Flask, end_leases: Callable[[], None]) -> None:
+    (row_id,) = add(app, 1)
+    claim(app)
+
+    def claim_it() -> leases.Claim | None:
+        with transaction(app) as connection:
+            return leases.claim_row(connection, OutgoingMail, row_id, lease_s=LEASE_S)
+
+    assert claim_it() is None
+    end_leases()
+    assert claim_it() is not None
+
+
+def test_a_row_that_does_not_meet_the_conditions_is_not_claimed(app: Flask) -> None:
+    (row_id,) = add(app, 1)
+    with transaction(app) as connection:
+        where = (OutgoingMail.attempt_count == 7,)
+        assert leases.claim_row(connection, OutgoingMail, row_id, lease_s=LEASE_S, where=where) is None
+        assert leases.claim_row(connection, OutgoingMail, "mail_none", lease_s=LEASE_S) is None
+    assert row(app, row_id).lease is None
+
+
+def test_of_many_who_claim_one_row_at_once_one_gets_it(app: Flask) -> None:
+    (row_id,) = add(app, 1)
+    found: list[leases.Claim | None] = []
+
+    def claim_it() -> None:
+        with transaction(app) as connection:
+            found.append(leases.claim_row(connection, OutgoingMail, row_id, lease_s=LEASE_S))
+
+    threads = [threading.Thread(target=claim_it) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sum(claimed is not None for claimed in found) == 1

@@ -2,7 +2,9 @@
 
 import dataclasses
 import datetime
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -21,6 +23,7 @@ from app.oauth.contract import (
     RequestRefused,
     WrongIssuer,
     check_issuer,
+    error_of,
 )
 from app.oauth.tokens import TokenSet
 from tests.lib.outbound.conftest import LOOPBACK
@@ -31,6 +34,7 @@ from tests.oauth.authorization_server import (
     Authority,
     authority_running,
 )
+from tests.webhooks.dispatch.receivers import Receiver, always
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,12 @@ def authority(running: Authority) -> Authority:
     running.seen.clear()
     running.instead = None
     return running
+
+
+@pytest.fixture
+def service() -> Iterator[Receiver]:
+    with Receiver() as running:
+        yield running
 
 
 @pytest.fixture
@@ -148,6 +158,95 @@ def test_without_pkce_there_is_no_challenge(registration: Registration, outbound
     assert authorization.verifier == ""
 
 
+def test_the_challenges_method_is_spelled_as_the_provider_does(
+    registration: Registration, outbound: Client
+) -> None:
+    client = OAuthClient(dataclasses.replace(registration, challenge_method="s256"), outbound, key="team_a")
+    query = parse_qs(urlsplit(client.begin(REDIRECT_URI).url).query)
+    assert query["code_challenge_method"] == ["s256"]
+    assert len(query["code_challenge"][0]) == 43
+
+
+def test_the_providers_own_parameters_go_along(
+    registration: Registration, outbound: Client, authority: Authority
+) -> None:
+    more = dataclasses.replace(
+        registration, token_parameters={"expiring": 1}, refresh_parameters={"for": "refreshes"}
+    )
+    client = OAuthClient(more, outbound, key="team_a")
+    tokens = connect(client)
+    assert authority.seen[-1][1]["expiring"] == "1"
+    client.refresh(tokens)
+    assert authority.seen[-1][1].keys() == {"grant_type", "refresh_token", "for"}
+
+
+def test_refreshes_go_where_the_provider_wants_them(
+    registration: Registration, outbound: Client, authority: Authority
+) -> None:
+    elsewhere = dataclasses.replace(
+        registration, token_url="http://127.0.0.1:1/", refresh_url=f"{authority.url}/token"
+    )
+    authority.instead = (200, b'{"access_token": "new"}', 0)
+    tokens = OAuthClient(elsewhere, outbound, key="team_a").refresh(TokenSet("at", "Bearer", "rt"))
+    assert (tokens.access_token, tokens.refresh_token) == ("new", "rt")
+
+
+def test_a_provider_that_wants_json_gets_it(
+    registration: Registration, outbound: Client, service: Receiver
+) -> None:
+    service.behaviour = always(200, body=b'{"access_token": "new"}')
+    speaking = dataclasses.replace(registration, token_url=service.url, sends_json=True)
+    OAuthClient(speaking, outbound, key="team_a").exchange(code="c", redirect_uri=REDIRECT_URI, verifier="v")
+    (received,) = service.received
+    assert received.headers["content-type"].startswith("application/json")
+    assert received.headers["authorization"].startswith("Basic ")
+    assert json.loads(received.body) == {
+        "grant_type": "authorization_code",
+        "code": "c",
+        "redirect_uri": REDIRECT_URI,
+        "code_verifier": "v",
+    }
+
+
+def test_answers_are_read_as_the_provider_means_them(
+    registration: Registration, outbound: Client, authority: Authority
+) -> None:
+    def read(answer: Mapping[str, Any]) -> Mapping[str, Any]:
+        if not answer["ok"]:
+            raise error_of("invalid_grant", "it says so in its own way")
+        return answer["inside"]
+
+    client = OAuthClient(dataclasses.replace(registration, read_answer=read), outbound, key="team_a")
+    authority.instead = (200, b'{"ok": true, "inside": {"access_token": "x"}}', 0)
+    assert client.refresh(TokenSet("at", "Bearer", "rt")).access_token == "x"
+    for status, kind in ((200, GrantRefused), (400, GrantRefused), (503, ProviderUnavailable)):
+        authority.instead = (status, b'{"ok": false}', 0)
+        with pytest.raises(kind):
+            client.refresh(TokenSet("at", "Bearer", "rt"))
+
+
+def test_a_life_that_the_answer_leaves_out_is_the_providers_usual_one(
+    registration: Registration, outbound: Client, authority: Authority
+) -> None:
+    client = OAuthClient(dataclasses.replace(registration, lifetime_s=1800), outbound, key="team_a")
+    for answer in (b'{"access_token": "x"}', b'{"access_token": "x", "expires_in": 0}'):
+        authority.instead = (200, answer, 0)
+        tokens = client.refresh(TokenSet("at", "Bearer", "rt"))
+        assert tokens.expires_at
+        assert tokens.expires_at > clock.now() + datetime.timedelta(minutes=25)
+
+
+def test_no_refresh_is_sent_again_by_itself(
+    registration: Registration, outbound: Client, authority: Authority
+) -> None:
+    """Libcurl repeats a request on a kept connection that turns out to be dead: a token that works once would be used
+    twice.
+    """
+    client = OAuthClient(registration, outbound, key="team_a", sends_once=True)
+    client.refresh(connect(client))
+    assert outbound.idle_count == 0
+
+
 def test_refresh_gives_new_tokens_and_the_old_ones_are_refused(
     client: OAuthClient, authority: Authority
 ) -> None:
@@ -207,6 +306,11 @@ WRONG_ANSWERS: dict[str, tuple[int, bytes, type[OAuthError]]] = {
     "403 with a number for an error": (403, b'{"error": 7}', RequestRefused),
     "200 with error": (200, b'{"error": "bad_verification_code"}', RequestRefused),
     "200 without token": (200, b'{"token_type": "bearer"}', RequestRefused),
+    "200 with a token of another type": (
+        200,
+        b'{"access_token": "x", "token_type": "mac"}',
+        RequestRefused,
+    ),
     "200 with an empty token": (200, b'{"access_token": ""}', RequestRefused),
     "200 with ok false": (200, b'{"ok": false, "error": "invalid_grant"}', GrantRefused),
     "429 without error": (429, b'{"message": "slow down"}', ProviderUnavailable),

@@ -35,11 +35,14 @@ def refresher(grant: Connected, threads: int) -> "Iterator[subprocess.Popen[str]
         text=True,
     ) as process:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline().strip() == "ready"
             yield process
         finally:
             process.kill()
+
+
+def wait_until_ready(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline().strip() == "ready"
 
 
 def go(process: "subprocess.Popen[str]") -> None:
@@ -55,6 +58,8 @@ def test_of_four_processes_with_eight_threads_one_refreshes_and_the_grant_lives(
     grant.end_access_token()
     with contextlib.ExitStack() as stack:
         processes = [stack.enter_context(refresher(grant, THREADS)) for _ in range(PROCESSES)]
+        for process in processes:
+            wait_until_ready(process)
         for process in processes:
             go(process)
         printed = [line for process in processes for line in process.communicate(timeout=60)[0].split("\n")]
@@ -74,6 +79,7 @@ def test_who_is_killed_before_the_provider_is_asked_takes_nothing_along(
     oidc.hold(before_ms=3_000)
     asked = oidc.stats()["received"]
     with refresher(grant, 2) as process:
+        wait_until_ready(process)
         go(process)
         wait_until(lambda: oidc.stats()["received"] > asked)
         process.kill()
@@ -95,6 +101,7 @@ def test_who_is_killed_between_answer_and_storage_leaves_words_that_say_so(
     oidc.hold(after_ms=3_000)
     before = oidc.stats()["refreshed"]
     with refresher(grant, 2) as process:
+        wait_until_ready(process)
         go(process)
         wait_until(lambda: oidc.stats()["refreshed"] > before)
         process.kill()
