@@ -178,10 +178,18 @@ class OAuthClient:
 
     def _fetch(self, url: str, grant_type: str, **parameters: str | int) -> TokenSet:
         registration, asked_at = self._registration, clock.now()
+        if registration.sends_json and registration.client_auth != "client_secret_basic":
+            parameters["client_id"] = registration.client_id
+            if registration.client_auth == "client_secret_post":
+                parameters["client_secret"] = registration.client_secret
         try:
             with self._session() as session:
                 session.read_answer = registration.read_answer
-                session.sends_json = registration.sends_json
+                if registration.sends_json:
+                    session.sends_json = True
+                    # Authlib would add them to the body as to a form's.
+                    for name in ("client_secret_post", "none"):
+                        session.register_client_auth_method((name, _leave))
                 answer = session.fetch_token(url, grant_type=grant_type, **parameters)
         except RequestException as error:
             raise ProviderUnavailable(str(error)) from error
@@ -240,6 +248,13 @@ def _json_object(answer: Response) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
+
+
+def _leave(
+    _client: ClientAuth, _method: str, uri: str, headers: dict[str, str], body: str
+) -> tuple[str, dict[str, str], str]:
+    """Leave a request as it is: its body holds the id and the secret already."""
+    return uri, headers, body
 
 
 def _encode_basic(

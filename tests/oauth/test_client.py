@@ -208,6 +208,30 @@ def test_a_provider_that_wants_json_gets_it(
     }
 
 
+@pytest.mark.parametrize(
+    ("client_auth", "more"),
+    [
+        ("client_secret_post", {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}),
+        ("none", {"client_id": CLIENT_ID}),
+    ],
+)
+def test_in_json_the_secret_is_a_member(
+    registration: Registration,
+    outbound: Client,
+    service: Receiver,
+    client_auth: Any,
+    more: dict[str, str],
+) -> None:
+    service.behaviour = always(200, body=b'{"access_token": "new"}')
+    speaking = dataclasses.replace(
+        registration, token_url=service.url, sends_json=True, client_auth=client_auth
+    )
+    OAuthClient(speaking, outbound, key="team_a").refresh(TokenSet("at", "Bearer", "rt"))
+    (received,) = service.received
+    assert json.loads(received.body) == {"grant_type": "refresh_token", "refresh_token": "rt", **more}
+    assert "authorization" not in received.headers
+
+
 def test_answers_are_read_as_the_provider_means_them(
     registration: Registration, outbound: Client, authority: Authority
 ) -> None:
