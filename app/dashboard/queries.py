@@ -11,6 +11,8 @@ from app.api_keys.models import ApiKey
 from app.api_keys.rules import EXPIRY_WARNING_DAYS
 from app.events.models import Event
 from app.extensions import db
+from app.integrations.models import Connection, Integration
+from app.integrations.rules import CONNECTED
 from app.lib import clock
 from app.lib.errors import NotFound
 from app.webhooks.explanations import Explanation, explain
@@ -63,6 +65,16 @@ class AttentionItem:
     consecutive_failures: int
     backlog: int
     last_failure: FailedDelivery | None
+
+
+@dataclass(frozen=True, slots=True)
+class EndedConnection:
+    """An integration whose connection does not work until somebody sees to it."""
+
+    integration_id: str
+    name: str
+    reason: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +212,21 @@ def attention_items(team_id: str, failures: Sequence[FailedDelivery]) -> list[At
         for webhook_id, name, url, status, reason, changed_at, in_a_row, count in db.session.execute(query)
     ]
     return [item for item in found if item.status != "paused" or item.backlog or item.consecutive_failures]
+
+
+def ended_connections(team_id: str) -> list[EndedConnection]:
+    """Return the integrations that have to be reconnected, or whose app is refused, the longest ended first."""
+    query = (
+        select(Integration.id, Integration.name, Connection.reason, Connection.state_changed_at)
+        .join(Connection, Connection.integration_id == Integration.id)
+        .where(Connection.team_id == team_id, Connection.state != CONNECTED, Integration.is_enabled.is_(True))
+        .order_by(Connection.state_changed_at, Connection.id)
+        .limit(_ATTENTION_ITEMS_MAX)
+    )
+    return [
+        EndedConnection(integration_id, name, reason or "", since)
+        for integration_id, name, reason, since in db.session.execute(query)
+    ]
 
 
 def ending_keys(team_id: str) -> list[EndingKey]:

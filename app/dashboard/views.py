@@ -33,6 +33,7 @@ def home() -> Response:
         waiting_text=f"{PENDING_COUNT_MAX}+" if pending_count > PENDING_COUNT_MAX else f"{pending_count:,}",
         pending_count=pending_count,
         attention_items=queries.attention_items(team_id, failures),
+        ended_connections=queries.ended_connections(team_id) if principal().may("integrations:read") else [],
         ending_keys=queries.ending_keys(team_id) if principal().may("keys:manage") else [],
         skewed_clocks=_skewed_clocks(),
         keys_to_review=queries.keys_to_review(team_id) if principal().may("keys:manage") else [],

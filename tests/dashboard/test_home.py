@@ -114,7 +114,7 @@ def test_troubled_webhooks_come_with_reason_and_button(
 def test_calm_team_is_told_so(people: People, page: Page, factories: Factories) -> None:
     factories.deliveries(factories.webhook(), 1)
 
-    assert page.get(HOME, people.vic).has_text("All webhooks work")
+    assert page.get(HOME, people.vic).has_text("All webhooks and connections work")
 
 
 def test_costs_a_handful_of_queries_however_much_fails(

@@ -119,6 +119,7 @@ def test_a_refused_grant_has_to_be_reconnected_and_is_said_once(connected: Conne
         connected.call()
     shown = page.get(connected.path, connected.people.bob)
     assert shown.has_text("It has to be reconnected")
+    assert page.get("/t/acme/", connected.people.vic).has_text("Connection ended")
 
     before = row.id
     connected.connect()
