@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urljoin, urlsplit
 
+import pytest
 import requests
 
 from tests.webhooks.dispatch.programs import free_port
@@ -83,6 +85,13 @@ class _Form(HTMLParser):
             self.fields[found.get("name") or ""] = found.get("value") or ""
 
 
+def skip_or_fail(missing: NodeMissing) -> NoReturn:
+    """Leave a test out on a machine without Node; in CI nothing is left out."""
+    if os.environ.get("CI"):
+        pytest.fail(f"CI without the provider: {missing}")
+    pytest.skip(str(missing))
+
+
 def installed() -> Path:
     """Return the directory with the provider; the first call installs the versions of the lock file. Raises NodeMissing."""
     node, npm = shutil.which("node"), shutil.which("npm")
@@ -119,9 +128,9 @@ def installed() -> Path:
 
 
 @contextlib.contextmanager
-def provider_running(redirect_uri: str) -> Iterator[OidcProvider]:
-    """Run the provider on a free port of loopback. Raises NodeMissing."""
-    directory, port = installed(), free_port()
+def provider_running(redirect_uri: str, port: int | None = None) -> Iterator[OidcProvider]:
+    """Run the provider on a port of loopback, a free one if none is given. Raises NodeMissing."""
+    directory, port = installed(), port or free_port()
     argv = ("node", str(directory / "provider.mjs"), str(port), CLIENT_ID, CLIENT_SECRET, redirect_uri)
     with subprocess.Popen(
         argv,
