@@ -16,6 +16,8 @@ _LABELS = {
     CONNECTED: ("Connected", "green", "circle-check"),
     "": ("Not connected", "grey", "circle-dashed"),
 }
+#: Asks for a refresh token; many providers give that and leave the name out.
+_UNSAID = frozenset({"offline_access"})
 _ENDED = ("Ended", "red", "alert-triangle")
 
 
@@ -71,7 +73,7 @@ def shown_connection(
         problem=_problem(row) if row else None,
         granted=granted,
         is_assumed=row is not None and not row.granted_scope and bool(asked),
-        not_granted=[scope for scope in asked if row and scope not in granted],
+        not_granted=[scope for scope in asked if row and scope not in granted and scope not in _UNSAID],
         unknown_life=_unknown_life(oauth),
         next_refresh_at=row.due_at if row and has_schedule and oauth.has_refresh_tokens else None,
         can_connect=report.step not in (NextStep.FILL_IN, NextStep.ADD_APP) or row is not None,
