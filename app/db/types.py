@@ -11,6 +11,8 @@ Id = String(40).with_variant(String(40, collation="C"), "postgresql")
 
 #: Structured values that are read whole.
 Json = JSON().with_variant(JSONB(), "postgresql")
+#: The same where None is NULL, not the JSON value null.
+OptionalJson = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

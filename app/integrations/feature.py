@@ -22,7 +22,10 @@ FEATURE = Feature(
             label="Integrations",
             icon="plug",
             position=10,
-            tabs=(Tab("Integrations", "integrations.index", "integrations:read"),),
+            tabs=(
+                Tab("Integrations", "integrations.index", "integrations:read"),
+                Tab("Catalogue", "integrations.catalogue", "integrations:read"),
+            ),
         ),
         NavigationEntry(
             section=Section.INTEGRATIONS,

@@ -1,6 +1,7 @@
 """Integrations, their OAuth connections, the apps that these are made through, and what was called by the hour."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import ForeignKey, Index, String, Text, false, text, true
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from app.db.base import Base
 from app.db.leases import Leased
 from app.db.sealed import sealed
-from app.db.types import Id, Json, UtcDateTime
+from app.db.types import Id, Json, OptionalJson, UtcDateTime
 from app.lib import clock
 from app.lib.ids import new_id
 
@@ -51,6 +52,9 @@ class Integration(Base):
     daily_limit: Mapped[int | None]
     #: Offered to the other teams of the installation, without its secrets.
     is_public: Mapped[bool] = mapped_column(default=False, server_default=false())
+    #: What they are offered, as it was when its team published it (`app.integrations.offers`); None: nothing.
+    offer: Mapped[dict[str, Any] | None] = mapped_column(OptionalJson)
+    published_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     #: The public integration of another team that it was made from.
     source_id: Mapped[str | None] = mapped_column(Id, ForeignKey("integrations.id", ondelete="SET NULL"))
     #: The team's own notes on it, by name.

@@ -11,7 +11,7 @@ from app.integrations.dependents import dependents_of
 from app.integrations.facts import fields_of
 from app.integrations.forms import IntegrationForm, form_class, form_of, new_form, sent_form
 from app.integrations.models import Integration
-from app.integrations.providers import get_provider, providers
+from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import (
     INTEGRATIONS,
     IntegrationRow,
@@ -23,8 +23,8 @@ from app.integrations.services import integrations as services
 from app.integrations.services.settings import IntegrationSettings, stored_secrets
 from app.integrations.services.testing import TestReport, test_integration
 from app.integrations.shown_connection import shown_connection
-from app.integrations.spec import Category, Provider
 from app.integrations.views.blueprint import integrations
+from app.integrations.views.publishing import published_state
 from app.lib.errors import PreconditionFailed, SignalboxError
 from app.request_log.queries import latest_outgoing
 from app.web import limits
@@ -73,16 +73,6 @@ def index() -> Response:
 def download() -> Response:
     """Download the integrations that the filters leave, as CSV. Secrets are not among it."""
     return _TABLE.download()
-
-
-@integrations.get("/new")
-@require("integrations:write")
-def choose() -> Response:
-    """Show what an integration can be made from."""
-    by_category: dict[Category, list[Provider]] = {}
-    for provider in providers().values():
-        by_category.setdefault(provider.category, []).append(provider)
-    return render("integrations/choose.html", by_category=by_category, show=presentation)
 
 
 @integrations.get("/new/<provider_slug>")
@@ -249,6 +239,7 @@ def _show_page(
         connection=shown_connection(integration, provider, row.report),
         example=presentation.curl_of(integration, provider.check_of(method)),
         calls=latest_outgoing(integration.team_id, integration.id, count=_LATEST_CALLS),
+        published=published_state(integration_id),
         test_report=report,
         test_refusal=refusal,
         show=presentation,
