@@ -246,3 +246,10 @@ class AppForm(Form):
 
     client_id = StringField("Client id", description="The provider shows it on the page of your app.")
     client_secret = PasswordField("Client secret")
+
+
+class MessageForm(Form):
+    """A message to Slack."""
+
+    channel = StringField("Channel", description="Its name, such as #support, or its id.")
+    text = TextAreaField("Text")

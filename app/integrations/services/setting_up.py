@@ -1,5 +1,7 @@
 """Sets up integrations from the catalogue in one step: as drafts, whose status says what is missing."""
 
+from collections.abc import Mapping
+
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -26,8 +28,14 @@ def set_up(
     return create_integration(team_id, provider.slug, settings, is_draft=True, created_by_id=created_by_id)
 
 
-def set_up_published(team_id: str, published_id: str, *, created_by_id: str | None = None) -> str:
-    """Create a draft from what another team has published, and return its id.
+def set_up_published(
+    team_id: str,
+    published_id: str,
+    answers: Mapping[str, str] | None = None,
+    *,
+    created_by_id: str | None = None,
+) -> str:
+    """Create a draft from what another team has published, with `answers` of one's own, and return its id.
 
     Raises NotFound when it was taken back, Invalid when it does not fit the catalogue any more, and Conflict.
     """
@@ -38,7 +46,7 @@ def set_up_published(team_id: str, published_id: str, *, created_by_id: str | No
         description=offer.description,
         logo=offer.logo,
         auth_method=offer.auth_method,
-        answers=offer.config,
+        answers={**offer.config, **(answers or {})},
         scopes=offer.scopes if found.provider.oauth else None,
         hourly_limit=offer.hourly_limit,
         daily_limit=offer.daily_limit,

@@ -20,6 +20,7 @@ from app.integrations.queries.integrations import (
     get_row,
 )
 from app.integrations.services import integrations as services
+from app.integrations.services.messages import takes_messages
 from app.integrations.services.settings import IntegrationSettings, stored_secrets
 from app.integrations.services.testing import TestReport, test_integration
 from app.integrations.shown_connection import shown_connection
@@ -240,6 +241,7 @@ def _show_page(
         example=presentation.curl_of(integration, provider.check_of(method)),
         calls=latest_outgoing(integration.team_id, integration.id, count=_LATEST_CALLS),
         published=published_state(integration_id),
+        takes_messages=takes_messages(integration),
         test_report=report,
         test_refusal=refusal,
         show=presentation,
