@@ -8,6 +8,7 @@ from flask import Flask
 
 from app.extensions import db
 from app.integrations.addresses import origin_of
+from app.integrations.models import Integration
 from app.integrations.services.access import open_access
 from app.integrations.services.integrations import create_integration
 from app.integrations.services.messages import PostedMessage, post_message, post_through
@@ -122,6 +123,21 @@ def test_a_service_that_cannot_be_reached_is_an_outcome(app: Flask, people: Peop
         integration_id = create_integration(people.acme.id, "slack", settings)
         posted = post_message(people.acme.id, integration_id, "", "Hello")
     assert (posted.posted, posted.status_code, posted.is_temporary) == (False, None, True)
+
+
+def test_only_what_concerns_the_credentials_stands_on_the_integration(
+    app: Flask, people: People, service: Receiver, bot: str
+) -> None:
+    def state_after(error: str) -> str | None:
+        service.behaviour = always(200, body=b'{"ok": false, "error": "%s"}' % error.encode())
+        post_by_bot(app, people, service, bot)
+        with app.app_context():
+            return db.session.get_one(Integration, bot).error_detail
+
+    assert state_after("channel_not_found") is None
+    assert state_after("token_revoked") == "The token was revoked, or the app was removed from the workspace."
+    # As the service shows by looking for the channel at all.
+    assert state_after("channel_not_found") is None
 
 
 @pytest.mark.parametrize(

@@ -75,10 +75,10 @@ def failure_of(result: Result) -> tuple[str, str] | None:
 def _says_something(access: Access, call: OutgoingCall, failure: tuple[str, str] | None) -> bool:
     """Return whether a call may change what is known about its integration.
 
-    A test knows more than its status says, and records that itself. A success through one that worked when the call began
+    Tests and messages know more than their status says, and record that themselves. A success through one that worked when the call began
     says nothing new; should it have begun to fail since, then the next call says that it recovered.
     """
-    return call.purpose != "test" and (failure is not None or not access.is_known_to_work)
+    return call.purpose not in {"test", "message"} and (failure is not None or not access.is_known_to_work)
 
 
 def _logged(

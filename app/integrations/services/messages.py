@@ -2,23 +2,33 @@
 
 from dataclasses import dataclass, replace
 
+import structlog
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.db.session import writing
 from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.integrations.models import Integration
 from app.integrations.queries.integrations import get_integration
 from app.integrations.services.access import Access, open_access
+from app.integrations.services.call_log import failure_of
 from app.integrations.services.calling import send_call
+from app.integrations.services.health import record_health
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
 from app.integrations.slack_messages import (
     CHANNEL_MAX_CHARS,
+    CREDENTIAL_ERRORS,
     TEXT_MAX_CHARS,
     explanation_of,
     message_body,
     read_answer,
 )
 from app.integrations.spec import NoAuth
+from app.jobs.heartbeats import nudge_dispatch
 from app.lib import redact
 from app.lib.errors import Conflict, FieldError, Invalid
+
+log = structlog.get_logger()
 
 TIMEOUT_S = 15.0
 _SLACK = "slack"
@@ -127,11 +137,18 @@ def post_through(access: Access, channel: str, text: str) -> PostedMessage:
     )
     if result.error_kind is not None:
         words = result.error_detail or "Slack could not be reached."
+        _record_health(access, failure_of(result))
         advice = "If the connection broke late it may be posted all the same: look in Slack first."
         return _refused(posted, access, outcome, words, advice, result.error_kind)
     answer = read_answer(result.status_code or 0, result.body, is_webhook=is_webhook)
+    words, advice = explanation_of(answer) if answer.error else ("", "")
+    if answer.error in CREDENTIAL_ERRORS:
+        _record_health(access, ("refused", words))
+    else:
+        # That a channel is archived says nothing about the integration.
+        _record_health(access, failure_of(result) if (result.status_code or 0) >= 500 else None)
     if answer.error:
-        return _refused(posted, access, outcome, *explanation_of(answer), answer.error)
+        return _refused(posted, access, outcome, words, advice, answer.error)
     return replace(posted, channel=answer.channel, ts=answer.ts)
 
 
@@ -146,3 +163,17 @@ def _refused(
         advice=advice,
         error=redact.text(error, secret_values=secrets),
     )
+
+
+def _record_health(access: Access, failure: tuple[str, str] | None) -> None:
+    """Record what a message shows about the integration. That it was sent counts, also where this fails."""
+    if failure is None and access.is_known_to_work:
+        return
+    try:
+        with writing(), db.engine.begin() as connection:
+            has_changed = record_health(connection, access.team_id, access.integration_id, failure)
+    except SQLAlchemyError as error:
+        log.warning("message_not_recorded", integration_id=access.integration_id, reason=type(error).__name__)
+        return
+    if has_changed:
+        nudge_dispatch()
