@@ -15,6 +15,7 @@ from app.extensions import csrf
 from app.idempotency.feature import FEATURE as IDEMPOTENCY
 from app.integrations.feature import FEATURE as INTEGRATIONS
 from app.jobs import table
+from app.notifications.feature import FEATURE as NOTIFICATIONS
 from app.operations.feature import FEATURE as OPERATIONS
 from app.outbox.feature import FEATURE as OUTBOX
 from app.request_log.feature import FEATURE as REQUEST_LOG
@@ -41,6 +42,7 @@ FEATURES: tuple[Feature, ...] = (
     API_KEYS,
     WEBHOOKS,
     INTEGRATIONS,
+    NOTIFICATIONS,
     DASHBOARD,
     OPERATIONS,
     DEMO,

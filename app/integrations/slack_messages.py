@@ -108,8 +108,10 @@ def message_body(channel: str, text: str) -> bytes:
 def read_answer(status_code: int, body: bytes, *, is_webhook: bool) -> SlackAnswer:
     """Return what Slack's answer says."""
     if is_webhook:
-        # Slack says "ok"; any other success is one, too.
-        return SlackAnswer() if status_code == 200 else SlackAnswer(_word(body) or f"http_{status_code}")
+        if status_code == 200:
+            return SlackAnswer()
+        word = _word(body)
+        return SlackAnswer(word if word not in {"", "ok"} else f"http_{status_code}")
     answer = _object(body)
     if answer.get("ok") is True:
         return SlackAnswer(channel=_text(answer.get("channel")), ts=_text(answer.get("ts")))
@@ -119,6 +121,10 @@ def read_answer(status_code: int, body: bytes, *, is_webhook: bool) -> SlackAnsw
 
 def explanation_of(answer: SlackAnswer) -> tuple[str, str]:
     """Return what an error means, and what to do."""
+    if answer.error.startswith("http_5"):
+        return f"Slack has trouble of its own: it answered {answer.error.removeprefix('http_')}.", _LATER
+    if answer.error == "http_429":
+        return _EXPLANATIONS["ratelimited"]
     words, advice = _EXPLANATIONS.get(
         answer.error, (f"Slack answered {answer.error}.", "Look the word up in Slack's documentation.")
     )
