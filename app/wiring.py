@@ -20,6 +20,7 @@ from app.operations.feature import FEATURE as OPERATIONS
 from app.outbox.feature import FEATURE as OUTBOX
 from app.request_log.feature import FEATURE as REQUEST_LOG
 from app.secrets.feature import FEATURE as SECRETS
+from app.setup_templates.feature import FEATURE as SETUP_TEMPLATES
 from app.web import mails, permissions
 from app.web.access import check_views, init_access
 from app.web.bodies import read_json_strictly
@@ -43,6 +44,7 @@ FEATURES: tuple[Feature, ...] = (
     WEBHOOKS,
     INTEGRATIONS,
     NOTIFICATIONS,
+    SETUP_TEMPLATES,
     DASHBOARD,
     OPERATIONS,
     DEMO,

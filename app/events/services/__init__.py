@@ -8,13 +8,14 @@ from app.events.services.emitting import (
     emit,
     emit_batch,
 )
-from app.events.services.types import change_type, create_type, delete_type, type_version
+from app.events.services.types import add_type, change_type, create_type, delete_type, type_version
 
 __all__ = [
     "Emitted",
     "EventToEmit",
     "add_event",
     "add_event_without_fanout",
+    "add_type",
     "change_type",
     "create_type",
     "delete_type",

@@ -19,21 +19,9 @@ from app.web.forms.versions import check_version, version_of
 
 def create_type(team_id: str, *, name: str, description: str, example: dict[str, Any]) -> KnownType:
     """Add a type of the team's own. Raises Invalid for a bad name or example, Conflict for a name in use."""
-    rules.check_new_type_name(name)
-    rules.check_description(description)
-    _check_example(example)
     session = db.session()
-    count = session.scalar(select(func.count()).select_from(EventType).where(EventType.team_id == team_id))
-    if (count or 0) >= rules.OWN_TYPES_MAX:
-        raise Conflict(
-            f"A team can have {rules.OWN_TYPES_MAX} types of its own. Delete one that is not used."
-        )
-    row = EventType(team_id=team_id, name=name, description=description, example=example)
-    session.add(row)
     try:
-        session.flush()
-        values = {"description": description, "example": example}
-        _record(session, "event_type.created", row, changes=changed({}, values))
+        known = add_type(session, team_id, name=name, description=description, example=example)
         # The API knows a type by its name.
         record_outcome(session, name)
         session.commit()
@@ -42,6 +30,30 @@ def create_type(team_id: str, *, name: str, description: str, example: dict[str,
         raise Conflict(
             f"Your team already has a type {name}.", errors=[FieldError("name", f"{name} is in use already.")]
         ) from None
+    return known
+
+
+def add_type(
+    session: Session, team_id: str, *, name: str, description: str, example: dict[str, Any]
+) -> KnownType:
+    """Add a type to the caller's transaction. Raises Invalid and Conflict, and IntegrityError for a name in use."""
+    rules.check_new_type_name(name)
+    rules.check_description(description)
+    _check_example(example)
+    count = session.scalar(select(func.count()).select_from(EventType).where(EventType.team_id == team_id))
+    if (count or 0) >= rules.OWN_TYPES_MAX:
+        raise Conflict(
+            f"A team can have {rules.OWN_TYPES_MAX} types of its own. Delete one that is not used."
+        )
+    row = EventType(team_id=team_id, name=name, description=description, example=example)
+    session.add(row)
+    session.flush()
+    _record(
+        session,
+        "event_type.created",
+        row,
+        changes=changed({}, {"description": description, "example": example}),
+    )
     return KnownType(name, OWN, description, example, is_own=True)
 
 

@@ -63,6 +63,16 @@ def create_webhook(
 ) -> CreatedWebhook:
     """Create an active webhook. Raises Invalid naming every wrong field, Conflict when the team has too many."""
     session = db.session()
+    created = add_webhook(session, team_id, settings, created_by_id=created_by_id)
+    record_outcome(session, created.webhook_id)
+    session.commit()
+    return created
+
+
+def add_webhook(
+    session: Session, team_id: str, settings: WebhookSettings, *, created_by_id: str | None = None
+) -> CreatedWebhook:
+    """Add an active webhook to the caller's transaction. Raises as `create_webhook`."""
     count = session.scalar(
         select(func.count())
         .select_from(Webhook)
@@ -83,8 +93,6 @@ def create_webhook(
     session.add(webhook)
     shown = values | {"headers": custom_headers.shown_names(headers)}
     _record(session, "webhook.created", webhook, changes=changed({}, shown))
-    record_outcome(session, webhook_id)
-    session.commit()
     return CreatedWebhook(webhook_id, secret)
 
 

@@ -95,7 +95,7 @@ def create() -> BaseResponse:
         created.webhook_id,
         created.secret,
         url=url_for(".show", webhook_id=created.webhook_id),
-        page=lambda shown: _webhook_page(created.webhook_id, shown),
+        page=lambda shown: webhook_page(created.webhook_id, shown),
     )
 
 
@@ -113,7 +113,7 @@ def schedule() -> Response:
 @require("webhooks:read")
 def show(webhook_id: str) -> Response:
     """Show a webhook: its state and the next step, its statistics, its settings; once, its secret."""
-    return _webhook_page(webhook_id, take_once(webhook_id))
+    return webhook_page(webhook_id, take_once(webhook_id))
 
 
 def _example() -> dict[str, str]:
@@ -121,7 +121,8 @@ def _example() -> dict[str, str]:
     return {"create_example": creation(settings.public_url, receiver_port=settings.demo_receiver_port)}
 
 
-def _webhook_page(webhook_id: str, shown: ShownSecret) -> Response:
+def webhook_page(webhook_id: str, shown: ShownSecret) -> Response:
+    """Return the page of a webhook of the team, with its secret where that is shown now."""
     team_id = current_team().id
     webhook = queries.get_webhook(team_id, webhook_id)
     latest = DELIVERIES.find(team_id, DELIVERIES.select(webhook_id=webhook_id), size=LATEST_DELIVERIES)

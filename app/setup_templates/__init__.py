@@ -1,0 +1,1 @@
+"""Templates for common uses: integration, webhook, event types and notification, set up together in one step."""
