@@ -64,6 +64,7 @@ def create() -> BaseResponse:
 
 @notifications.post("/<notification_id>/enable")
 @require("integrations:write")
+@runs_once
 def enable(notification_id: str) -> BaseResponse:
     """Post what happens from now on."""
     set_notification_enabled(current_team().id, notification_id, is_enabled=True)
@@ -73,6 +74,7 @@ def enable(notification_id: str) -> BaseResponse:
 
 @notifications.post("/<notification_id>/disable")
 @require("integrations:write")
+@runs_once
 def disable(notification_id: str) -> BaseResponse:
     """Post nothing until somebody switches it on."""
     set_notification_enabled(current_team().id, notification_id, is_enabled=False)
@@ -94,6 +96,7 @@ def confirm_delete(notification_id: str) -> Response:
 
 @notifications.post("/<notification_id>/delete")
 @require("integrations:write")
+@runs_once
 def delete(notification_id: str) -> BaseResponse:
     """Delete a notification."""
     delete_notification(current_team().id, notification_id)

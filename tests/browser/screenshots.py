@@ -121,7 +121,12 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("usage", f"{home}usage/"),
         ("integrations", f"{home}integrations/"),
         ("integrations-table", f"{home}integrations/?view=table"),
-        ("integrations-new", f"{home}integrations/new"),
+        ("integrations-catalogue", f"{home}integrations/catalogue/"),
+        ("integrations-catalogue-entry", f"{home}integrations/catalogue/hubspot"),
+        ("integrations-templates", f"{home}integrations/templates/"),
+        ("integrations-template", f"{home}integrations/templates/hubspot-new-contact"),
+        ("integrations-notifications", f"{home}integrations/notifications/"),
+        ("integrations-notification-new", f"{home}integrations/notifications/new"),
         ("integration-new-rest", f"{home}integrations/new/rest"),
         ("integration-new-github", f"{home}integrations/new/github"),
         ("integration-apps", f"{home}integrations/apps/"),
@@ -148,7 +153,9 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         integration = _href(page, f"{home}integrations/?status={status}", "/integrations/int_")
         yield f"integration-{status.lower()}", integration
     yield "integration-edit", f"{integration}/edit"
+    yield "integration-publish", f"{integration}/publish"
     yield "integration-delete", f"{integration}/delete"
+    yield "message", _href(page, f"{home}integrations/?provider=slack", "/integrations/int_") + "/message"
     for state in ("failed", "pending", "succeeded"):
         yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
 

@@ -51,6 +51,7 @@ def publish(integration_id: str) -> BaseResponse:
 
 @integrations.post("/<integration_id>/withdraw")
 @require("integrations:write")
+@runs_once
 def withdraw(integration_id: str) -> BaseResponse:
     """Stop offering an integration to other teams."""
     withdraw_integration(current_team().id, integration_id)
