@@ -8,6 +8,7 @@ from app.accounts.feature import FEATURE as ACCOUNTS
 from app.api_keys.feature import FEATURE as API_KEYS
 from app.audit.feature import FEATURE as AUDIT
 from app.audit.links import provide_links
+from app.calls.feature import FEATURE as CALLS
 from app.dashboard.feature import FEATURE as DASHBOARD
 from app.demo.feature import FEATURE as DEMO
 from app.events.feature import FEATURE as EVENTS
@@ -43,6 +44,7 @@ FEATURES: tuple[Feature, ...] = (
     API_KEYS,
     WEBHOOKS,
     INTEGRATIONS,
+    CALLS,
     NOTIFICATIONS,
     SETUP_TEMPLATES,
     DASHBOARD,

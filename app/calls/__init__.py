@@ -1,0 +1,1 @@
+"""Calls through integrations: definitions of requests, and their execution."""

@@ -1,0 +1,1 @@
+"""Defines endpoints, and runs them."""
