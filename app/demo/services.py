@@ -11,6 +11,7 @@ from app.accounts.models import Membership, Team, User
 from app.accounts.services.teams import create_team
 from app.accounts.services.users import NewPerson, add_user, prepared_user
 from app.api_keys.services import create_key
+from app.demo.endpoints import add_endpoints
 from app.demo.history import invent
 from app.demo.integrations import add_integrations
 from app.demo.records import Place
@@ -122,6 +123,7 @@ def _add_history(team_id: str, owner_id: str, *, seed: str) -> int:
                 EventType(team_id=team_id, name=own.name, description=own.description, example=own.example)
             )
         add_integrations(session, team_id, owner_id)
+        add_endpoints(session, team_id, owner_id)
         places = [_add_webhook(session, scene, team_id, owner_id) for scene in SCENES]
         session.flush()
         history = invent(team_id, places, now=now, seed=seed)

@@ -19,7 +19,7 @@ from app.lib.errors import Invalid, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
 from app.web.forms import keeps_input, runs_once
 from app.web.lists import ListPage
-from app.web.rendering import redirect_after, render, retry_later
+from app.web.rendering import digest, redirect_after, render, retry_later
 from app.web.schemes import Pages
 
 endpoints = Pages("endpoints", __name__, url_prefix="/t/<team>/endpoints")
@@ -102,7 +102,12 @@ def run(endpoint_id: str) -> Response:
     sent = request.form.to_dict()
     try:
         values = read_run(definition_of(row.endpoint).parameters, sent)
-        order = RunOrder(parameters=values, resume=sent.get("resume") or None)
+        order = RunOrder(
+            parameters=values,
+            resume=sent.get("resume") or None,
+            # Of a form that is sent twice a service that takes keys carries out one.
+            idempotency_key=digest(sent["form_token"]) if "form_token" in sent else None,
+        )
         report = run_endpoint(team_id, endpoint_id, order)
     except SignalboxError as error:
         page = _show_page(get_endpoint(team_id, endpoint_id), sent=sent, refusal=error)

@@ -57,6 +57,21 @@ def create_endpoint(
     session = db.session()
     # Locked: of two at once, one counts the other.
     lock_integration(session, team_id, integration_id)
+    endpoint_id = add_endpoint(session, team_id, integration_id, definition, created_by_id=created_by_id).id
+    record_outcome(session, endpoint_id)
+    session.commit()
+    return endpoint_id
+
+
+def add_endpoint(
+    session: Session,
+    team_id: str,
+    integration_id: str,
+    definition: Definition,
+    *,
+    created_by_id: str | None = None,
+) -> Endpoint:
+    """Add an endpoint to the caller's transaction. Raises Invalid and Conflict as `create_endpoint`."""
     if count_endpoints(integration_id) >= ENDPOINTS_MAX:
         raise Conflict(f"An integration can have {ENDPOINTS_MAX} endpoints. Delete one that is not used.")
     columns = _columns(definition)
@@ -69,10 +84,7 @@ def create_endpoint(
     )
     session.add(endpoint)
     _record(session, "endpoint.created", endpoint, changed({}, columns))
-    record_outcome(session, endpoint.id)
-    endpoint_id = endpoint.id
-    session.commit()
-    return endpoint_id
+    return endpoint
 
 
 def update_endpoint(
