@@ -1,12 +1,7 @@
 """endpoints of integrations
 
-<<<<<<<< HEAD:migrations/versions/0014_endpoints.py
 Revision: 0014
 Follows: 0013
-========
-Revision: 0012
-Follows: 0011
->>>>>>>> 9c165d3 (Give the demo team endpoints, and explain calls):migrations/versions/0012_endpoints.py
 """
 
 import sqlalchemy as sa
@@ -14,13 +9,8 @@ from alembic import op
 
 from app.db import types
 
-<<<<<<<< HEAD:migrations/versions/0014_endpoints.py
 revision = "0014"
 down_revision = "0013"
-========
-revision = "0012"
-down_revision = "0011"
->>>>>>>> 9c165d3 (Give the demo team endpoints, and explain calls):migrations/versions/0012_endpoints.py
 branch_labels = None
 depends_on = None
 

@@ -134,6 +134,8 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("audit", f"{home}audit/"),
         ("requests", f"{home}requests/"),
         ("jobs", f"{home}jobs/"),
+        ("endpoints", f"{home}endpoints/"),
+        ("endpoint-new", f"{home}endpoints/new"),
         ("members", f"{home}members"),
         ("invitations", f"{home}invitations"),
         ("settings", f"{home}settings"),
@@ -156,6 +158,7 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield "integration-publish", f"{integration}/publish"
     yield "integration-delete", f"{integration}/delete"
     yield "message", _href(page, f"{home}integrations/?provider=slack", "/integrations/int_") + "/message"
+    yield "endpoint", _href(page, f"{home}endpoints/", "/endpoints/ept_")
     for state in ("failed", "pending", "succeeded"):
         yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
 

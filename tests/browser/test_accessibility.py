@@ -39,7 +39,7 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "integrations/",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "endpoints/", "endpoints/new", "integrations/",
     "integrations/?view=table", "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
     "integrations/apps/github", "integrations/installation-apps/", "members", "invitations", "settings", "/account", "/account/sessions",
     "/account/sessions/end-all", "/account/second-factor", "/teams",
@@ -53,6 +53,7 @@ LINKED = {
     "integrations/?status=ACTIVE": "/integrations/int_",
     "integrations/?status=ERROR": "/integrations/int_",
     "integrations/?status=PENDING_SETUP": "/integrations/int_",
+    "endpoints/": "/endpoints/ept_",
 }
 SIGNED_OUT = ("/sign-in", "/forgot-password", "/no-such-page")
 
