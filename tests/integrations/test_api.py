@@ -75,7 +75,7 @@ def test_secrets_are_in_no_answer_and_in_no_log(app: Flask, api: Api, service: R
         ({"config": {"base_url": "http://10.0.0.1/"}}, "base_url"),
         ({"config": {"base_url": "http://169.254.169.254/latest"}}, "base_url"),
         ({"config": {"base_url": "ftp://example.com"}}, "base_url"),
-        ({"config": {"base_url": "https://a.example/", "unknown": "x"}}, "unknown"),
+        ({"config": {"base_url": "https://a.example/", "unknown": "x"}}, "config"),
         ({"config": {"base_url": "https://a.example/", "check_path": "//evil.example"}}, "check_path"),
         ({"logo": "nobody"}, "logo"),
         ({"hourly_limit": 10_000_001}, "hourly_limit"),
