@@ -10,6 +10,7 @@ from app.integrations.services.calling import send_call
 from app.integrations.services.integrations import create_integration
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
 from app.integrations.services.settings import IntegrationSettings
+from tests.hostile_receivers import Receiver as HostileReceiver
 from tests.people import People
 from tests.webhooks.dispatch.receivers import Receiver
 
@@ -19,7 +20,7 @@ SECRET = "s3cret-of-the-service"
 class Caller:
     """Team acme's integration with the test's service, and calls through it."""
 
-    def __init__(self, app: Flask, people: People, service: Receiver) -> None:
+    def __init__(self, app: Flask, people: People, service: Receiver | HostileReceiver) -> None:
         self.app, self.team_id = app, people.acme.id
         self.base_url = service.url.removesuffix("/hook")
 

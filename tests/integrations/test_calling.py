@@ -1,8 +1,10 @@
 """Calls through an integration: what is sent, where to, and what is left behind."""
 
 import base64
+import socket
 
 import pytest
+from flask import Flask
 from sqlalchemy import func, select
 
 from app.extensions import db
@@ -14,6 +16,7 @@ from app.integrations.services.outgoing import OutgoingCall
 from app.integrations.services.settings import IntegrationSettings
 from app.lib.errors import Conflict, Invalid, NotFound
 from app.web.limits import QuotaExceeded
+from tests import hostile_receivers as hostile
 from tests.integrations.callers import SECRET, Caller
 from tests.people import People
 from tests.webhooks.dispatch.receivers import Receiver, Reply, always, in_turn
@@ -199,3 +202,23 @@ def caller_state(caller: Caller, integration_id: str) -> tuple[str | None, int, 
         ).one()
         db.session.rollback()
     return kind, calls, failures
+
+
+@pytest.mark.parametrize(("headers", "arrivals"), [([], 1), ([("Idempotency-Key", "k1")], 2)])
+def test_what_acts_is_not_sent_again_where_a_kept_connection_dies(
+    app: Flask, people: People, headers: list[tuple[str, str]], arrivals: int
+) -> None:
+    def answer_one(connection: socket.socket, receiver: hostile.Receiver) -> None:
+        """Answer the first request on a connection; take a second one and hang up."""
+        if hostile.read_request(connection, receiver):
+            connection.sendall(hostile.OK)
+            hostile.read_request(connection, receiver)
+
+    with hostile.Receiver(answer_one) as service:
+        caller = Caller(app, people, service)
+        integration_id = caller.add()
+        assert caller.call(integration_id).result.status_code == 200
+        outcome = caller.call(integration_id, method="POST", body=b"{}", headers=headers)
+
+    assert outcome.result.status_code == 200
+    assert sum(request.startswith(b"POST") for request in service.requests) == arrivals

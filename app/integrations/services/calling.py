@@ -21,6 +21,8 @@ from app.web.limits import LimitStatus, counters, refuse
 log = structlog.get_logger()
 
 CONNECT_TIMEOUT_S = 5.0
+#: RFC 9110 §9.2.2: all others may be sent again.
+_SENT_ONCE = frozenset({"POST", "PATCH"})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 #: Failures before the service can have done anything, and answers that ask to come again.
 _REPEATABLE_KINDS = frozenset(
@@ -98,9 +100,14 @@ def _send(
         max_body_bytes=call.max_body_bytes,
         owner=access.team_id,
     )
-    # Connections carry credentials: they are kept for this integration alone.
+    client = outbound_client()
     try:
-        result = outbound_client().send(request, key=access.integration_id)
+        if call.method in _SENT_ONCE and "idempotency-key" not in {name.lower() for name, _ in headers}:
+            # On a kept connection that turns out to be dead a request is sent again: what acts must not act twice.
+            result = client.send_once(request)
+        else:
+            # Connections carry credentials: they are kept for this integration alone.
+            result = client.send(request, key=access.integration_id)
     except ValueError as error:
         # A value of the settings or of the call that no request can carry.
         raise Invalid.field("headers", str(error)) from None
