@@ -6,9 +6,10 @@ from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
+from app.demo.calls import add_calls
 from app.extensions import current_settings
 from app.integrations.credentials import seal_tokens
-from app.integrations.models import Connection
+from app.integrations.models import Connection, Integration
 from app.integrations.services.integrations import add_integration
 from app.integrations.services.settings import IntegrationSettings
 from app.lib import clock
@@ -85,14 +86,17 @@ INTEGRATIONS = (
 
 def add_integrations(session: Session, team_id: str, owner_id: str) -> None:
     """Add the integrations to the caller's transaction; one that this installation does not let be called is left out."""
+    added = []
     for one in INTEGRATIONS:
         try:
-            _add(session, one, team_id, owner_id)
+            added.append(_add(session, one, team_id, owner_id))
         except Invalid:
             continue
+    session.flush()
+    add_calls(session, added)
 
 
-def _add(session: Session, one: DemoIntegration, team_id: str, owner_id: str) -> None:
+def _add(session: Session, one: DemoIntegration, team_id: str, owner_id: str) -> Integration:
     port, now = current_settings().demo_receiver_port, clock.now()
     settings = IntegrationSettings(
         name=one.name,
@@ -129,3 +133,4 @@ def _add(session: Session, one: DemoIntegration, team_id: str, owner_id: str) ->
                 state_changed_at=now - timedelta(hours=5),
             )
         )
+    return integration

@@ -129,6 +129,8 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("integrations-notification-new", f"{home}integrations/notifications/new"),
         ("integration-new-rest", f"{home}integrations/new/rest"),
         ("integration-new-github", f"{home}integrations/new/github"),
+        ("integration-activity", f"{home}integrations/activity"),
+        ("integration-health", f"{home}integrations/health?range=7d"),
         ("integration-apps", f"{home}integrations/apps/"),
         ("integration-app", f"{home}integrations/apps/github"),
         ("audit", f"{home}audit/"),
@@ -154,6 +156,11 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
     for status in ("ACTIVE", "ERROR", "PENDING_SETUP"):
         integration = _href(page, f"{home}integrations/?status={status}", "/integrations/int_")
         yield f"integration-{status.lower()}", integration
+    yield "integration-health-one", f"{integration}/health"
+    yield (
+        "integration-call",
+        _href(page, f"{home}integrations/activity?status=failed", "/integrations/activity/req_"),
+    )
     yield "integration-edit", f"{integration}/edit"
     yield "integration-publish", f"{integration}/publish"
     yield "integration-delete", f"{integration}/delete"
