@@ -40,7 +40,8 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
     "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "endpoints/", "endpoints/new", "integrations/",
-    "integrations/?view=table", "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
+    "integrations/?view=table", "integrations/activity", "integrations/health", "integrations/health?range=30d",
+    "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
     "integrations/apps/github", "integrations/installation-apps/", "members", "invitations", "settings", "/account", "/account/sessions",
     "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
@@ -53,6 +54,7 @@ LINKED = {
     "integrations/?status=ACTIVE": "/integrations/int_",
     "integrations/?status=ERROR": "/integrations/int_",
     "integrations/?status=PENDING_SETUP": "/integrations/int_",
+    "integrations/activity": "/integrations/activity/req_",
     "endpoints/": "/endpoints/ept_",
 }
 SIGNED_OUT = ("/sign-in", "/forgot-password", "/no-such-page")
