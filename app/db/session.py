@@ -20,6 +20,7 @@ _is_reading: ContextVar[bool] = ContextVar("is_reading", default=False)
 _is_relaxed: ContextVar[bool] = ContextVar("is_relaxed", default=False)
 _BUSY_TIMEOUT_MS = 15_000
 _LOOK_AGAIN_S = 0.001
+_SYNCHRONOUS_NORMAL = 1
 
 
 def begin_reading() -> Token[bool]:
@@ -131,9 +132,14 @@ def _begin(connection: Connection) -> None:
 def _set_durability(connection: Connection, raw: sqlite3.Connection) -> None:
     """Let the commit that follows wait for the disk or not; within a transaction SQLite cannot change that."""
     is_relaxed = _is_relaxed.get()
-    if connection.info.get("is_relaxed", False) != is_relaxed:
-        raw.execute(f"PRAGMA synchronous = {'NORMAL' if is_relaxed else 'FULL'}")
-        connection.info["is_relaxed"] = is_relaxed
+    if is_relaxed == ("usual_synchronous" in connection.info):
+        return
+    if is_relaxed:
+        (usual,) = raw.execute("PRAGMA synchronous").fetchone()
+        connection.info["usual_synchronous"] = usual
+        raw.execute(f"PRAGMA synchronous = {min(usual, _SYNCHRONOUS_NORMAL)}")
+    else:
+        raw.execute(f"PRAGMA synchronous = {connection.info.pop('usual_synchronous')}")
 
 
 def _begin_writing(raw: sqlite3.Connection) -> None:

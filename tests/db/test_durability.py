@@ -1,25 +1,27 @@
 """Which commits wait for the disk on SQLite."""
 
-import pytest
-from flask import Flask
-from sqlalchemy import text
+from pathlib import Path
 
-from app.db.session import not_waiting_for_disk
-from app.extensions import db
+from sqlalchemy import Engine, create_engine, text
+
+from app.db.session import not_waiting_for_disk, prepare_engine
 
 FULL, NORMAL = 2, 1
 
 
-def test_only_commits_within_the_block_do_not_wait_for_the_disk(app: Flask, database_kind: str) -> None:
-    if database_kind != "sqlite":
-        pytest.skip("PostgreSQL has a setting of each transaction for this")
+def level(engine: Engine) -> int:
+    """Return how the next transaction is committed."""
+    with engine.begin() as connection:
+        return int(connection.execute(text("PRAGMA synchronous")).scalar_one())
 
-    def level() -> int:
-        with db.engine.begin() as connection:
-            return int(connection.execute(text("PRAGMA synchronous")).scalar_one())
 
-    with app.app_context():
-        assert level() == FULL
-        with not_waiting_for_disk():
-            assert level() == NORMAL
-        assert level() == FULL
+def test_only_commits_within_the_block_do_not_wait_for_the_disk(tmp_path: Path) -> None:
+    # One connection, which each transaction uses again.
+    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}", pool_size=1, max_overflow=0)
+    prepare_engine(engine)
+
+    assert level(engine) == FULL
+    with not_waiting_for_disk():
+        assert [level(engine), level(engine)] == [NORMAL, NORMAL]
+    assert level(engine) == FULL
+    engine.dispose()
