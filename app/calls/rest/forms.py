@@ -219,7 +219,7 @@ def _row_fields() -> dict[str, Any]:
         fields[f"{prefix}type"] = SelectField(
             f"Type of parameter {number}", choices=_TYPES, validate_choice=False
         )
-        fields[f"{prefix}is_required"] = BooleanField(f"Parameter {number} is required")
+        fields[f"{prefix}is_required"] = BooleanField(f"Parameter {number} is required", default=True)
         fields[f"{prefix}default"] = StringField(f"Default of parameter {number}")
         fields[f"{prefix}note"] = StringField(
             f"Note on parameter {number}", render_kw={"maxlength": rules.NOTE_MAX_CHARS}

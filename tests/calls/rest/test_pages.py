@@ -49,7 +49,7 @@ FORM = {
 def test_an_empty_list_leads_to_the_first_step(people: People, page: Page) -> None:
     document = page.get(LIST, people.bob)
     assert document.has_text("Connect a service first")
-    assert "/t/acme/integrations/new" in document.links()
+    assert "/t/acme/integrations/catalogue/" in document.links()
 
 
 def test_an_endpoint_is_defined_from_its_form(app: Flask, people: People, page: Page, desk: Desk) -> None:
@@ -219,3 +219,14 @@ def test_deleting_asks_first_and_the_integration_says_what_depends_on_it(
     assert people.bob.post(address + "/delete", {}).status_code == 303
     with app.app_context():
         assert db.session.query(Endpoint).count() == 1
+
+
+def test_the_page_of_an_integration_leads_to_its_endpoints(people: People, page: Page, desk: Desk) -> None:
+    document = page.get(f"/t/acme/integrations/{desk.integration_id}", people.bob)
+    for address in (
+        f"{LIST}?integration={desk.integration_id}",
+        f"{LIST}new?integration={desk.integration_id}",
+    ):
+        assert address in document.links()
+    desk.define()
+    assert page.get(f"{LIST}?integration={desk.integration_id}", people.bob).has_text("Tickets")
