@@ -240,3 +240,12 @@ def test_a_definition_is_checked_when_it_is_changed(desk: Desk, service: Receive
         db.session.rollback()
     desk.run(endpoint_id)
     assert service.received[0].headers["authorization"] == f"Bearer {SECRET}"
+
+
+@pytest.mark.parametrize(
+    ("base", "path"), [("/ü", "/%C3%BC/x"), ("/v1?key=ü", "/v1/x?key=%C3%BC"), ("/a%20b", "/a%20b/x")]
+)
+def test_a_base_address_beyond_ascii_is_encoded(desk: Desk, service: Receiver, base: str, path: str) -> None:
+    integration_id = desk.connect(answers={"base_url": desk.base_url + base})
+    desk.run(desk.define("/x", integration_id=integration_id))
+    assert [one.path for one in service.received] == [path]

@@ -21,7 +21,10 @@ def address_of(base_url: str, path: str, query: Sequence[tuple[str, str]]) -> st
     if path:
         base = base.rstrip("/") + path
     whole_query = "&".join(filter(None, (own_query, urlencode(query, quote_via=quote, safe=""))))
-    url = f"{base}?{whole_query}" if whole_query else base
+    scheme, _, rest = (f"{base}?{whole_query}" if whole_query else base).partition("://")
+    host, slash, tail = rest.partition("/")
+    # What stands in the base address was typed by people, also outside ASCII.
+    url = f"{scheme}://{host}{slash}{quote(tail, safe=_PRINTABLE)}"
     if len(url) > URL_MAX_CHARS:
         raise Invalid.field("parameters", f"The address would be longer than {URL_MAX_CHARS:,} characters.")
     return url
