@@ -4,6 +4,7 @@ from app.config import JobQueue
 from app.events import fanout
 from app.integrations import dependents
 from app.jobs.table import Job
+from app.notifications.api import notifications_api
 from app.notifications.queries import words_of_dependents
 from app.notifications.services.posting import add_pending
 from app.notifications.views import notifications
@@ -13,6 +14,7 @@ FEATURE = Feature(
     name="notifications",
     models=("app.notifications.models",),
     pages=(notifications,),
+    apis=(notifications_api,),
     navigation=(
         NavigationEntry(
             section=Section.INTEGRATIONS,

@@ -18,6 +18,7 @@ from app.notifications.models import Notification, PendingNotification
 from app.notifications.rules import ATTEMPTS_MAX, TYPES, message_of
 from app.notifications.services.notifications import create_notification, set_notification_enabled
 from app.notifications.services.posting import post_due
+from tests.api_client import Api, messages
 from tests.page import Page
 from tests.people import People
 from tests.webhooks.dispatch.receivers import Receiver, always
@@ -224,3 +225,20 @@ def test_the_pages_create_show_switch_and_delete(app: Flask, people: People, pag
     )
     people.bob.post(f"{PAGES}{notification_id}/delete")
     assert page.get(PAGES, people.vic).has_text("Let a chat tell you")
+
+
+def test_the_api_creates_switches_and_deletes(app: Flask, people: People, slack: str) -> None:
+    api = Api(app, people.acme.id, people.alice.id, ["integrations:read", "integrations:write"])
+    body = {"integration_id": slack, "event_types": [DISABLED]}
+    created = [api("POST", "/notifications", body, headers={"Idempotency-Key": "n1"}) for _ in range(2)]
+    assert [answer.status_code for answer in created] == [201, 201]
+    (notification,) = api("GET", "/notifications").get_json()["data"]
+    address = f"/notifications/{notification['id']}"
+    off = api("PUT", f"{address}/status", {"is_enabled": False}).get_json()
+    assert (off["is_enabled"], off["last_error"]) == (False, None)
+    wrong = api("POST", "/notifications", {**body, "event_types": ["post.published"]})
+    assert "signalbox.webhook.disabled" in messages(wrong)["event_types"]
+    stranger = Api(app, people.other.id, people.charlie.id, ["integrations:write"])
+    assert stranger("DELETE", address).status_code == 404
+    assert api("DELETE", address).status_code == 204
+    assert api("GET", "/notifications").get_json()["data"] == []
