@@ -36,7 +36,7 @@ def get_notifications() -> NotificationList:
 @notifications_api.post(
     "/notifications",
     summary="Create a notification",
-    responses={201: NotificationOut, 404: Problem, 409: Problem},
+    responses={201: NotificationOut, 409: Problem},
 )
 @require("integrations:write")
 @idempotent(NotificationOut, status=201, replay=lambda notification_id: _shown(notification_id))

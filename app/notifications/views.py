@@ -56,8 +56,7 @@ def create() -> BaseResponse:
         )
     except SignalboxError as error:
         form.take_errors(error)
-        # An integration that was deleted meanwhile is no page that is missing.
-        return _form_page(form, http_status=422 if error.status == 404 else error.status)
+        return _form_page(form, http_status=error.status)
     flash("The notification was created.", "success")
     return redirect_after(url_for(".index"))
 

@@ -13,7 +13,7 @@ from app.integrations.dependents import dependents_of
 from app.integrations.services.integrations import create_integration, delete_integration, set_enabled
 from app.integrations.services.settings import IntegrationSettings
 from app.lib import clock
-from app.lib.errors import Invalid, NotFound
+from app.lib.errors import Invalid
 from app.notifications.models import Notification, PendingNotification
 from app.notifications.rules import ATTEMPTS_MAX, TYPES, message_of
 from app.notifications.services.notifications import create_notification, set_notification_enabled
@@ -190,7 +190,7 @@ def test_it_goes_with_its_integration_which_says_so(
 
 def test_only_the_teams_own_slack_and_known_types_are_taken(app: Flask, people: People, slack: str) -> None:
     with app.app_context():
-        with pytest.raises(NotFound):
+        with pytest.raises(Invalid, match="no such integration"):
             create_notification(people.other.id, slack, [DISABLED])
         db.session.rollback()
         with pytest.raises(Invalid) as raised:

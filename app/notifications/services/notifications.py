@@ -10,7 +10,7 @@ from app.extensions import db
 from app.idempotency.services import record_outcome
 from app.integrations.queries.integrations import get_integration
 from app.integrations.services.messages import check_message
-from app.lib.errors import Conflict, FieldError, Invalid
+from app.lib.errors import Conflict, FieldError, Invalid, NotFound
 from app.notifications.models import Notification
 from app.notifications.queries import get_notification
 from app.notifications.rules import NOTIFICATIONS_MAX, TYPES
@@ -24,7 +24,7 @@ def create_notification(
     *,
     created_by_id: str | None = None,
 ) -> str:
-    """Create a notification and return its id. Raises NotFound, Invalid naming every wrong field, and Conflict."""
+    """Create a notification and return its id. Raises Invalid naming every wrong field, and Conflict."""
     session = db.session()
     notification = add_notification(
         session, team_id, integration_id, event_types, channel, created_by_id=created_by_id
@@ -45,7 +45,11 @@ def add_notification(
     created_by_id: str | None = None,
 ) -> Notification:
     """Add a notification to the caller's transaction. Raises as `create_notification`."""
-    integration = get_integration(team_id, integration_id)
+    try:
+        integration = get_integration(team_id, integration_id)
+    except NotFound as error:
+        # Named in a form or a body: nothing that was asked for is missing.
+        raise Invalid.field("integration_id", error.detail) from None
     channel = channel.strip()
     errors: list[FieldError] = []
     try:
