@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.calls.rest.definition import Definition, Pagination, Parameter
+
 
 @dataclass(frozen=True, slots=True)
 class NewType:
@@ -45,6 +47,8 @@ class Template:
     types: tuple[NewType, ...] = ()
     integration: NewIntegration | None = None
     webhook: NewWebhook | None = None
+    #: Defined on the integration.
+    endpoint: Definition | None = None
     #: Types that the integration's chat is told about.
     notification: tuple[str, ...] = ()
     steps: tuple[str, ...] = field(default=())
@@ -155,6 +159,20 @@ _ALL = (
             ),
         ),
         integration=NewIntegration("hubspot", "token", "HubSpot contacts"),
+        endpoint=Definition(
+            name="Newest contacts",
+            description="Contacts of HubSpot, to compare with the events or to fetch what came before them.",
+            path="/crm/v3/objects/contacts",
+            query=[("properties", "email,firstname,lastname")],
+            pagination=Pagination(
+                strategy="cursor",
+                records_at="/results",
+                parameter="after",
+                next_at="/paging/next/after",
+                size_parameter="limit",
+                size=100,
+            ),
+        ),
         webhook=NewWebhook(
             "Contacts",
             ("contact.created",),
@@ -166,37 +184,46 @@ _ALL = (
             "In Zapier or Make, choose New contact of HubSpot as the trigger, and an HTTP request as what follows: POST"
             " to /api/v1/events of this installation, with the key as bearer token and the body"
             ' {"type": "contact.created", "data": {…}}.',
-            "Give the integration the token of a HubSpot private app: your team then reads and changes contacts"
-            " through it.",
+            "Give the integration the token of a HubSpot private app, and try the endpoint: it reads the contacts that were"
+            " there before.",
         ),
     ),
     Template(
-        slug="support-tickets",
-        title="Support tickets as events",
-        summary="Types of your own for tickets, a webhook that gets them, and GitHub at hand for what follows.",
-        logo="zendesk",
+        slug="github-issue-from-ticket",
+        title="GitHub issue from a support ticket",
+        summary="An endpoint that your help desk, or a workflow, runs to make an issue of a ticket.",
+        logo="github",
         types=(
             NewType(
                 "ticket.created",
                 "A customer opened a support ticket.",
-                {"ticket_id": "4711", "subject": "Order 10443 has not arrived", "priority": "high"},
-            ),
-            NewType(
-                "ticket.solved",
-                "A support ticket was solved.",
-                {"ticket_id": "4711", "solved_by": "Amara Osei", "minutes_open": 95},
+                {
+                    "ticket_id": "4711",
+                    "subject": "Order 10443 has not arrived",
+                    "text": "It was due on Monday.",
+                },
             ),
         ),
         integration=NewIntegration("github", "token", "GitHub issues of support"),
-        webhook=NewWebhook(
-            "Support tickets",
-            ("ticket.*",),
-            "https://issues.example.com/hooks/tickets",
-            "The address of your service that makes issues of tickets.",
+        endpoint=Definition(
+            name="Create an issue from a ticket",
+            description="Makes an issue that names the ticket.",
+            method="POST",
+            path="/repos/{owner}/{repository}/issues",
+            body='{"title": "{{subject}}", "body": "{{text}}\\n\\nTicket {{ticket_id}}"}',
+            parameters=[
+                Parameter(name="owner", note="Account or organisation of the repository."),
+                Parameter(name="repository"),
+                Parameter(name="subject"),
+                Parameter(name="text"),
+                Parameter(name="ticket_id"),
+            ],
         ),
         steps=(
-            "Give the integration a token of GitHub that may write issues.",
-            "Create an API key with the scope events:write, and have your help desk send tickets to /api/v1/events.",
+            "Give the integration a token of GitHub that may write issues of the repository.",
+            "Try the endpoint on its page.",
+            "Have your help desk run it over the API, with an API key that has the scope integrations:call. It can also send"
+            " ticket.created to /api/v1/events, for your other services.",
         ),
     ),
 )

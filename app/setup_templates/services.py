@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import IntegrityError
 
+from app.calls.rest.services.endpoints import add_endpoint
 from app.events import queries as event_queries
 from app.events.services import add_type
 from app.extensions import db
@@ -23,6 +24,7 @@ class Made:
 
     types: tuple[str, ...]
     integration_id: str | None
+    endpoint_id: str | None
     webhook: CreatedWebhook | None
     notification_id: str | None
 
@@ -50,7 +52,7 @@ def set_up_template(team_id: str, slug: str, url: str = "", *, created_by_id: st
     template = get_template(slug)
     session = db.session()
     missing = missing_types(team_id, template)
-    integration_id = notification_id = created = None
+    integration_id = endpoint_id = notification_id = created = None
     try:
         for one in template.types:
             if one.name in missing:
@@ -66,6 +68,10 @@ def set_up_template(team_id: str, slug: str, url: str = "", *, created_by_id: st
                 session, team_id, plan.provider, settings, is_draft=True, created_by_id=created_by_id
             )
             integration_id = integration.id
+            if template.endpoint is not None:
+                endpoint_id = add_endpoint(
+                    session, team_id, integration_id, template.endpoint, created_by_id=created_by_id
+                ).id
             if template.notification:
                 notification = add_notification(
                     session, team_id, integration_id, template.notification, created_by_id=created_by_id
@@ -84,5 +90,9 @@ def set_up_template(team_id: str, slug: str, url: str = "", *, created_by_id: st
         session.rollback()
         raise
     return Made(
-        types=missing, integration_id=integration_id, webhook=created, notification_id=notification_id
+        types=missing,
+        integration_id=integration_id,
+        endpoint_id=endpoint_id,
+        webhook=created,
+        notification_id=notification_id,
     )

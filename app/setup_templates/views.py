@@ -67,6 +67,8 @@ def _words_of(made: Made) -> str:
         parts.append("webhook")
     if made.notification_id is not None:
         parts.append("notification")
+    if made.endpoint_id is not None:
+        parts.append("endpoint")
     if made.integration_id is not None:
         parts.append("integration")
     words = f"Set up: {', '.join(parts)}."

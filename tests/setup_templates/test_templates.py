@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from app.calls.rest.models import Endpoint
 from app.events.catalogue import BUILT_IN
 from app.events.models import EventType
 from app.events.services import create_type
@@ -24,7 +25,7 @@ from tests.people import People
 
 PAGES = "/t/acme/integrations/templates/"
 ADDRESS = "https://hooks.example.com/catch/1"
-MADE = (EventType, Integration, Notification, Webhook)
+MADE = (EventType, Integration, Endpoint, Notification, Webhook)
 every = pytest.mark.parametrize("template", TEMPLATES.values(), ids=list(TEMPLATES))
 
 
@@ -41,6 +42,7 @@ def test_an_entry_names_what_exists(template: Template) -> None:
     assert template.integration or template.webhook
     if template.integration:
         get_provider(template.integration.provider).auth_method(template.integration.auth_method)
+    assert template.endpoint is None or template.integration is not None
     if template.notification:
         assert template.integration is not None
         assert template.integration.provider == "slack"
@@ -68,6 +70,7 @@ def test_a_template_makes_what_its_page_shows(
     assert counts(app) == [
         len(template.types),
         int(template.integration is not None),
+        int(template.endpoint is not None),
         int(bool(template.notification)),
         int(template.webhook is not None),
     ]
@@ -80,10 +83,10 @@ def test_a_template_makes_what_its_page_shows(
 def test_what_is_wrong_stands_beside_the_address_and_nothing_is_made(
     app: Flask, people: People, page: Page
 ) -> None:
-    answer = page.read(people.bob.post(PAGES + "support-tickets", {"url": "no address"}))
+    answer = page.read(people.bob.post(PAGES + "hubspot-new-contact", {"url": "no address"}))
     assert answer.status == 422
     assert answer.by_id("url-error") is not None
-    assert counts(app) == [0, 0, 0, 0]
+    assert counts(app) == [0, 0, 0, 0, 0]
 
 
 def test_a_limit_in_the_middle_undoes_the_whole(app: Flask, people: People) -> None:
@@ -97,17 +100,17 @@ def test_a_limit_in_the_middle_undoes_the_whole(app: Flask, people: People) -> N
         db.session.commit()
         with pytest.raises(Conflict):
             set_up_template(people.acme.id, "slack-webhook-disabled")
-    assert counts(app) == [0, 1, NOTIFICATIONS_MAX, 0]
+    assert counts(app) == [0, 1, 0, NOTIFICATIONS_MAX, 0]
 
 
 def test_a_type_that_is_there_stays_as_it_is(app: Flask, people: People, page: Page) -> None:
     with app.app_context():
-        create_type(people.acme.id, name="ticket.created", description="Ours.", example={"n": 1})
-    assert page.get(PAGES + "support-tickets", people.bob).has_text("there already")
+        create_type(people.acme.id, name="contact.created", description="Ours.", example={"n": 1})
+    assert page.get(PAGES + "hubspot-new-contact", people.bob).has_text("there already")
     with app.app_context():
-        made = set_up_template(people.acme.id, "support-tickets", ADDRESS)
-        assert made.types == ("ticket.solved",)
-        kept = db.session.scalars(select(EventType).where(EventType.name == "ticket.created")).one()
+        made = set_up_template(people.acme.id, "hubspot-new-contact", ADDRESS)
+        assert made.types == ()
+        kept = db.session.scalars(select(EventType).where(EventType.name == "contact.created")).one()
         assert kept.description == "Ours."
 
 
@@ -116,6 +119,6 @@ def test_members_look_and_do_not_set_up(app: Flask, people: People, page: Page) 
     assert page.get(PAGES + "n8n-alert", people.mel).has_text("Owners and admins")
     assert people.mel.post(PAGES + "n8n-alert", {"url": ADDRESS}).status_code == 403
     assert people.bob.post(PAGES + "nowhere", {}).status_code == 404
-    assert counts(app) == [0, 0, 0, 0]
+    assert counts(app) == [0, 0, 0, 0, 0]
     with app.app_context(), pytest.raises(Invalid):
         set_up_template(people.acme.id, "n8n-alert")
