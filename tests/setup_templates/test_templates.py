@@ -4,6 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from app.calls.rest.expansion import bind, prepare
 from app.calls.rest.models import Endpoint
 from app.events.catalogue import BUILT_IN
 from app.events.models import EventType
@@ -122,3 +123,21 @@ def test_members_look_and_do_not_set_up(app: Flask, people: People, page: Page) 
     assert counts(app) == [0, 0, 0, 0, 0]
     with app.app_context(), pytest.raises(Invalid):
         set_up_template(people.acme.id, "n8n-alert")
+
+
+def test_a_ticket_becomes_an_issue_whatever_it_says() -> None:
+    endpoint = TEMPLATES["github-issue-from-ticket"].endpoint
+    assert endpoint is not None
+    given = {
+        "owner": "acme",
+        "repository": "desk",
+        "subject": 'It says "no"',
+        "text": "Line one\nline two",
+        "ticket_id": "4711",
+    }
+    prepared = prepare(endpoint, bind(endpoint.parameters, given))
+    assert prepared.path == "/repos/acme/desk/issues"
+    assert prepared.body == {
+        "title": 'It says "no"',
+        "body": "Line one\nline two\n\nTicket 4711",
+    }
