@@ -122,7 +122,7 @@ def test_an_integration_is_connected_breaks_and_is_reconnected(owner: Page, prov
     page.wait_for_url(re.compile(re.escape(integration_url) + "#connection"))
     card = page.locator("#connection")
     expect(card.get_by_text("Connected", exact=True).first).to_be_visible()
-    expect(card.get_by_text("offline_access")).to_be_visible()
+    expect(card.get_by_text("openid", exact=True)).to_be_visible()
     expect(
         page.get_by_text("The last call succeeded.").or_(page.get_by_text("Active").first).first
     ).to_be_visible()
