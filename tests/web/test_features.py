@@ -25,7 +25,7 @@ ROLES = {
         " reports:read analytics:read events:read webhooks:read members:read"
     ),
     Role.MEMBER: (
-        "events:write event_types:manage webhooks:manage integrations:call posts:write contacts:write tickets:write tickets:comment"
+        "events:write event_types:manage webhooks:manage integrations:call integrations:mutate posts:write contacts:write tickets:write tickets:comment"
         " tickets:resolve reports:write reports:execute reports:export reports:schedule"
     ),
     Role.ADMIN: (
