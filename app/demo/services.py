@@ -12,6 +12,7 @@ from app.accounts.services.teams import create_team
 from app.accounts.services.users import NewPerson, add_user, prepared_user
 from app.api_keys.services import create_key
 from app.demo.endpoints import add_endpoints
+from app.demo.graphql import add_graphql
 from app.demo.history import invent
 from app.demo.integrations import add_integrations
 from app.demo.records import Place
@@ -124,6 +125,7 @@ def _add_history(team_id: str, owner_id: str, *, seed: str) -> int:
             )
         add_integrations(session, team_id, owner_id)
         add_endpoints(session, team_id, owner_id)
+        add_graphql(session, team_id)
         places = [_add_webhook(session, scene, team_id, owner_id) for scene in SCENES]
         session.flush()
         history = invent(team_id, places, now=now, seed=seed)

@@ -133,6 +133,9 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
         ("integration-health", f"{home}integrations/health?range=7d"),
         ("integration-apps", f"{home}integrations/apps/"),
         ("integration-app", f"{home}integrations/apps/github"),
+        ("graphql", f"{home}calls/graphql/"),
+        ("graphql-schemas", f"{home}calls/graphql/schemas/"),
+        ("graphql-choose", f"{home}calls/graphql/operations/new"),
         ("audit", f"{home}audit/"),
         ("requests", f"{home}requests/"),
         ("jobs", f"{home}jobs/"),
@@ -166,6 +169,12 @@ def _pages(page: Page, visitor: Visitor) -> Iterator[tuple[str, str]]:
     yield "integration-delete", f"{integration}/delete"
     yield "message", _href(page, f"{home}integrations/?provider=slack", "/integrations/int_") + "/message"
     yield "endpoint", _href(page, f"{home}endpoints/", "/endpoints/ept_")
+    operation = _href(page, f"{home}calls/graphql/", "/operations/gop_")
+    yield from (("graphql-operation", operation), ("graphql-edit", f"{operation}/edit"))
+    yield "graphql-delete", f"{operation}/delete"
+    schema = _href(page, operation, "/schemas/int_")
+    yield from (("graphql-schema", schema), ("graphql-proposal", f"{schema}/proposal"))
+    yield "graphql-version", f"{schema}/versions/1"
     for state in ("failed", "pending", "succeeded"):
         yield f"delivery-{state}", _href(page, f"{home}deliveries/?state={state}", "/deliveries/dlv_")
 

@@ -39,7 +39,8 @@ NARROW: ViewportSize = {"width": 360, "height": 780}
 
 PAGES = (
     "", "webhooks/", "webhooks/new", "webhooks/wh_none", "deliveries/", "deliveries/?q=nothing+like+this", "events/",
-    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "endpoints/", "endpoints/new", "integrations/",
+    "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "endpoints/", "endpoints/new", "calls/graphql/",
+    "calls/graphql/schemas/", "calls/graphql/operations/new", "integrations/",
     "integrations/?view=table", "integrations/activity", "integrations/health", "integrations/health?range=30d",
     "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
     "integrations/apps/github", "integrations/installation-apps/", "members", "invitations", "settings", "/account", "/account/sessions",
@@ -56,6 +57,8 @@ LINKED = {
     "integrations/?status=PENDING_SETUP": "/integrations/int_",
     "integrations/activity": "/integrations/activity/req_",
     "endpoints/": "/endpoints/ept_",
+    "calls/graphql/": "/operations/gop_",
+    "calls/graphql/schemas/": "/schemas/int_",
 }
 SIGNED_OUT = ("/sign-in", "/forgot-password", "/no-such-page")
 
