@@ -207,14 +207,14 @@ _TYPES = (
         },
     ),
     KnownType(
-        "signalbox.integration.recovered",
+        "signalbox.integration.reconnected",
         "Signalbox",
         "The connection of an integration works again, after it had ended.",
         {
             "integration_id": "int_01k9zq4w6v3m8t7c5x2b9d0r1s",
             "name": "Sales CRM",
             "provider": "hubspot",
-            "recovered_at": "2026-03-11T16:05:31+00:00",
+            "reconnected_at": "2026-03-11T16:05:31+00:00",
         },
     ),
     KnownType(

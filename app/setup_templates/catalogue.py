@@ -81,6 +81,7 @@ _ALL = (
             "signalbox.integration.failed",
             "signalbox.integration.needs_reconnect",
             "signalbox.integration.recovered",
+            "signalbox.integration.reconnected",
         ),
         steps=_SLACK_STEPS,
     ),

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 
 from app.demo.scenery import event_data
+from app.events import catalogue
 from app.events.catalogue import BUILT_IN, KnownType
 from tests.api_client import Api, messages
 from tests.page import Page
@@ -86,3 +87,8 @@ def test_demo_makes_events_of_it(entry: KnownType) -> None:
     assert data.keys() == entry.example.keys()
     assert data["parcel_id"].startswith("parcel_")
     assert data != entry.example
+
+
+def test_no_two_built_in_types_have_one_name() -> None:
+    names = [known.name for known in catalogue._TYPES]
+    assert len(names) == len(set(names)) == len(catalogue.BUILT_IN)

@@ -232,7 +232,7 @@ def _store(setup: OAuthSetup, tokens: TokenSet, said: Mapping[str, str], princip
     )
     session.flush()
     if before not in (None, CONNECTED):
-        notices.add_recovered(
+        notices.add_reconnected(
             transaction,
             team_id=setup.team_id,
             integration_id=setup.integration_id,

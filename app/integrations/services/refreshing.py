@@ -221,7 +221,7 @@ def _store(work: _Work, fresh: TokenSet) -> None:
             values["state_changed_at"] = clock.now()
         is_stored = replace_version(connection, connection_id, work.before.version, values)
         if is_stored and state_before != CONNECTED:
-            notices.add_recovered(
+            notices.add_reconnected(
                 connection,
                 team_id=setup.team_id,
                 integration_id=setup.integration_id,

@@ -126,7 +126,7 @@ def test_a_refused_grant_has_to_be_reconnected_and_is_said_once(connected: Conne
     row = connected.connection()
     assert (row.id, row.state, row.reason) == (before, "connected", None)
     assert connected.trail()[2:] == ["reconnected", "recovered"]
-    assert connected.events()[1:] == ["signalbox.integration.recovered"]
+    assert connected.events()[1:] == ["signalbox.integration.reconnected"]
     assert connected.call().result.status_code == 200
 
 
@@ -222,7 +222,7 @@ def test_a_refused_app_is_not_the_grants_fault(connected: Connecting, page: Page
     make_due(connected)
     run_job(connected)
     assert connected.connection().state == "connected"
-    assert connected.events()[1:] == ["signalbox.integration.recovered"]
+    assert connected.events()[1:] == ["signalbox.integration.reconnected"]
     assert connected.call().result.status_code == 200
 
 
