@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -17,6 +17,8 @@ from app.calls.rest.rules import PAGES_MAX, SAFE_METHODS
 from app.calls.rest.services.addresses import address_of, own_address
 from app.calls.rest.services.curl import curl_of
 from app.calls.rest.services.endpoints import definition_of
+from app.calls.rest.services.once import mark_as_carried_out
+from app.calls.rest.services.positions import open_position, seal_position
 from app.calls.rest.services.reports import (
     FAILURES,
     RESUMABLE,
@@ -28,8 +30,6 @@ from app.calls.rest.services.reports import (
     masked_body,
     read_body,
 )
-from app.extensions import db, sealer
-from app.idempotency.services import record_outcome, running_claim
 from app.integrations.providers import get_provider
 from app.integrations.services.access import Access, open_access
 from app.integrations.services.call_log import failure_of
@@ -39,14 +39,11 @@ from app.lib import clock, redact
 from app.lib.errors import Conflict, Invalid
 from app.lib.ids import new_id
 from app.lib.outbound import Result
-from app.lib.sealed import CannotOpen
 from app.request_log import redaction
-from app.web.limits import QuotaExceeded, counters, refuse
+from app.web.limits import QuotaExceeded
 
 #: A page that would have less time than this is not asked for.
 _SHORTEST_S = 1.0
-_RESUME_MAX_CHARS = 20_000
-_SEALED_AS = {"table": "endpoints", "column": "resume"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +80,10 @@ def run_endpoint(
     ).hexdigest()
     begin = first_position(definition.pagination)
     if order.resume is not None:
-        begin = _unsealed(endpoint_id, digest, order.resume)
+        begin = open_position(endpoint_id, digest, order.resume)
     access = open_access(team_id, row.endpoint.integration_id)
     if definition.method not in SAFE_METHODS:
-        _mark_as_carried_out(access)
+        mark_as_carried_out(access)
     return _Run(access, endpoint_id, definition, prepared, order, digest).carry_out(begin)
 
 
@@ -288,29 +285,11 @@ class _Run:
             body=masked_body(body, secrets),
             records=self._records,
             pages=self._pages,
-            resume=self._sealed(left) if left is not None and is_resumable else None,
+            resume=seal_position(self._endpoint_id, self._digest, left)
+            if left is not None and is_resumable
+            else None,
             limits=outcome.limits,
         )
-
-    def _sealed(self, position: Position) -> str:
-        text = orjson.dumps([self._digest, position.as_json()])
-        return sealer().seal(text, row_id=self._endpoint_id, **_SEALED_AS)
-
-
-def _unsealed(endpoint_id: str, digest: str, resume: str) -> Position:
-    """Return where a run goes on. Raises Invalid for what no run of this endpoint with these parameters gave."""
-    problem = Invalid.field(
-        "resume", "Send it exactly as the run before returned it, with the same parameters."
-    )
-    if len(resume) > _RESUME_MAX_CHARS:
-        raise problem
-    try:
-        known, position = orjson.loads(sealer().open(resume, row_id=endpoint_id, **_SEALED_AS))
-    except CannotOpen:
-        raise problem from None
-    if known != digest:
-        raise problem
-    return Position.of(position)
 
 
 def _check_path(row: EndpointRow, definition: Definition) -> None:
@@ -336,19 +315,3 @@ def _check_success(result: Result) -> None:
         )
     if not 200 <= status < 300:
         raise Stopped(Stop.FAILED, f"The service answered {status}. Its answer says why.")
-
-
-def _mark_as_carried_out(access: Access) -> None:
-    """Record that the request under this Idempotency-Key is carried out, before it is: a crash must not send it twice.
-
-    What can be refused before is refused before. Does nothing without the header.
-    """
-    if running_claim() is None:
-        return
-    statuses = counters().peek(list(access.policies)) if access.policies else []
-    statuses = [replace(status, is_refusing=status.remaining == 0) for status in statuses]
-    if any(status.is_refusing for status in statuses):
-        refuse(statuses, team_id=access.team_id, is_first=False)
-    session = db.session()
-    record_outcome(session)
-    session.commit()
