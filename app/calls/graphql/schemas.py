@@ -127,8 +127,7 @@ class OperationIn(Body):
     model_config = ConfigDict(json_schema_extra={"example": {"document": _DOCUMENT}})
 
     document: str = Field(
-        description="One named query or mutation, and its fragments.",
-        max_length=rules.DOCUMENT_MAX_CHARS,
+        description=f"One named query or mutation, and its fragments; at most {rules.DOCUMENT_MAX_CHARS} characters.",
         examples=[_DOCUMENT],
     )
     description: str = Field(default="", max_length=rules.DESCRIPTION_MAX_CHARS)
@@ -139,7 +138,7 @@ class OperationChange(Body):
 
     model_config = ConfigDict(json_schema_extra={"example": {"description": "The latest orders."}})
 
-    document: str | None = Field(default=None, max_length=rules.DOCUMENT_MAX_CHARS)
+    document: str | None = Field(default=None, examples=[_DOCUMENT])
     description: str | None = Field(default=None, max_length=rules.DESCRIPTION_MAX_CHARS)
 
 
