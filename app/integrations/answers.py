@@ -67,6 +67,8 @@ class Answers:
             if problem is not None:
                 self.errors.append(FieldError(name, problem))
             elif text:
+                if _is_address(asked):
+                    text = check_url(text, _allowed_networks())
                 (self.secrets if asked.kind == "secret" else self.config)[name] = text
 
     def refuse_moved_secrets(self, before: Mapping[str, str]) -> None:
@@ -105,13 +107,21 @@ def _problem_of(asked: Field, text: str) -> str | None:
         return "It holds a character that cannot be printed. Remove it."
     if asked.kind == "choice" and text not in {value for value, _ in asked.choices}:
         return f"Choose one of: {', '.join(label for _, label in asked.choices)}."
-    if asked.kind == "url" or asked.form == "url" or text.startswith(("http://", "https://")):
+    if _is_address(asked) or text.startswith(("http://", "https://")):
         try:
-            check_url(text, AllowedNetworks.parse(current_settings().outbound_allowed_networks))
+            check_url(text, _allowed_networks())
         except UrlRefused as error:
             return str(error)
     fits, advice = _FORMS.get(asked.form, (bool, ""))
     return None if fits(text) else advice
+
+
+def _is_address(asked: Field) -> bool:
+    return asked.kind == "url" or asked.form == "url"
+
+
+def _allowed_networks() -> AllowedNetworks:
+    return AllowedNetworks.parse(current_settings().outbound_allowed_networks)
 
 
 def _is_settable_header(text: str) -> bool:

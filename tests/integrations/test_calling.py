@@ -222,3 +222,9 @@ def test_what_acts_is_not_sent_again_where_a_kept_connection_dies(
 
     assert outcome.result.status_code == 200
     assert sum(request.startswith(b"POST") for request in service.requests) == arrivals
+
+
+def test_an_address_is_stored_as_it_is_called(caller: Caller) -> None:
+    integration_id = caller.add(more_answers={"base_url": "https://bücher.example/v1"})
+    with caller.app.app_context():
+        assert open_access(caller.team_id, integration_id).base_url == "https://xn--bcher-kva.example/v1"

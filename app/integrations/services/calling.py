@@ -10,6 +10,7 @@ from app.extensions import outbound_client
 from app.integrations.addresses import expand, origin_of
 from app.integrations.services.access import Access
 from app.integrations.services.call_log import record_call
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
 from app.integrations.services.tokens import access_token_of, replace_rejected
 from app.integrations.spec import BasicAuth, HeaderAuth, OAuthAuth, QueryAuth
@@ -38,14 +39,16 @@ def send_call(access: Access, call: OutgoingCall) -> CallOutcome:
 
     An access token that the service refuses is replaced once. Safe methods are repeated once when the connection failed
     or the service asked to come again. Raises Invalid for a call that leads elsewhere or sets a header of ours,
-    QuotaExceeded, and Conflict when the connection has ended. No session may be open.
+    QuotaExceeded, Conflict when the connection has ended, and Unavailable while too many others wait for their services. No
+    session may be open.
     """
     _check_call(access, call)
-    statuses, is_first = counters().take(access.policies) if access.policies else ([], False)
-    if any(status.is_refusing for status in statuses):
-        refuse(statuses, team_id=access.team_id, is_first=is_first)
-    outcome = _without_host_failure(access, _send_with_credentials(access, call, tuple(statuses)))
-    return replace(outcome, log_id=record_call(access, call, outcome))
+    with call_slot(access.team_id):
+        statuses, is_first = counters().take(access.policies) if access.policies else ([], False)
+        if any(status.is_refusing for status in statuses):
+            refuse(statuses, team_id=access.team_id, is_first=is_first)
+        outcome = _without_host_failure(access, _send_with_credentials(access, call, tuple(statuses)))
+        return replace(outcome, log_id=record_call(access, call, outcome))
 
 
 def _without_host_failure(access: Access, outcome: CallOutcome) -> CallOutcome:

@@ -17,6 +17,7 @@ from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
 from app.integrations.rules import CONNECTED
 from app.integrations.services import notices
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.integrations import lock_integration
 from app.integrations.services.registrations import OAuthSetup, setup_of
 from app.integrations.services.token_sets import details_said, token_values
@@ -121,7 +122,8 @@ def finish(pending: PendingAuthorization, query: Mapping[str, str], principal: P
     finally:
         db.session.rollback()
     try:
-        tokens, said = _exchanged(setup, pending, query)
+        with call_slot(setup.team_id):
+            tokens, said = _exchanged(setup, pending, query)
     except OAuthError as error:
         log.warning("not_connected", integration_id=setup.integration_id, kind=type(error).__name__)
         raise _explained(setup, error, query.get("code", "")) from error

@@ -18,6 +18,7 @@ from app.integrations.credentials import CredentialsUnreadable
 from app.integrations.models import Connection
 from app.integrations.providers import get_provider
 from app.integrations.queries.integrations import get_integration
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.refreshing import LEASE_S
 from app.integrations.services.registrations import OAuthSetup, setup_of
 from app.integrations.services.token_sets import read_tokens
@@ -48,8 +49,14 @@ class Disconnected:
 def disconnect(team_id: str, integration_id: str) -> Disconnected:
     """End the connection at the provider, then delete it here in any case; both results go into the audit trail.
 
-    The integration stays. No session is open meanwhile. Raises NotFound where it is not connected.
+    The integration stays. No session is open meanwhile. Raises NotFound where it is not connected, and Unavailable
+    while too many others wait for their providers: then nothing was done.
     """
+    with call_slot(team_id):
+        return _disconnect(team_id, integration_id)
+
+
+def _disconnect(team_id: str, integration_id: str) -> Disconnected:
     integration = get_integration(team_id, integration_id)
     name, provider, connection = integration.name, get_provider(integration.provider), integration.connection
     setup: OAuthSetup | None = None

@@ -12,6 +12,7 @@ from app.integrations.models import Integration
 from app.integrations.queries.integrations import get_integration
 from app.integrations.services.access import Access, open_access
 from app.integrations.services.call_log import failure_of
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.calling import send_call
 from app.integrations.services.health import record_health
 from app.integrations.services.outgoing import CallOutcome, OutgoingCall
@@ -107,11 +108,12 @@ def post_message(team_id: str, integration_id: str, channel: str, text: str) -> 
     channel = channel.strip()
     check_message(get_integration(team_id, integration_id), channel, text)
     access = open_access(team_id, integration_id)
-    session = db.session()
-    # Before it is sent: a repetition must not post it again, also when this process dies before Slack's answer.
-    record_outcome(session)
-    session.commit()
-    return post_through(access, channel, text)
+    with call_slot(team_id):
+        session = db.session()
+        # Before it is sent: a repetition must not post it again, also when this process dies before Slack's answer.
+        record_outcome(session)
+        session.commit()
+        return post_through(access, channel, text)
 
 
 def post_through(access: Access, channel: str, text: str) -> PostedMessage:

@@ -42,7 +42,7 @@ def add_reconnected(
     transaction: DatabaseConnection, *, team_id: str, integration_id: str, name: str, provider: str
 ) -> None:
     """Add what is said of a connection that works again to the transaction that lets it."""
-    _record(transaction, "integration.reconnected", team_id, integration_id, name, None)
+    _record(transaction, "integration.recovered", team_id, integration_id, name, None)
     data = {"integration_id": integration_id, "name": name, "provider": provider}
     reconnected = {"reconnected_at": clock.now().isoformat()}
     _emit(transaction, team_id, "signalbox.integration.reconnected", {**data, **reconnected})

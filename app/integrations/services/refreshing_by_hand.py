@@ -4,6 +4,7 @@ from app.extensions import db
 from app.integrations.credentials import CredentialsUnreadable
 from app.integrations.queries.integrations import get_integration
 from app.integrations.rules import CONNECTED
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.refreshing import refresh_version
 from app.integrations.services.token_sets import StoredTokens, read_tokens
 from app.lib.errors import Conflict, NotFound, Unavailable
@@ -21,7 +22,8 @@ def refresh_now(team_id: str, integration_id: str) -> None:
     before = _read(connection_id)
     if not before.can_be_refreshed:
         raise Conflict("The provider gave no token to refresh it with. Reconnect it when it has ended.")
-    refresh_version(connection_id, before.version)
+    with call_slot(team_id):
+        refresh_version(connection_id, before.version)
     after = _read(connection_id)
     if after.version != before.version:
         return

@@ -33,6 +33,7 @@ from app.calls.rest.services.reports import (
 from app.integrations.providers import get_provider
 from app.integrations.services.access import Access, open_access
 from app.integrations.services.call_log import failure_of
+from app.integrations.services.call_slots import call_slot
 from app.integrations.services.calling import send_call
 from app.integrations.services.outgoing import TIMEOUT_S, CallOutcome, OutgoingCall
 from app.lib import clock, redact
@@ -82,9 +83,11 @@ def run_endpoint(
     if order.resume is not None:
         begin = open_position(endpoint_id, digest, order.resume)
     access = open_access(team_id, row.endpoint.integration_id)
-    if definition.method not in SAFE_METHODS:
-        mark_as_carried_out(access)
-    return _Run(access, endpoint_id, definition, prepared, order, digest).carry_out(begin)
+    run = _Run(access, endpoint_id, definition, prepared, order, digest)
+    with call_slot(team_id):
+        if definition.method not in SAFE_METHODS:
+            mark_as_carried_out(access)
+        return run.carry_out(begin)
 
 
 class _Run:
