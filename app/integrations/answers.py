@@ -67,7 +67,7 @@ class Answers:
             if problem is not None:
                 self.errors.append(FieldError(name, problem))
             elif text:
-                if _is_address(asked):
+                if _is_address(asked) and not text.isascii():
                     text = check_url(text, _allowed_networks())
                 (self.secrets if asked.kind == "secret" else self.config)[name] = text
 
