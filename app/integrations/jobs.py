@@ -1,11 +1,11 @@
 """What workers do for integrations."""
 
-from app.integrations.services import refreshing, trimming
+from app.integrations.services import refreshing_due, trimming
 
 
 def refresh_connections() -> None:
     """Refresh the tokens that end soon, and those of grants that end when they are idle."""
-    refreshing.refresh_due()
+    refreshing_due.refresh_due()
 
 
 def trim_counts() -> None:

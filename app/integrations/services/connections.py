@@ -18,21 +18,19 @@ from app.integrations.queries.integrations import get_integration
 from app.integrations.rules import CONNECTED
 from app.integrations.services import notices
 from app.integrations.services.call_slots import call_slot
+from app.integrations.services.connection_errors import explained, refusal_of
 from app.integrations.services.integrations import lock_integration
 from app.integrations.services.registrations import OAuthSetup, setup_of
 from app.integrations.services.token_sets import details_said, token_values
 from app.integrations.spec import Refused
 from app.lib import clock
-from app.lib.errors import AuthorizationFailed, Conflict, NotFound, SignalboxError, Unavailable
+from app.lib.errors import AuthorizationFailed, Conflict, NotFound
 from app.lib.ids import new_id
 from app.lib.outbound import Request
 from app.oauth import states
 from app.oauth.contract import (
-    ClientRefused,
-    GrantRefused,
     OAuthError,
     ProviderUnavailable,
-    WrongIssuer,
 )
 from app.oauth.states import PendingAuthorization
 from app.oauth.tokens import TokenSet
@@ -47,15 +45,6 @@ _DETAILS_MAX_BYTES = 1_048_576
 _CODE_CHARS_MAX = 4_000
 #: What the app is known by at the provider; some calls need it, and a refresh token belongs to it.
 CLIENT_ID = "client_id"
-#: Codes of RFC 6749 §4.1.2.1, in words.
-_AUTHORIZATION_ERRORS = {
-    "access_denied": "The consent was not given at {provider}. Connect again when somebody may give it.",
-    "invalid_scope": "{provider} does not know or allow one of the scopes. Correct them in the settings, then connect.",
-    "unauthorized_client": "{provider} does not let the app connect accounts this way. Look at the app's settings there.",
-    "unsupported_response_type": "{provider} does not give codes to the app. Look at the app's settings there.",
-    "invalid_request": "{provider} did not understand the request. Compare redirect address and scopes with the app's"
-    " settings there.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +115,7 @@ def finish(pending: PendingAuthorization, query: Mapping[str, str], principal: P
             tokens, said = _exchanged(setup, pending, query)
     except OAuthError as error:
         log.warning("not_connected", integration_id=setup.integration_id, kind=type(error).__name__)
-        raise _explained(setup, error, query.get("code", "")) from error
+        raise explained(setup, error, query.get("code", "")) from error
     except Refused as refusal:
         raise Conflict(f"{setup.provider.name}: {refusal}") from refusal
     _store(setup, tokens, said, principal)
@@ -149,7 +138,7 @@ def _exchanged(
     """
     setup.check_sender(query.get("iss"))
     if "error" in query:
-        raise _refused_there(setup, query["error"])
+        raise refusal_of(setup, query["error"])
     code = query.get("code", "")
     if not 1 <= len(code) <= _CODE_CHARS_MAX:
         raise Conflict(f"{setup.provider.name} sent no code. Connect again.")
@@ -282,40 +271,6 @@ def harmless_check(team_id: str, integration_id: str) -> bool:
     check = provider.check_of(provider.auth_method(integration.auth_method))
     db.session.rollback()
     return check is not None and not check.sends
-
-
-def _refused_there(setup: OAuthSetup, code: str) -> SignalboxError:
-    name = setup.provider.name
-    if code in ("server_error", "temporarily_unavailable"):
-        return Unavailable(f"{name} has trouble of its own now. Connect again in some minutes.")
-    words = _AUTHORIZATION_ERRORS.get(code)
-    if words is not None:
-        return Conflict(words.format(provider=name))
-    shown = "".join(char for char in code[:60] if char.isalnum() or char in "_-. ")
-    return Conflict(f"{name} refused, with the error {shown or 'that it does not name'}. Connect again.")
-
-
-def _explained(setup: OAuthSetup, error: OAuthError, code: str) -> SignalboxError:
-    """Return the error in words for people, and what to do."""
-    name, told = setup.provider.name, setup.masked(str(error), None, code)
-    match error:
-        case WrongIssuer():
-            return Conflict(
-                f"The browser came back from another server than {name}, so nothing was sent there. Begin again; if it"
-                " stays so, compare the issuer in the settings with what the service calls itself."
-            )
-        case GrantRefused():
-            return Conflict(
-                f"{name} does not accept the code ({told}). It works once, and soon ends: connect again."
-            )
-        case ClientRefused():
-            return Conflict(
-                f"{name} does not accept the app's client id or secret ({told}). Correct the app, then connect again."
-            )
-        case ProviderUnavailable():
-            return Unavailable(f"{name} did not give the tokens ({told}). Connect again in some minutes.")
-        case _:
-            return Conflict(f"{name} gave no token that can be used ({told}).")
 
 
 def _record(action: str, setup: OAuthSetup, *, detail: str | None, actor: Principal | None = None) -> None:

@@ -9,12 +9,10 @@ and before the next one is stored. The next refresh is refused then, and the con
 gives its clients some minutes' grace. The reason says so.
 """
 
-import threading
 import time
 from dataclasses import dataclass, field
 
 import structlog
-from flask import current_app
 from sqlalchemy import Connection as DatabaseConnection
 from sqlalchemy import select, update
 
@@ -54,9 +52,6 @@ LEASE_S = 30.0
 #: How long others wait for the holder of the lease: longer than it waits for the provider.
 WAIT_S = 12.0
 _LOOK_AGAIN_S = 0.05
-#: One run of the periodic job claims for so long; the next goes on.
-RUN_S = 20.0
-THREADS = 8
 _ERROR_CHARS_MAX = 500
 _INTERRUPTED = "A refresh was begun, and its answer is not stored (yet)."
 _LOST = (
@@ -102,46 +97,11 @@ def refresh_version(connection_id: str, version: int, *, wait_s: float = WAIT_S)
                     where=(Connection.token_version == version,),
                 )
             if claim is not None:
-                _refresh(connection_id, claim.lease)
+                refresh_claimed(connection_id, claim.lease)
                 return
         if clock.steady_s() >= ends_at_s:
             raise Unavailable("Its tokens are being refreshed, and the provider does not answer. Try again.")
         time.sleep(_LOOK_AGAIN_S * (1 + jitter()))
-
-
-def refresh_due() -> int:
-    """Refresh the connections that are due, some at a time; returns how many."""
-    with reading(), db.engine.connect() as connection:
-        due_at = leases.next_due_at(connection, Connection)
-    if due_at is None or due_at > clock.now():
-        return 0
-    app, ends_at_s = current_app._get_current_object(), clock.steady_s() + RUN_S  # type: ignore[attr-defined]
-    counts = [0] * THREADS
-
-    def work(number: int) -> None:
-        with app.app_context():
-            while clock.steady_s() < ends_at_s and _refresh_next():
-                counts[number] += 1
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(THREADS)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return sum(counts)
-
-
-def _refresh_next() -> bool:
-    with db.engine.begin() as connection:
-        claim = leases.claim(connection, Connection, limit=1, lease_s=LEASE_S)
-    for connection_id in claim.ids:
-        try:
-            _refresh(connection_id, claim.lease)
-        except Exception:
-            # The others must go on; this one is due again when the lease ends.
-            log.exception("refresh_failed", connection_id=connection_id)
-            db.session.rollback()
-    return bool(claim.ids)
 
 
 def _version_and_lease(connection_id: str) -> tuple[int, bool] | None:
@@ -158,7 +118,7 @@ def _version_and_lease(connection_id: str) -> tuple[int, bool] | None:
     return row.token_version, is_held
 
 
-def _refresh(connection_id: str, lease: str) -> None:
+def refresh_claimed(connection_id: str, lease: str) -> None:
     """Refresh under this lease, and write what came of it."""
     try:
         work = _begun(connection_id, lease)

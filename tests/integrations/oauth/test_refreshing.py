@@ -10,7 +10,8 @@ from flask import Flask
 from app.extensions import db
 from app.integrations.mails import reconnect_notice
 from app.integrations.services.integrations import update_integration
-from app.integrations.services.refreshing import refresh_due, refresh_version
+from app.integrations.services.refreshing import refresh_version
+from app.integrations.services.refreshing_due import refresh_due
 from app.integrations.services.tokens import access_token_of
 from app.lib import clock
 from app.lib.errors import Conflict, Unavailable

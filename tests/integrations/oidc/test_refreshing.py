@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 
 from app.config import PROJECT_DIR
-from app.integrations.services.refreshing import refresh_due
+from app.integrations.services.refreshing_due import refresh_due
 from app.lib import clock
 from tests.integrations.oidc.conftest import Connected
 from tests.integrations.oidc.provider import OidcProvider
