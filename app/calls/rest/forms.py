@@ -12,19 +12,10 @@ from wtforms.validators import Optional
 from app.calls.rest import rules
 from app.calls.rest.definition import Definition, Items, Pagination, Parameter, Value
 from app.calls.rest.expansion import read_value
+from app.calls.rest.strategies import STRATEGIES
 from app.lib.errors import FieldError, Invalid
 from app.web.forms import Form
 
-#: What each strategy is called on pages, with what it is for.
-STRATEGIES: dict[str, tuple[str, str]] = {
-    "none": ("One answer is all", "Nothing further is asked for."),
-    "page": ("Page numbers", "A parameter counts pages."),
-    "offset": ("Offset", "A parameter counts the records before the page."),
-    "cursor": ("Cursor", "A parameter repeats what the answer before holds."),
-    "keyset": ("Key of the last record", "A parameter repeats what the last record holds, such as its id."),
-    "link_header": ("Link header", 'The next page is the answer\'s Link with rel="next", as GitHub has it.'),
-    "next_url": ("Address in the answer", "The answer holds the address of the next page."),
-}
 #: Where the form keeps what a strategy needs: field of the pagination by field of the form.
 _STRATEGY_FIELDS: dict[str, dict[str, str]] = {
     "page": {"page_parameter": "parameter", "page_first": "first_page"},

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import orjson
 
 from app.calls.rest.definition import Definition, Parameter
-from app.calls.rest.forms import STRATEGIES, shown_value
+from app.calls.rest.forms import shown_value
 from app.calls.rest.models import Endpoint
 from app.calls.rest.services.reports import RunReport, Stop
+from app.calls.rest.strategies import STRATEGIES
 from app.extensions import current_settings
 from app.lib.json_text import pretty_json
 from app.lib.timing import Segment, shown_ms, timing_segments

@@ -9,12 +9,13 @@ from werkzeug.wrappers import Response as BaseResponse
 from app.audit.latest import latest_change
 from app.calls.rest import presentation
 from app.calls.rest.definition import Definition
-from app.calls.rest.forms import STRATEGIES, EndpointFields, EndpointForm, form_of, read_run
+from app.calls.rest.forms import EndpointFields, EndpointForm, form_of, read_run
 from app.calls.rest.queries import ENDPOINTS, EndpointRow, get_endpoint, integrations_to_choose
 from app.calls.rest.services import endpoints as services
 from app.calls.rest.services.endpoints import definition_of, endpoint_version
 from app.calls.rest.services.reports import RunReport
 from app.calls.rest.services.running import RunOrder, run_endpoint
+from app.calls.rest.strategies import STRATEGIES
 from app.lib.errors import Invalid, PreconditionFailed, SignalboxError
 from app.web.access import current_team, principal, require
 from app.web.forms import keeps_input, runs_once

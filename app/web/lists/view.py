@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import cached_property
 from typing import Any, Generic, TypeVar
 
@@ -10,6 +10,7 @@ from flask import request, url_for
 
 from app.db.pages import Page
 from app.web.access import current_team
+from app.web.lists.controls import Chip, Control
 from app.web.lists.downloads import Cells
 from app.web.lists.filters import PERIODS, Choices, Filter, FlagFilter, PeriodFilter
 from app.web.lists.spec import DeclaredList, Selection
@@ -20,29 +21,6 @@ T = TypeVar("T")
 REFRESH_S, PENDING_REFRESH_S = 30, 3
 #: The element that looks again, and the bar around it.
 NEWS, BAR = "list-news", "list-bar"
-
-
-@dataclass(frozen=True, slots=True)
-class Control:
-    """A control of the filter form."""
-
-    name: str
-    label: str
-    kind: str
-    value: str
-    placeholder: str = ""
-    choices: Choices = ()
-    error: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter that is set, and the address without it. A time is a `moment`, everything else `words`."""
-
-    label: str
-    words: str
-    moment: datetime | None
-    url: str
 
 
 @dataclass(frozen=True, kw_only=True)

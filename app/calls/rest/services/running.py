@@ -12,7 +12,7 @@ from app.calls.rest.definition import Definition, Value
 from app.calls.rest.expansion import Prepared, bind, prepare
 from app.calls.rest.json_values import MISSING, resolve, text_of
 from app.calls.rest.pagination import CannotGoOn, PageAnswer, Position, first_position, next_position
-from app.calls.rest.queries import EndpointRow, get_endpoint
+from app.calls.rest.queries import get_endpoint
 from app.calls.rest.rules import PAGES_MAX, SAFE_METHODS
 from app.calls.rest.services.addresses import address_of, own_address
 from app.calls.rest.services.curl import curl_of
@@ -30,16 +30,14 @@ from app.calls.rest.services.reports import (
     masked_body,
     read_body,
 )
-from app.integrations.providers import get_provider
+from app.calls.rest.services.run_checks import check_path, check_success
 from app.integrations.services.access import Access, open_access
-from app.integrations.services.call_log import failure_of
 from app.integrations.services.call_slots import call_slot
 from app.integrations.services.calling import send_call
 from app.integrations.services.outgoing import TIMEOUT_S, CallOutcome, OutgoingCall
 from app.lib import clock, redact
-from app.lib.errors import Conflict, Invalid
+from app.lib.errors import Invalid
 from app.lib.ids import new_id
-from app.lib.outbound import Result
 from app.request_log import redaction
 from app.web.limits import QuotaExceeded
 
@@ -71,7 +69,7 @@ def run_endpoint(
     """
     row = get_endpoint(team_id, endpoint_id, integration_id)
     definition = definition_of(row.endpoint)
-    _check_path(row, definition)
+    check_path(row, definition)
     if order.pages_max is not None and not 1 <= order.pages_max <= PAGES_MAX:
         raise Invalid.field("pages", f"Choose a number from 1 to {PAGES_MAX}.")
     values = bind(definition.parameters, order.parameters)
@@ -212,7 +210,7 @@ class _Run:
             )
         )
         self._size_bytes += len(result.body)
-        _check_success(result)
+        check_success(result)
         if pagination.has_pages:
             if not body.is_json:
                 raise Stopped(
@@ -293,28 +291,3 @@ class _Run:
             else None,
             limits=outcome.limits,
         )
-
-
-def _check_path(row: EndpointRow, definition: Definition) -> None:
-    """Raise Conflict where the integration's address takes no path: it is a secret as a whole, or there is none."""
-    integration = row.integration
-    provider = get_provider(integration.provider)
-    method = provider.auth_method(integration.auth_method)
-    if not provider.base_url_of(method):
-        raise Conflict(f"{provider.name} has no address that could be called.")
-    if definition.path and not provider.takes_paths(method):
-        raise Conflict(f"The address of {integration.name} is complete. Leave the endpoint's path empty.")
-
-
-def _check_success(result: Result) -> None:
-    """Raise Stopped unless the service answered with success, and completely."""
-    failure = failure_of(result)
-    if failure is not None:
-        raise Stopped(Stop.FAILED, failure[1])
-    status = result.status_code or 0
-    if 300 <= status < 400:
-        raise Stopped(
-            Stop.FAILED, f"The service answered {status}. Redirects are not followed: call the new address."
-        )
-    if not 200 <= status < 300:
-        raise Stopped(Stop.FAILED, f"The service answered {status}. Its answer says why.")
