@@ -33,10 +33,10 @@ def _names(app: Flask) -> set[str]:
     return names
 
 
-def test_the_callback_of_openid_alone_writes_on_get(app: Flask) -> None:
+def test_callbacks_of_providers_alone_write_on_get(app: Flask) -> None:
     marked = {name for name, view in app.view_functions.items() if getattr(view, "writes", False)}
 
-    assert marked == {"accounts.openid_callback"}
+    assert marked == {"accounts.openid_callback", "integration_callbacks.callback"}
 
 
 @pytest.mark.postgresql
