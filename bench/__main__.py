@@ -18,7 +18,7 @@ from tests.servers import ServerFailed, find_postgres
 
 #: What `--only` knows. `servers` compares web servers and `outbound` ways to connect, questions that are answered; they
 #: run when asked for.
-USUAL = ("dispatch", "latency", "slow", "isolation", "ingest", "memory", "calls", "health")
+USUAL = ("dispatch", "latency", "slow", "isolation", "ingest", "memory", "calls", "refresh", "health")
 ON_REQUEST = ("servers", "outbound")
 
 

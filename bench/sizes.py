@@ -18,6 +18,7 @@ class Sizes:
     calls: int = 500
     logged_calls: int = 1_000_000
     page_views: int = 60
+    connections: int = 300
 
 
 FULL = Sizes()
@@ -34,4 +35,5 @@ QUICK = Sizes(
     calls=100,
     logged_calls=50_000,
     page_views=20,
+    connections=60,
 )
