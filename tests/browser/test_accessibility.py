@@ -42,7 +42,10 @@ PAGES = (
     "event-types/", "api-keys/", "api-keys/new", "usage/", "audit/", "requests/", "jobs/", "endpoints/", "endpoints/new", "calls/graphql/",
     "calls/graphql/schemas/", "calls/graphql/operations/new", "integrations/",
     "integrations/?view=table", "integrations/activity", "integrations/health", "integrations/health?range=30d",
-    "integrations/new", "integrations/new/github", "integrations/new/rest", "integrations/apps/",
+    "integrations/catalogue/", "integrations/catalogue/?q=nothing+like+this", "integrations/catalogue/hubspot",
+    "integrations/notifications/", "integrations/notifications/new", "integrations/templates/",
+    "integrations/templates/slack-integration-fails",
+    "integrations/new/github", "integrations/new/rest", "integrations/apps/",
     "integrations/apps/github", "integrations/installation-apps/", "members", "invitations", "settings", "/account", "/account/sessions",
     "/account/sessions/end-all", "/account/second-factor", "/teams",
 )  # fmt: skip
