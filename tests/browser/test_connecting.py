@@ -82,6 +82,21 @@ def consent(page: Page) -> None:
     page.get_by_role("button", name="Continue").click()
 
 
+def define_and_run(page: Page) -> None:
+    """Define an endpoint of the integration whose page is open, and try it: the service answers who is connected."""
+    page.get_by_role("link", name="New endpoint").click()
+    form = page.locator("main form")
+    form.get_by_label("Name", exact=True).first.fill("Who am I")
+    form.get_by_label(re.compile("^Path")).first.fill("/me")
+    form.get_by_role("button", name="Define endpoint").click()
+    page.wait_for_url("**/endpoints/ept_*")
+    page.locator("#try").get_by_role("button", name="Run").click()
+    answer = page.locator("#try")
+    expect(answer.get_by_role("button", name="Run again")).to_be_visible()
+    expect(answer.get_by_text('"alice"').first).to_be_visible()
+    look(page, "connection-call")
+
+
 def look(page: Page, name: str) -> None:
     """Take pictures, where somebody wants to look at them."""
     directory = os.environ.get("SCREENSHOTS")
@@ -126,6 +141,9 @@ def test_an_integration_is_connected_breaks_and_is_reconnected(owner: Page, prov
         page.get_by_text("The last call succeeded.").or_(page.get_by_text("Active").first).first
     ).to_be_visible()
     look(page, "connection-connected")
+
+    define_and_run(page)
+    page.goto(integration_url)
 
     providers.start()
     page.get_by_role("button", name="Refresh now").click()
